@@ -1,0 +1,165 @@
+//! Typed reasons to fail: what failed, whose fault it is, whether trying again can help.
+//!
+//! A fault knows nothing of HTTP answers: `gateway::respond` turns it into one, in the caller's dialect.
+
+use std::{borrow::Cow, time::Duration};
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The caller's request.
+    Client,
+    /// Our credential at the backend.
+    Credential,
+    /// The backend or the way to it.
+    Backend,
+    /// This gateway.
+    Gateway,
+}
+
+/// What failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The request is not well-formed HTTP as we accept it (400, connection closed).
+    BadRequest,
+    /// CONNECT, TRACE or an absurd method (405).
+    MethodNotAllowed,
+    /// Request target too long (414).
+    UriTooLong,
+    /// Head too large (431).
+    HeadTooLarge,
+    /// Body too large (413).
+    BodyTooLarge,
+    /// The body took too long (408).
+    BodyTimeout,
+    /// The body is not what the surface needs (400).
+    InvalidBody,
+    /// No key (401).
+    MissingKey,
+    /// Wrong, expired, suspended or out-of-scope key (401).
+    InvalidKey,
+    /// The model does not exist or is not listed for this key's product (404).
+    ModelNotFound,
+    /// The model exists but this subscription may not use it (403).
+    ModelNotAllowed,
+    /// The model's backends speak another dialect (400).
+    DialectNotSupported,
+    /// No API or operation matches (404).
+    NoRoute,
+    /// A stored object that this subscription does not own or that does not exist (404).
+    ObjectNotFound,
+    /// No member left (503).
+    NoBackend,
+    /// All members are throttled (429).
+    AllThrottled,
+    /// All members refused our credential (502).
+    CredentialRefused,
+    /// The backend could not be reached or broke off before the head (502).
+    BackendUnreachable,
+    /// The backend did not answer in time (504).
+    BackendTimeout,
+    /// Egress rules forbid the backend's address (502).
+    EgressRefused,
+    /// The process is going down (503).
+    ShuttingDown,
+    /// A defect in this gateway (500).
+    Internal,
+}
+
+impl FaultKind {
+    /// The machine-readable code, stable: part of the contract.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UriTooLong => "uri_too_long",
+            Self::HeadTooLarge => "request_header_fields_too_large",
+            Self::BodyTooLarge => "request_too_large",
+            Self::BodyTimeout => "request_timeout",
+            Self::InvalidBody => "invalid_request_body",
+            Self::MissingKey | Self::InvalidKey => "invalid_api_key",
+            Self::ModelNotFound => "model_not_found",
+            Self::ModelNotAllowed => "model_not_allowed",
+            Self::DialectNotSupported => "dialect_not_supported",
+            Self::NoRoute => "not_found",
+            Self::ObjectNotFound => "object_not_found",
+            Self::NoBackend => "no_backend_available",
+            Self::AllThrottled => "rate_limit_exceeded",
+            Self::CredentialRefused => "backend_credential_refused",
+            Self::BackendUnreachable => "backend_unreachable",
+            Self::BackendTimeout => "backend_timeout",
+            Self::EgressRefused => "egress_refused",
+            Self::ShuttingDown => "shutting_down",
+            Self::Internal => "internal_error",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadRequest | Self::InvalidBody | Self::DialectNotSupported => 400,
+            Self::MissingKey | Self::InvalidKey => 401,
+            Self::ModelNotAllowed => 403,
+            Self::ModelNotFound | Self::NoRoute | Self::ObjectNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::BodyTimeout => 408,
+            Self::BodyTooLarge => 413,
+            Self::UriTooLong => 414,
+            Self::AllThrottled => 429,
+            Self::HeadTooLarge => 431,
+            Self::Internal => 500,
+            Self::CredentialRefused | Self::BackendUnreachable | Self::EgressRefused => 502,
+            Self::NoBackend | Self::ShuttingDown => 503,
+            Self::BackendTimeout => 504,
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::CredentialRefused => Blame::Credential,
+            Self::NoBackend | Self::AllThrottled | Self::BackendUnreachable | Self::BackendTimeout => Blame::Backend,
+            Self::EgressRefused | Self::ShuttingDown | Self::Internal => Blame::Gateway,
+            _ => Blame::Client,
+        }
+    }
+}
+
+/// A typed reason to fail.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What failed.
+    pub kind: FaultKind,
+    /// One sentence for the person who must act. Never contains a secret or a prompt.
+    pub message: Cow<'static, str>,
+    /// The field of the request that is at fault, such as `model`.
+    pub param: Option<&'static str>,
+    /// When trying again can help.
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault with a message.
+    #[must_use]
+    pub fn new(kind: FaultKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the field of the request that is at fault.
+    #[must_use]
+    pub fn at(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
+        self
+    }
+
+    /// Says when trying again can help.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
+        self
+    }
+}

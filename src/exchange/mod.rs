@@ -1,0 +1,9 @@
+//! One request and its answer passing through, as data: what is known of it and how it can fail.
+//!
+//! The journey itself is `gateway`; ending it exactly once is `usage`.
+
+pub mod fault;
+pub mod record;
+
+pub use fault::{Blame, Fault, FaultKind};
+pub use record::{AttemptRecord, Outcome, Record};

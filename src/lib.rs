@@ -1,0 +1,18 @@
+//! Tollgate: a self-hosted API gateway for HTTP services and AI models.
+//!
+//! Start with ARCHITECTURE.md; the one function to read is `gateway::handle`.
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod exchange;
+pub mod gateway;
+pub mod model;
+pub mod openapi;
+pub mod outbound;
+pub mod portal;
+pub mod settings;
+pub mod snapshot;
+pub mod store;
+pub mod telemetry;
+pub mod usage;

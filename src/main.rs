@@ -1,0 +1,3 @@
+//! The `tollgate` binary: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! Pure vocabulary: ids, time, keys, secrets, units. No I/O, no async, no other module of this crate.
+
+pub mod clock;
+pub mod entropy;
+pub mod id;
+pub mod key;
+pub mod secret;
+pub mod units;
+
+pub use clock::{Clock, Timestamp};
+pub use entropy::Entropy;
+pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, SubscriptionId, UserId, WorkspaceId};
+pub use key::{KeyHash, SubscriptionKey};
+pub use secret::Secret;
+pub use units::{HumanCount, HumanDuration, HumanSize};

@@ -1,0 +1,51 @@
+//! What the operator wrote, typed: reading, expanding, checking, describing.
+//!
+//! The structs here are the manual: every field's doc comment becomes its description in the JSON schema.
+//! What they mean together is compiled by `snapshot`.
+
+pub mod objects;
+pub mod origin;
+pub mod server;
+
+pub use objects::{
+    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, Member, Model, Operation, Pool, Product,
+    Scope, State, Subscription, User, Workspace,
+};
+pub use origin::{ObjectKind, Origin};
+pub use server::Server;
+
+use std::collections::HashMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration, from a file, a folder of files, or the database.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Version of this format: 1.
+    pub version: u32,
+    /// Ports, folders, limits of the process itself.
+    pub server: Server,
+    /// Where requests are sent.
+    pub backends: Vec<Backend>,
+    /// Groups of backends that share load and stand in for each other.
+    pub pools: Vec<Pool>,
+    /// What callers write in `model`.
+    pub models: Vec<Model>,
+    /// Bundles of APIs and models that subscriptions give access to.
+    pub products: Vec<Product>,
+    /// Keys. Normally created by CLI, console or admin API; those listed here belong to the file.
+    pub subscriptions: Vec<Subscription>,
+    /// APIs offered on the gateway port.
+    pub apis: Vec<Api>,
+    /// Tenants inside one gateway: objects name theirs, and see only their own and the shared ones.
+    pub workspaces: Vec<Workspace>,
+    /// People who own subscriptions.
+    pub users: Vec<User>,
+    /// Groups of users; products may be restricted to groups.
+    pub groups: Vec<Group>,
+    /// Where each object was declared; empty for objects of the database.
+    #[serde(skip)]
+    pub origins: HashMap<(ObjectKind, String), Origin>,
+}

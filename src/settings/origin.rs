@@ -1,0 +1,74 @@
+//! Which file and line declared an object: the owner that admin writes are refused in favour of.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// The kinds of objects that have an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// `backends`
+    Backend,
+    /// `pools`
+    Pool,
+    /// `models`, by name
+    Model,
+    /// `products`
+    Product,
+    /// `subscriptions`
+    Subscription,
+    /// `apis`
+    Api,
+    /// `workspaces`
+    Workspace,
+    /// `users`
+    User,
+    /// `groups`
+    Group,
+}
+
+impl ObjectKind {
+    /// All kinds, in the order they are compiled.
+    pub const ALL: [Self; 9] = [
+        Self::Workspace,
+        Self::Group,
+        Self::User,
+        Self::Backend,
+        Self::Pool,
+        Self::Model,
+        Self::Api,
+        Self::Product,
+        Self::Subscription,
+    ];
+
+    /// The plural used in the file, the admin API and the database.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Backend => "backends",
+            Self::Pool => "pools",
+            Self::Model => "models",
+            Self::Product => "products",
+            Self::Subscription => "subscriptions",
+            Self::Api => "apis",
+            Self::Workspace => "workspaces",
+            Self::User => "users",
+            Self::Group => "groups",
+        }
+    }
+}
+
+/// A place in a configuration file; line and column count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: Arc<PathBuf>,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+    }
+}

@@ -1,0 +1,179 @@
+//! Settings of the process: listeners, limits, folders.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{HumanDuration, HumanSize};
+
+/// The process itself. Changes to listeners, folders and the database take effect at the next start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The data plane's port.
+    pub gateway: Listener,
+    /// Port of console, admin API and `/metrics`. Keep it private.
+    pub console: Console,
+    /// Where the database, the first-login file and certificates of the process live.
+    pub data_dir: PathBuf,
+    /// `sqlite://PATH`. Left out: `tollgate.db` in `data_dir`.
+    pub database: Option<String>,
+    /// Addresses of proxies in front of the gateway: only their `x-forwarded-*` headers are believed.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long open exchanges may go on after SIGTERM before they are ended with an error event.
+    pub shutdown_grace: HumanDuration,
+    /// Name the backend that answered in `x-tollgate-backend`.
+    pub expose_backend: bool,
+    /// Where backends may be reached.
+    pub egress: Egress,
+    /// One line a request.
+    pub access_log: AccessLog,
+    /// Export of traces.
+    pub otlp: Option<Otlp>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            gateway: Listener::default(),
+            console: Console::default(),
+            data_dir: PathBuf::from("./tollgate-data"),
+            database: None,
+            trusted_proxies: Vec::new(),
+            shutdown_grace: HumanDuration(Duration::from_secs(30)),
+            expose_backend: true,
+            egress: Egress::default(),
+            access_log: AccessLog::default(),
+            otlp: None,
+        }
+    }
+}
+
+/// A port that takes requests of the data plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listener {
+    /// Address and port.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Serve HTTPS (ALPN `h2`, `http/1.1`) with this certificate.
+    pub tls: Option<Tls>,
+    /// A request's headers must be complete in this time.
+    pub header_timeout: HumanDuration,
+    /// Longest silence while a request body is being received.
+    pub body_timeout: HumanDuration,
+    /// Longest time a kept-alive connection may wait for its next request.
+    pub keep_alive: HumanDuration,
+    /// Longest silence of a client that does not take the answer's bytes.
+    pub write_timeout: HumanDuration,
+    /// Connections open at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Connections open at once from one address (trusted proxies excepted); further ones are closed.
+    pub max_connections_per_ip: usize,
+    /// Largest request head (request line and headers).
+    pub max_header_size: HumanSize,
+    /// Largest request body.
+    pub max_body_size: HumanSize,
+    /// Largest body kept in memory so that it can be sent again to another backend.
+    pub replay_buffer: HumanSize,
+    /// Streams open at once on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls: None,
+            header_timeout: HumanDuration(Duration::from_secs(30)),
+            body_timeout: HumanDuration(Duration::from_secs(60)),
+            keep_alive: HumanDuration(Duration::from_secs(660)),
+            write_timeout: HumanDuration(Duration::from_secs(120)),
+            max_connections: 20_000,
+            max_connections_per_ip: 10_000,
+            max_header_size: HumanSize(64 << 10),
+            max_body_size: HumanSize(64 << 20),
+            replay_buffer: HumanSize(8 << 20),
+            max_concurrent_streams: 250,
+        }
+    }
+}
+
+/// The port of console, admin API and metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Console {
+    /// Address and port. Anything but loopback needs an administrator's token (`TOLLGATE_ADMIN_TOKEN`).
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Serve HTTPS with this certificate.
+    pub tls: Option<Tls>,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), tls: None }
+    }
+}
+
+/// A certificate and its key, PEM files; read again when they change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// Where backends may be reached. Loopback is always allowed for backends declared in the file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// Private, link-local and other non-public ranges that backends may have their address in.
+    #[schemars(with = "Vec<String>")]
+    pub allow_private: Vec<IpNet>,
+}
+
+/// One line a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessLog {
+    /// `auto`: for people when standard output is a terminal, JSON otherwise.
+    pub format: LogFormat,
+    /// Write to this file instead of standard output.
+    pub path: Option<PathBuf>,
+}
+
+/// How an access line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// None.
+    Off,
+}
+
+/// Export of traces by OTLP over HTTP.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// The collector's traces URL, such as `http://127.0.0.1:4318/v1/traces`.
+    pub endpoint: String,
+    /// Share of exchanges that are exported when the caller's trace context does not decide, 0 to 1.
+    #[serde(default = "everything")]
+    pub sample: f64,
+}
+
+fn everything() -> f64 {
+    1.0
+}
