@@ -68,10 +68,11 @@ fn answers_are_classified_by_whose_fault_they_are() {
 
 #[test]
 fn delays_are_read_from_every_header_that_names_one() {
+    type Pairs = &'static [(&'static str, &'static str)];
     const NOW: u64 = 1_700_000_000_000;
     let ms = Duration::from_millis;
     let day = Some(Duration::from_hours(24));
-    let cases: [(&[(&'static str, &'static str)], Option<Duration>); 19] = [
+    let cases: [(Pairs, Option<Duration>); 19] = [
         (&[], None),
         (&[("retry-after-ms", "250"), ("retry-after", "9")], Some(ms(250))),
         (&[("retry-after", "1.5")], Some(ms(1500))),
