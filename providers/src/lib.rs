@@ -6,6 +6,7 @@
 
 pub mod classify;
 pub mod envelope;
+pub mod facts;
 pub mod head;
 mod json;
 pub mod kind;

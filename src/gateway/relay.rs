@@ -1,0 +1,310 @@
+//! Passing an answer on: bytes as they arrive, an observer on a copy, the settlement at the end.
+//!
+//! An answer that breaks never looks complete: event streams get an in-band error in their dialect and then an
+//! unclean end, anything else just the unclean end.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use tollgate_providers::{
+    Certainty, Surface,
+    envelope::{self, ErrorText},
+    tap::Tap,
+};
+
+use super::{
+    answer::{Answer, Upstream},
+    decode::Decoder,
+    exchange::{Envelope, Exchange},
+    listener::DrainEnded,
+    owners::{Owner, Watch},
+    respond, upgrade,
+};
+use crate::{
+    exchange::Outcome,
+    model::{Clock, clock::Ticks},
+    outbound::{BoxError, Choice, Failure, Incoming},
+    usage::Settlement,
+};
+
+/// The body of every answer of the gateway port.
+pub struct AnswerBody(Kind);
+
+enum Kind {
+    Local { bytes: Option<Bytes>, settlement: Option<Settlement> },
+    Relay(Box<Relay>),
+}
+
+/// Turns what the journey ended in into the answer.
+pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
+    match answer {
+        Answer::Local(answer) => respond::local(exchange, answer),
+        Answer::Upgraded(upgraded) => upgrade::switch(exchange, *upgraded),
+        Answer::Upstream(upstream) => {
+            let mut head = Response::from_parts(upstream.head.clone(), ());
+            respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
+            exchange.settlement.status = head.status().as_u16();
+            exchange.settlement.backend = Some(upstream.backend().id().clone());
+            exchange.settlement.kind = Some(upstream.backend().kind());
+            head.map(|()| AnswerBody(Kind::Relay(Box::new(Relay::new(exchange, *upstream)))))
+        }
+    }
+}
+
+impl AnswerBody {
+    /// A body made here that belongs to no exchange (health checks).
+    #[must_use]
+    pub fn local(bytes: Bytes) -> Self {
+        Self(Kind::Local { bytes: Some(bytes), settlement: None })
+    }
+
+    /// A body made here that ends an exchange.
+    #[must_use]
+    pub fn settling(bytes: Bytes, mut settlement: Settlement, outcome: Outcome) -> Self {
+        settlement.outcome = outcome;
+        settlement.bytes_out = bytes.len() as u64;
+        Self(Kind::Local { bytes: Some(bytes), settlement: Some(settlement) })
+    }
+}
+
+/// Where a relayed body stands.
+enum Phase {
+    /// The backend is sending.
+    Flowing,
+    /// All came through; trailers may follow.
+    Complete(Option<HeaderMap>),
+    /// It broke: what is queued goes out, then an unclean end.
+    Broken,
+    /// Nothing more.
+    Over,
+}
+
+struct Relay {
+    body: Incoming,
+    decoder: Option<Decoder>,
+    tap: Tap,
+    queue: VecDeque<Bytes>,
+    scratch: Vec<Bytes>,
+    phase: Phase,
+    surface: Option<Surface>,
+    is_stream: bool,
+    is_intact: bool,
+    settlement: Option<Settlement>,
+    choice: Choice,
+    ended: DrainEnded,
+    owners: Option<Watch>,
+    request_id: String,
+    clock: Clock,
+    started: Ticks,
+}
+
+impl Relay {
+    fn new(exchange: Exchange, upstream: Upstream) -> Self {
+        let Exchange { gateway, settlement, envelope, .. } = &exchange;
+        let surface = match envelope {
+            Envelope::Model(_, surface) => *surface,
+            Envelope::Plain => None,
+        };
+        let owner = Owner {
+            subscription: exchange.subscription.as_ref().map(|subscription| subscription.id.clone()),
+            backend: upstream.backend().id.clone(),
+        };
+        let watch = surface.and_then(|surface| gateway.owners.watch(surface, &exchange.parts.method, owner));
+        let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
+        let mut relay = Self {
+            is_stream: settlement.streamed,
+            is_intact,
+            surface,
+            started: settlement.started,
+            clock: gateway.clock.clone(),
+            ended: gateway.drain.ended(),
+            owners: watch,
+            request_id: exchange.request_id(),
+            settlement: Some(exchange.settlement),
+            body: upstream.body,
+            decoder: upstream.decoder,
+            tap: upstream.tap,
+            queue: upstream.held.into(),
+            scratch: Vec::new(),
+            phase: Phase::Flowing,
+            choice: upstream.choice,
+        };
+        relay.note_content();
+        if upstream.ended {
+            relay.complete(None);
+        }
+        relay
+    }
+
+    fn note_content(&mut self) {
+        let Some(settlement) = self.settlement.as_mut().filter(|s| s.ttft.is_none()) else { return };
+        if self.tap.has_content() || (!self.is_stream && !self.queue.is_empty()) {
+            settlement.ttft = Some(self.clock.ticks().since(self.started));
+        }
+        if let (Some(watch), Some(id)) = (&mut self.owners, self.tap.object_id()) {
+            watch.note(id);
+        }
+    }
+
+    fn observe(&mut self, data: Bytes) {
+        let data = match &mut self.decoder {
+            None => data,
+            Some(decoder) => match decoder.push(&data) {
+                Ok(decoded) => decoded,
+                Err(error) => return self.fail("backend_sent_junk", &format!("content coding: {error}")),
+            },
+        };
+        self.tap.push(data, &mut self.scratch);
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.note_content();
+        if self.body.is_end_stream() {
+            self.finish(None);
+        }
+    }
+
+    /// The backend's body has ended cleanly: whole, or an event stream without its last event.
+    fn finish(&mut self, trailers: Option<HeaderMap>) {
+        self.tap.finish(&mut self.scratch);
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.note_content();
+        if self.is_stream && !self.tap.is_complete() && self.tap.error().is_none() {
+            return self.fail("backend_broke_off", "The backend ended the stream before it was complete.");
+        }
+        self.complete(trailers);
+    }
+
+    fn complete(&mut self, trailers: Option<HeaderMap>) {
+        self.phase = Phase::Complete(trailers);
+        if let Some(settlement) = &mut self.settlement {
+            settlement.outcome = Outcome::Complete;
+        }
+    }
+
+    fn fail(&mut self, code: &'static str, message: &str) {
+        self.choice.failed(&Failure::Stream);
+        self.break_off(Outcome::UpstreamCut, code, message);
+    }
+
+    fn break_off(&mut self, outcome: Outcome, code: &'static str, message: &str) {
+        if let (true, Some(surface)) = (self.is_stream, self.surface) {
+            let text = ErrorText { status: 502, code, message, param: None, request_id: &self.request_id };
+            self.queue.push_back(envelope::stream_error(surface, &text).into());
+        }
+        if let Some(settlement) = &mut self.settlement {
+            settlement.outcome = outcome;
+            settlement.error = Some(code);
+        }
+        self.phase = Phase::Broken;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        loop {
+            if let Some(bytes) = self.queue.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
+            }
+            match &mut self.phase {
+                Phase::Flowing => ready!(self.advance(cx)),
+                Phase::Complete(trailers) => {
+                    let trailers = trailers.take();
+                    self.over();
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+                }
+                Phase::Broken => {
+                    self.over();
+                    return Poll::Ready(Some(Err("the backend's answer broke off".into())));
+                }
+                Phase::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Reads the next piece from the backend; returns when there is something to look at.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => self.observe(data),
+                Err(frame) => self.finish(frame.into_trailers().ok()),
+            },
+            Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
+            Poll::Ready(None) => self.finish(None),
+            Poll::Pending => {
+                ready!(Pin::new(&mut self.ended).poll_ended(cx));
+                self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn sent(&mut self, bytes: Bytes) -> Bytes {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.bytes_out += bytes.len() as u64;
+        }
+        if self.queue.is_empty() && matches!(self.phase, Phase::Complete(None)) {
+            self.over();
+        }
+        bytes
+    }
+
+    /// Settles; called once, at the last byte or the break.
+    fn over(&mut self) {
+        self.phase = Phase::Over;
+        self.fill_usage();
+        self.settlement = None;
+    }
+
+    fn fill_usage(&mut self) {
+        let Some(settlement) = &mut self.settlement else { return };
+        settlement.usage = self.tap.usage();
+        settlement.certainty = match (settlement.usage.is_reported(), settlement.outcome) {
+            (false, _) => Certainty::Unknown,
+            (true, Outcome::Complete) => Certainty::Exact,
+            (true, _) => Certainty::LowerBound,
+        };
+    }
+}
+
+impl Drop for Relay {
+    /// The client has gone before the end: what was seen so far is settled, the backend's side closes.
+    fn drop(&mut self) {
+        self.fill_usage();
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.get_mut().0 {
+            Kind::Local { bytes, settlement } => {
+                *settlement = None;
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Kind::Relay(relay) => relay.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Local { bytes, .. } => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Kind::Relay(relay) => matches!(relay.phase, Phase::Over) && relay.queue.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Local { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Relay(relay) if relay.is_intact => relay.body.size_hint(),
+            Kind::Relay(_) => SizeHint::default(),
+        }
+    }
+}
