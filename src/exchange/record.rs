@@ -6,7 +6,7 @@ use tollgate_providers::{Certainty, Kind, Surface, Usage};
 use uuid::Uuid;
 
 use crate::model::{
-    ApiId, BackendId, OperationId, ProductId, SubscriptionId, Timestamp, UserId, WorkspaceId, clock::Ticks,
+    ApiId, BackendId, OperationId, ProductId, SubscriptionId, Timestamp, Trace, UserId, WorkspaceId, clock::Ticks,
 };
 
 /// How an exchange ended.
@@ -119,19 +119,6 @@ pub struct Record {
     pub bytes_out: u64,
     /// The body's `user`.
     pub end_user: Option<Arc<str>>,
-}
-
-/// W3C trace context of an exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trace {
-    /// Trace id, 16 bytes; zero: none.
-    pub trace_id: u128,
-    /// The caller's span id; zero: none.
-    pub parent_id: u64,
-    /// Our own span id.
-    pub span_id: u64,
-    /// The sampled flag.
-    pub sampled: bool,
 }
 
 impl Record {
