@@ -11,6 +11,7 @@ use super::{
     keys::{self, Caller},
     listener::Inbound,
     peer::Peer,
+    switch,
 };
 use crate::{
     exchange::{Fault, FaultKind, Record},
@@ -51,6 +52,8 @@ pub struct Exchange {
     pub subscription: Option<Arc<SubscriptionEntry>>,
     /// The product it goes through.
     pub product: Option<Arc<ProductEntry>>,
+    /// Whether the caller asked for a WebSocket.
+    pub wants_upgrade: bool,
     /// The caller's side of a protocol upgrade.
     pub upgrade: Option<OnUpgrade>,
     /// A cookie to set with the answer, for cookie affinity.
@@ -64,6 +67,7 @@ impl Exchange {
         let (mut parts, body) = request.into_parts();
         let settlement = Settlement::open(record(gateway, &parts, &peer), gateway.sink.clone());
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let wants_upgrade = switch::is_wanted(&parts);
         Self {
             gateway: gateway.clone(),
             snapshot: gateway.hub.load(),
@@ -75,6 +79,7 @@ impl Exchange {
             api: None,
             subscription: None,
             product: None,
+            wants_upgrade,
             upgrade,
             set_cookie: None,
         }
@@ -105,7 +110,12 @@ impl Exchange {
         let host = host.or_else(|| self.parts.uri.authority().and_then(|name| name.as_str().parse().ok()));
         headers::strip_request(headers, self.peer.trusted);
         headers::add_forwarded(headers, &self.peer, host.as_ref());
-        if let Ok(parent) = http::HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str()) {
+        if self.settlement.trace.parent_id == 0 {
+            headers.remove("tracestate");
+        }
+        if let Ok(parent) =
+            http::HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
+        {
             headers.insert("traceparent", parent);
         }
     }
@@ -139,7 +149,8 @@ impl Exchange {
 fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
     let Gateway { clock, entropy, .. } = gateway;
     let path = parts.uri.path();
-    let mut record = Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
+    let mut record =
+        Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
     record.client = Some(peer.client);
     record.client_request_id = client_request_id(parts);
     record.trace = trace(parts, entropy);

@@ -19,7 +19,10 @@ pub enum Held {
     /// There is content (or nothing more to wait for): relay.
     Content,
     /// The backend said inside the stream that it failed.
-    Error { status: u16, message: String },
+    Error {
+        /// The status that the same error has as an answer of its own.
+        status: u16,
+    },
     /// The connection broke, or the stream ended, before there was content.
     Broken(Option<SendFault>),
 }
@@ -38,7 +41,7 @@ async fn until_content(upstream: &mut Upstream) -> Held {
         if let Some(error) = upstream.tap.error()
             && !upstream.tap.has_content()
         {
-            return Held::Error { status: error.status_hint, message: error.message.clone() };
+            return Held::Error { status: error.status_hint };
         }
         if upstream.tap.has_content() || size > LARGEST {
             return Held::Content;
@@ -67,7 +70,7 @@ fn ended(upstream: &mut Upstream) -> Held {
     upstream.tap.finish(&mut upstream.held);
     upstream.ended = true;
     match upstream.tap.error() {
-        Some(error) => Held::Error { status: error.status_hint, message: error.message.clone() },
+        Some(error) => Held::Error { status: error.status_hint },
         None if upstream.tap.is_complete() => Held::Content,
         None => Held::Broken(None),
     }

@@ -72,7 +72,10 @@ pub fn authenticate(
 }
 
 enum Found {
-    Recognised { entry: Arc<SubscriptionEntry>, place: Place },
+    Recognised {
+        entry: Arc<SubscriptionEntry>,
+        place: Place,
+    },
     /// Something that can only be meant as a key of ours, but is nobody's.
     Ours,
     /// Something that SDKs send whether a key is needed or not.

@@ -4,8 +4,8 @@ pub mod admission;
 pub mod affinity;
 pub mod answer;
 pub mod attempt;
-pub mod decode;
 pub mod body;
+pub mod decode;
 pub mod exchange;
 pub mod headers;
 pub mod health;
@@ -23,6 +23,7 @@ pub mod relay;
 pub mod respond;
 pub mod route;
 pub mod stored;
+pub mod switch;
 pub mod tally;
 pub mod upgrade;
 

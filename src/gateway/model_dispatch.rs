@@ -14,7 +14,7 @@ use super::{
     exchange::{Envelope, Exchange},
     model_list,
     model_task::ModelTask,
-    stored, upgrade,
+    stored, switch,
 };
 use crate::{
     exchange::{Fault, FaultKind},
@@ -135,12 +135,13 @@ fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fau
     let mut usable = exchange.snapshot.models.iter().filter(|model| exchange.sees(model) && exchange.may_use(model));
     let found = usable.find(|model| model.pool.members().any(|backend| backend.kind().speaks(family)));
     found.cloned().ok_or_else(|| {
-        Fault::new(FaultKind::ModelNotFound, "This key may use no model whose backend serves this endpoint.").at("model")
+        Fault::new(FaultKind::ModelNotFound, "This key may use no model whose backend serves this endpoint.")
+            .at("model")
     })
 }
 
 async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
-    upgrade::required(&exchange.parts)?;
+    switch::required(exchange)?;
     let model = model(exchange, &call, None)?;
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
     switching(exchange, task, None).await

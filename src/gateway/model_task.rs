@@ -9,8 +9,8 @@ use tollgate_providers::{
     classify::{self, Class},
     head::Head,
     retry_after::{retry_after, retry_after_in_body},
-    upstream::Target,
     tap::Tap,
+    upstream::Target,
 };
 
 use super::{
@@ -20,8 +20,8 @@ use super::{
     decode::Decoder,
     exchange::Exchange,
     hold::{self, Held},
+    switch,
     tally::{Setback, SetbackKind},
-    upgrade,
 };
 use crate::{
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
@@ -51,7 +51,10 @@ impl ModelTask {
     pub fn new(exchange: &Exchange, call: Call, head: Head, body: Bytes, model: Arc<ModelTarget>) -> Self {
         let parts = &exchange.parts;
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let headers = headers(&parts.headers, call.surface);
+        let mut headers = headers(&parts.headers, call.surface);
+        if exchange.wants_upgrade {
+            switch::ask(&mut headers);
+        }
         let method = parts.method.clone();
         Self { call, head, body, model, query, headers, method, injected: false, too_long: false }
     }
@@ -98,7 +101,10 @@ impl ModelTask {
         }
         match hold::hold(&mut upstream).await {
             Held::Content => self.take(exchange, upstream, true),
-            Held::Error { status, message: _ } => again(upstream, Some(status), SetbackKind::Server),
+            Held::Error { status } => {
+                exchange.settlement.streamed = true;
+                again(upstream, Some(status), SetbackKind::Server)
+            }
             Held::Broken(fault) => {
                 let kind = fault.map_or(SetbackKind::Server, SetbackKind::Broken);
                 again(upstream, None, kind)
@@ -162,7 +168,9 @@ fn again(mut upstream: Upstream, status: Option<u16>, kind: SetbackKind) -> Judg
             _ => upstream.choice.failed(&Failure::Stream),
         }
     }
-    let relayable = (is_error_answer && matches!(kind, SetbackKind::Server)).then(|| Box::new(upstream));
+    let relayable = matches!(kind, SetbackKind::Server)
+        .then(|| Box::new(upstream))
+        .filter(|upstream| is_error_answer || upstream.tap.error().is_some());
     Judged::Again(Setback { backend, status, kind, relayable })
 }
 
@@ -192,7 +200,7 @@ impl Task for ModelTask {
 
     async fn judge(&mut self, exchange: &mut Exchange, choice: Choice, answer: Response<Incoming>) -> Judged {
         match answer.status() {
-            StatusCode::SWITCHING_PROTOCOLS => upgrade::judge(exchange, choice, answer),
+            StatusCode::SWITCHING_PROTOCOLS => switch::judge(exchange, choice, answer),
             status if status.is_client_error() || status.is_server_error() => {
                 self.refused(exchange, choice, answer).await
             }

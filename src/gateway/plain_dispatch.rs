@@ -13,8 +13,8 @@ use super::{
     attempt::{self, Judged, Outbound, Preference, Task},
     body,
     exchange::Exchange,
+    switch,
     tally::{Setback, SetbackKind},
-    upgrade,
 };
 use crate::{
     exchange::Fault,
@@ -52,6 +52,9 @@ impl PlainTask {
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
         headers.remove(header::HOST);
+        if exchange.wants_upgrade {
+            switch::ask(&mut headers);
+        }
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);
             headers.remove(header::EXPECT);
@@ -108,7 +111,7 @@ impl Task for PlainTask {
     async fn judge(&mut self, exchange: &mut Exchange, mut choice: Choice, answer: Response<Incoming>) -> Judged {
         let status = answer.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return upgrade::judge(exchange, choice, answer);
+            return switch::judge(exchange, choice, answer);
         }
         let code = status.as_u16();
         let now = exchange.gateway.clock.now().as_millis();

@@ -5,13 +5,16 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::timeout;
 use tollgate_providers::{
     Certainty, Surface,
     envelope::{self, ErrorText},
@@ -24,7 +27,7 @@ use super::{
     exchange::{Envelope, Exchange},
     listener::DrainEnded,
     owners::{Owner, Watch},
-    respond, upgrade,
+    respond, switch,
 };
 use crate::{
     exchange::Outcome,
@@ -33,26 +36,29 @@ use crate::{
     usage::Settlement,
 };
 
+/// How long an answer is read on after its client has gone.
+const LONGEST_READING_ON: Duration = Duration::from_secs(30);
+
 /// The body of every answer of the gateway port.
 pub struct AnswerBody(Kind);
 
 enum Kind {
     Local { bytes: Option<Bytes>, settlement: Option<Settlement> },
-    Relay(Box<Relay>),
+    Relay(Option<Box<Relay>>),
 }
 
 /// Turns what the journey ended in into the answer.
 pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
     match answer {
         Answer::Local(answer) => respond::local(exchange, answer),
-        Answer::Upgraded(upgraded) => upgrade::switch(exchange, *upgraded),
+        Answer::Upgraded(upgraded) => switch::switch(exchange, *upgraded),
         Answer::Upstream(upstream) => {
             let mut head = Response::from_parts(upstream.head.clone(), ());
             respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
             exchange.settlement.status = head.status().as_u16();
             exchange.settlement.backend = Some(upstream.backend().id().clone());
             exchange.settlement.kind = Some(upstream.backend().kind());
-            head.map(|()| AnswerBody(Kind::Relay(Box::new(Relay::new(exchange, *upstream)))))
+            head.map(|()| AnswerBody(Kind::Relay(Some(Box::new(Relay::new(exchange, *upstream))))))
         }
     }
 }
@@ -95,6 +101,7 @@ struct Relay {
     surface: Option<Surface>,
     is_stream: bool,
     is_intact: bool,
+    is_read_to_end: bool,
     settlement: Option<Settlement>,
     choice: Choice,
     ended: DrainEnded,
@@ -113,13 +120,14 @@ impl Relay {
         };
         let owner = Owner {
             subscription: exchange.subscription.as_ref().map(|subscription| subscription.id.clone()),
-            backend: upstream.backend().id.clone(),
+            backend: upstream.backend().id().clone(),
         };
         let watch = surface.and_then(|surface| gateway.owners.watch(surface, &exchange.parts.method, owner));
         let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,
             is_intact,
+            is_read_to_end: false,
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
@@ -137,7 +145,9 @@ impl Relay {
         };
         relay.note_content();
         if upstream.ended {
-            relay.complete(None);
+            relay.judge_end(None);
+        } else if relay.body.is_end_stream() {
+            relay.finish(None);
         }
         relay
     }
@@ -173,16 +183,34 @@ impl Relay {
         self.tap.finish(&mut self.scratch);
         self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
         self.note_content();
-        if self.is_stream && !self.tap.is_complete() && self.tap.error().is_none() {
-            return self.fail("backend_broke_off", "The backend ended the stream before it was complete.");
+        self.judge_end(trailers);
+    }
+
+    fn judge_end(&mut self, trailers: Option<HeaderMap>) {
+        let is_whole = !self.is_stream || self.tap.is_complete();
+        match (is_whole, self.tap.error().is_some()) {
+            (true, _) => self.complete(trailers),
+            (false, true) => self.end_after_its_own_error(),
+            (false, false) => self.fail("backend_broke_off", "The backend ended the stream before it was complete."),
         }
-        self.complete(trailers);
     }
 
     fn complete(&mut self, trailers: Option<HeaderMap>) {
         self.phase = Phase::Complete(trailers);
+        self.set_outcome(Outcome::Complete, None);
+    }
+
+    /// The backend has told its error itself; the end must still not look like a whole answer's.
+    fn end_after_its_own_error(&mut self) {
+        self.choice.failed(&Failure::Stream);
+        self.set_outcome(Outcome::UpstreamCut, Some("backend_error"));
+        self.phase = Phase::Broken;
+    }
+
+    fn set_outcome(&mut self, outcome: Outcome, error: Option<&'static str>) {
         if let Some(settlement) = &mut self.settlement {
-            settlement.outcome = Outcome::Complete;
+            settlement.outcome = outcome;
+            settlement.error = error;
         }
     }
 
@@ -193,13 +221,11 @@ impl Relay {
 
     fn break_off(&mut self, outcome: Outcome, code: &'static str, message: &str) {
         if let (true, Some(surface)) = (self.is_stream, self.surface) {
-            let text = ErrorText { status: 502, code, message, param: None, request_id: &self.request_id };
+            let text =
+                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id, kind_hint: None };
             self.queue.push_back(envelope::stream_error(surface, &text).into());
         }
-        if let Some(settlement) = &mut self.settlement {
-            settlement.outcome = outcome;
-            settlement.error = Some(code);
-        }
+        self.set_outcome(outcome, Some(code));
         self.phase = Phase::Broken;
     }
 
@@ -251,6 +277,10 @@ impl Relay {
         bytes
     }
 
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.queue.is_empty()
+    }
+
     /// Settles; called once, at the last byte or the break.
     fn over(&mut self) {
         self.phase = Phase::Over;
@@ -260,19 +290,51 @@ impl Relay {
 
     fn fill_usage(&mut self) {
         let Some(settlement) = &mut self.settlement else { return };
+        let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.usage = self.tap.usage();
-        settlement.certainty = match (settlement.usage.is_reported(), settlement.outcome) {
+        settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
             (false, _) => Certainty::Unknown,
-            (true, Outcome::Complete) => Certainty::Exact,
-            (true, _) => Certainty::LowerBound,
+            (true, true) => Certainty::Exact,
+            (true, false) => Certainty::LowerBound,
         };
+    }
+
+    fn is_worth_reading_on(&self) -> bool {
+        let is_open = self.settlement.is_some() && matches!(self.phase, Phase::Flowing);
+        is_open && self.surface.is_some() && self.choice.backend.drain_on_disconnect()
+    }
+
+    /// Reads the rest without the client, so that its usage is known; then settles as "client gone".
+    async fn read_on(mut self: Box<Self>) {
+        let reading = async {
+            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await {
+                let Ok(data) = frame.into_data() else { continue };
+                let decoded = self.decoder.as_mut().map_or(Ok(data.clone()), |decoder| decoder.push(&data));
+                let Ok(data) = decoded else { return };
+                self.tap.push(data, &mut self.scratch);
+                self.scratch.clear();
+            }
+            self.tap.finish(&mut self.scratch);
+        };
+        if timeout(LONGEST_READING_ON, reading).await.is_ok() {
+            self.is_read_to_end = self.tap.is_complete();
+        }
+        self.fill_usage();
     }
 }
 
-impl Drop for Relay {
-    /// The client has gone before the end: what was seen so far is settled, the backend's side closes.
+impl Drop for AnswerBody {
+    /// The client may have gone before the end: then what was seen so far is settled and the backend's side closes,
+    /// or the rest is read without the client, where the backend is set so.
     fn drop(&mut self) {
-        self.fill_usage();
+        let Kind::Relay(relay) = &mut self.0 else { return };
+        let Some(mut relay) = relay.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if relay.is_worth_reading_on() => {
+                runtime.spawn(relay.read_on());
+            }
+            _ => relay.fill_usage(),
+        }
     }
 }
 
@@ -280,30 +342,29 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
             Kind::Local { bytes, settlement } => {
                 *settlement = None;
                 Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
             }
-            Kind::Relay(relay) => relay.poll(cx),
+            Kind::Relay(Some(relay)) => relay.poll(cx),
+            Kind::Relay(None) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Local { bytes, .. } => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Relay(relay) => matches!(relay.phase, Phase::Over) && relay.queue.is_empty(),
+            Kind::Relay(Some(relay)) => relay.is_over(),
+            Kind::Relay(None) => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Local { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Relay(relay) if relay.is_intact => relay.body.size_hint(),
+            Kind::Relay(Some(relay)) if relay.is_intact => relay.body.size_hint(),
             Kind::Relay(_) => SizeHint::default(),
         }
     }

@@ -19,8 +19,7 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-upst
 const BACKEND: HeaderName = HeaderName::from_static("x-tollgate-backend");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// What APIM sends with its 401.
-const CHALLENGE: &str =
-    r#"AzureApiManagementKey realm="tollgate",name="Ocp-Apim-Subscription-Key",type="header""#;
+const CHALLENGE: &str = r#"AzureApiManagementKey realm="tollgate",name="Ocp-Apim-Subscription-Key",type="header""#;
 
 /// Answers with `fault` and ends the exchange.
 pub fn fault(mut exchange: Exchange, fault: &Fault) -> Response<AnswerBody> {
@@ -56,6 +55,7 @@ fn body(envelope: Envelope, fault: &Fault, request_id: &str) -> Bytes {
         message: &fault.message,
         param: fault.param.as_deref(),
         request_id,
+        kind_hint: None,
     };
     match envelope {
         Envelope::Plain => envelope::plain_error_body(&text).into(),
@@ -100,7 +100,7 @@ pub fn relayed_headers(exchange: &mut Exchange, upstream: &Upstream, headers: &m
         headers.remove(header::CONTENT_LENGTH);
     }
     if exchange.snapshot.settings.server.expose_backend
-        && let Ok(name) = HeaderValue::from_str(upstream.backend().id.as_str())
+        && let Ok(name) = HeaderValue::from_str(upstream.backend().id().as_str())
     {
         headers.insert(BACKEND, name);
     }
@@ -112,7 +112,7 @@ pub fn relayed_headers(exchange: &mut Exchange, upstream: &Upstream, headers: &m
 }
 
 /// Both spellings of the request id: OpenAI's clients read the one, Anthropic's the other.
-fn ids(headers: &mut HeaderMap, request_id: &str) {
+pub fn ids(headers: &mut HeaderMap, request_id: &str) {
     let value = HeaderValue::from_str(request_id).expect("request ids are header-safe by construction");
     headers.insert(REQUEST_ID, value.clone());
     headers.insert(REQUEST_ID_ANTHROPIC, value);

@@ -41,7 +41,7 @@ impl SetbackKind {
             Self::Throttled(_) => "throttled",
             Self::Credential => "credential",
             Self::Server => "server_error",
-            Self::Broken(fault) => fault.kind.word(),
+            Self::Broken(fault) => fault.kind.as_str(),
         }
     }
 }
