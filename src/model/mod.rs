@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entropy;
 pub mod id;
 pub mod key;
+pub mod local_name;
 pub mod secret;
 pub mod units;
 
@@ -11,5 +12,6 @@ pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
 pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};
+pub use local_name::is_local_name;
 pub use secret::Secret;
 pub use units::{HumanCount, HumanDuration, HumanSize};
