@@ -6,6 +6,7 @@ pub mod id;
 pub mod key;
 pub mod local_name;
 pub mod secret;
+pub mod trace;
 pub mod units;
 
 pub use clock::{Clock, Timestamp};
@@ -14,4 +15,5 @@ pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, Subscrip
 pub use key::{KeyHash, SubscriptionKey};
 pub use local_name::is_local_name;
 pub use secret::Secret;
+pub use trace::{Trace, Traceparent};
 pub use units::{HumanCount, HumanDuration, HumanSize};

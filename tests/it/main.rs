@@ -1,0 +1,8 @@
+//! The integration tests: every behaviour through the front door of a real gateway, with scripted fake backends.
+//!
+//! `world` starts a gateway, `vendor` the backends, `client` sends exact bytes. One module a theme; a new case is a
+//! new test or a new line of a table there.
+
+mod client;
+mod vendor;
+mod vendors;
