@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod app;
 pub mod cli;
+pub mod document;
 pub mod exchange;
 pub mod gateway;
 pub mod model;

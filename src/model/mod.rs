@@ -5,6 +5,7 @@ pub mod entropy;
 pub mod id;
 pub mod key;
 pub mod secret;
+pub mod trace;
 pub mod units;
 
 pub use clock::{Clock, Timestamp};
@@ -12,4 +13,5 @@ pub use entropy::Entropy;
 pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};
 pub use secret::Secret;
+pub use trace::{Trace, Traceparent};
 pub use units::{HumanCount, HumanDuration, HumanSize};

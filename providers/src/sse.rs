@@ -1,0 +1,1 @@
+//! The incremental reader of event streams.
