@@ -4,5 +4,13 @@
 //! new test or a new line of a table there.
 
 mod client;
+mod keys;
+mod models_surfaces;
+mod plain_http;
+mod pools;
+mod recordings;
+mod stored_objects;
+mod streaming;
 mod vendor;
 mod vendors;
+mod world;

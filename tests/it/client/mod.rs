@@ -156,6 +156,15 @@ impl Open {
         }
     }
 
+    /// Reads one interim (1xx) answer.
+    pub async fn read_interim(&mut self) {
+        let end = self.until(b"\r\n\r\n").await.expect("an interim answer");
+        let head: Vec<u8> = self.buffer.drain(..end).collect();
+        self.answer.read_head(&head);
+        assert!((100..200).contains(&self.answer.status), "{}", self.answer.status);
+        self.answer.interim += 1;
+    }
+
     fn body_left(&mut self) -> Left {
         let chunked = self.answer.header("transfer-encoding").is_some();
         let length = self.answer.header("content-length").map(|value| value.parse().expect("a length"));
