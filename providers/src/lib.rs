@@ -5,7 +5,9 @@
 //! kinds, and the simulated models' answers. Deliberately not here: sockets, clocks, randomness, async.
 
 pub mod classify;
+mod counts;
 pub mod envelope;
+pub mod facts;
 pub mod head;
 mod json;
 pub mod kind;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Certainty, Usage};
+use tollgate_providers::{Certainty, Kind, Surface, Usage};
 use uuid::Uuid;
 
 use crate::model::{
@@ -50,6 +50,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// What failed, in the word of the fault class; `None` when the answer was taken.
     pub fault: Option<&'static str>,
+    /// From the exchange's start until this try began.
+    pub began: Duration,
     /// How long it took until it was taken or given up.
     pub took: Duration,
 }
@@ -91,6 +93,10 @@ pub struct Record {
     pub upstream_model: Option<Arc<str>>,
     /// Who answered.
     pub backend: Option<BackendId>,
+    /// What speaks there.
+    pub kind: Option<Kind>,
+    /// Which endpoint of a model API was called.
+    pub surface: Option<Surface>,
     /// Tries.
     pub attempts: Vec<AttemptRecord>,
     /// Status sent to the caller; 0 while none was.
@@ -137,6 +143,8 @@ impl Record {
             model: None,
             upstream_model: None,
             backend: None,
+            kind: None,
+            surface: None,
             attempts: Vec::new(),
             status: 0,
             error: None,
