@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -152,44 +152,22 @@ pub(crate) fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Opti
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
 /// A count of tokens as a provider may be trusted with it: a whole number from 0 to 10^12, else nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count(pub Option<u64>);
+pub(crate) fn count(raw: Option<&RawValue>) -> Option<u64> {
+    raw?.get().parse().ok().filter(|count| *count <= MOST_TOKENS)
+}
 
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct CountVisitor;
-        impl<'de> Visitor<'de> for CountVisitor {
-            type Value = Count;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a count")
-            }
-            fn visit_u64<E>(self, count: u64) -> Result<Count, E> {
-                Ok(Count(Some(count).filter(|count| *count <= MOST_TOKENS)))
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Count, E> {
-                Ok(Count(None))
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Count, E> {
-                Ok(Count(None))
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
-                Ok(Count(None))
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Count, E> {
-                Ok(Count(None))
-            }
-            fn visit_unit<E>(self) -> Result<Count, E> {
-                Ok(Count(None))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Count, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Count(None))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Count(None))
-            }
-        }
-        deserializer.deserialize_any(CountVisitor)
+/// A member's value that is an object, taken apart.
+pub(crate) fn object(raw: Option<&RawValue>) -> Option<Members<'_>> {
+    raw.filter(|raw| raw.get().starts_with('{')).and_then(|raw| lenient(Some(raw)))
+}
+
+/// Whether a value says anything: not null, nor an empty string, array or object.
+pub(crate) fn says_something(raw: Option<&RawValue>) -> bool {
+    let Some(text) = raw.map(RawValue::get) else { return false };
+    let inside = || text[1..text.len() - 1].trim_ascii();
+    match text.as_bytes().first() {
+        Some(b'"') => text.len() > 2,
+        Some(b'[' | b'{') => !inside().is_empty(),
+        _ => text != "null",
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use tollgate_providers::{Surface, head};
 
 use super::exchange::Exchange;
-use crate::settings::Affinity;
+use crate::{model::UserId, settings::Affinity};
 
 /// Name of the cookie that we set.
 const COOKIE: &str = "tollgate_affinity";
@@ -32,7 +32,7 @@ pub fn key(affinity: &Affinity, exchange: &mut Exchange, content: Option<Content
         Affinity::Subscription => subscription.map(hash),
         Affinity::User => {
             let owner = exchange.subscription.as_ref().and_then(|subscription| subscription.user.as_ref());
-            let user = content.and_then(|content| content.end_user).or(owner.map(|user| user.as_str()));
+            let user = content.and_then(|content| content.end_user).or(owner.map(UserId::as_str));
             user.map(|user| hash((subscription, user)))
         }
         Affinity::Conversation => {

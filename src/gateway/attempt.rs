@@ -82,7 +82,7 @@ pub async fn run<T: Task>(
                 tried = Tried::default();
                 continue;
             }
-            Err(none) => return tally.conclude(Some(none)),
+            Err(none) => return tally.conclude(Some(&none)),
         };
         choice.mark_tried(&mut tried);
         let attempt_began = exchange.gateway.clock.ticks();

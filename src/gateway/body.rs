@@ -38,7 +38,9 @@ fn unreadable(why: &str) -> Fault {
 pub async fn rest(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault> {
     let unreadable = |why: String| Fault::new(FaultKind::BackendUnreachable, why);
     let mut pieces = Pieces::default();
-    std::mem::take(&mut upstream.held).into_iter().for_each(|held| pieces.push(held));
+    for held in std::mem::take(&mut upstream.held) {
+        pieces.push(held);
+    }
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
         let frame = frame.map_err(|fault| unreadable(fault.to_string()))?;
         let Ok(data) = frame.into_data() else { continue };

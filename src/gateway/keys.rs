@@ -64,10 +64,9 @@ pub fn authenticate(
             entry.last_used.store(now.as_millis(), Relaxed);
             Ok(Caller::Known(entry))
         }
-        Found::Recognised { .. } => Err(invalid()),
         Found::Nothing | Found::Foreign if api.open.is_some() => Ok(Caller::Anonymous),
-        Found::Ours | Found::Foreign => Err(invalid()),
         Found::Nothing => Err(missing()),
+        Found::Recognised { .. } | Found::Ours | Found::Foreign => Err(invalid()),
     }
 }
 

@@ -70,7 +70,7 @@ async fn switching(
 }
 
 fn check_dialect(pool: &Pool, family: Family, usable: &dyn Fn(&Backend) -> bool) -> Result<(), Fault> {
-    if pool.members().any(|backend| usable(backend)) {
+    if pool.members().any(usable) {
         return Ok(());
     }
     let name = match family {

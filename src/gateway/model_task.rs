@@ -102,7 +102,7 @@ impl ModelTask {
         match hold::hold(&mut upstream).await {
             Held::Content => self.take(exchange, upstream, true),
             Held::Error { status } => {
-                exchange.settlement.streamed = true;
+                exchange.settlement.streams();
                 again(upstream, Some(status), SetbackKind::Server)
             }
             Held::Broken(fault) => {
@@ -115,7 +115,9 @@ impl ModelTask {
     fn take(&self, exchange: &mut Exchange, mut upstream: Upstream, is_stream: bool) -> Judged {
         let first_byte = exchange.gateway.clock.ticks().since(upstream.choice.sent_at());
         upstream.choice.succeeded(upstream.head.status.as_u16(), first_byte);
-        exchange.settlement.streamed = is_stream;
+        if is_stream {
+            exchange.settlement.streams();
+        }
         exchange.settlement.upstream_model = Some(self.upstream_model(&upstream.choice));
         Judged::Take(Box::new(upstream))
     }

@@ -92,9 +92,9 @@ impl Tally {
     }
 
     /// What to tell the caller. `none`: why the pool had nobody left, if that is what ended it.
-    pub fn conclude(mut self, none: Option<NoneLeft>) -> Result<Answer, Fault> {
-        let wait = self.shortest_wait(none.as_ref());
-        if let Some(fault) = self.unanimous(none.as_ref(), wait) {
+    pub fn conclude(mut self, none: Option<&NoneLeft>) -> Result<Answer, Fault> {
+        let wait = self.shortest_wait(none);
+        if let Some(fault) = self.unanimous(none, wait) {
             return Err(fault);
         }
         let Some(last) = self.setbacks.pop() else {

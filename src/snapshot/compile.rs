@@ -43,7 +43,7 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let apis = compiler.apis(&backends, &pools, &products);
     let keys = compiler.keys(&products);
     if compiler.problems.is_empty() {
-        Ok(Snapshot { revision, apis, keys, models, backends, settings })
+        Ok(Snapshot { revision, settings, apis, keys, models, backends })
     } else {
         Err(compiler.problems)
     }
@@ -69,7 +69,9 @@ impl Compiler<'_> {
         match result {
             Ok(value) => Some(value),
             Err(messages) => {
-                messages.into_iter().for_each(|message| self.problem(kind, id, message));
+                for message in messages {
+                    self.problem(kind, id, message);
+                }
                 None
             }
         }
@@ -183,7 +185,9 @@ impl Compiler<'_> {
             match read_openapi(&self.around.base_dir.join(path)) {
                 Ok(found) => operations.extend(found),
                 Err(messages) => {
-                    messages.into_iter().for_each(|message| self.problem(ObjectKind::Api, api.id.as_str(), message));
+                    for message in messages {
+                        self.problem(ObjectKind::Api, api.id.as_str(), message);
+                    }
                 }
             }
         } else if operations.is_empty() {

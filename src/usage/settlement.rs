@@ -17,15 +17,22 @@ use super::Sink;
 pub struct Settlement {
     record: Box<Record>,
     sink: Arc<Sink>,
-    _opened: Opened,
+    /// Counts the exchange as in flight while it is held.
+    opened: Opened,
 }
 
 impl Settlement {
     /// Opens an exchange.
     #[must_use]
     pub fn open(record: Record, sink: Arc<Sink>) -> Self {
-        let _opened = sink.opened();
-        Self { record: Box::new(record), sink, _opened }
+        let opened = sink.opened();
+        Self { record: Box::new(record), sink, opened }
+    }
+
+    /// The answer is an event stream.
+    pub fn streams(&mut self) {
+        self.record.streamed = true;
+        self.opened.streams();
     }
 
     /// Ends the exchange now, with `outcome`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     exchange::{AttemptRecord, Record},
-    model::Clock,
+    model::{ApiId, BackendId, Clock, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
     telemetry::{AttemptEvent, ExchangeEvent, Telemetry, metrics::Opened},
 };
 
@@ -42,15 +42,15 @@ impl Sink {
             method: record.method.as_str(),
             path: &record.path,
             client: record.client,
-            api: record.api.as_ref().map(|id| id.as_str()),
-            operation: record.operation.as_ref().map(|id| id.as_str()),
-            subscription: record.subscription.as_ref().map(|id| id.as_str()),
-            product: record.product.as_ref().map(|id| id.as_str()),
-            user: record.user.as_ref().map(|id| id.as_str()),
-            workspace: record.workspace.as_ref().map(|id| id.as_str()),
+            api: record.api.as_ref().map(ApiId::as_str),
+            operation: record.operation.as_ref().map(OperationId::as_str),
+            subscription: record.subscription.as_ref().map(SubscriptionId::as_str),
+            product: record.product.as_ref().map(ProductId::as_str),
+            user: record.user.as_ref().map(UserId::as_str),
+            workspace: record.workspace.as_ref().map(WorkspaceId::as_str),
             model: record.model.as_deref(),
             upstream_model: record.upstream_model.as_deref(),
-            backend: record.backend.as_ref().map(|id| id.as_str()),
+            backend: record.backend.as_ref().map(BackendId::as_str),
             kind: record.kind,
             surface: record.surface,
             attempts: &attempts,
