@@ -177,13 +177,13 @@ const BAD: &[(&str, &[&str])] = &[
         &["t:7:14: apis[0].openapi: cannot open `./none.yaml`: No such file or directory (os error 2)"],
     ),
     (
-        "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    operations:\n      - { id: x, method: get, path: /x }\n      - { id: y, method: GET, path: \"/{a}/b\" }\n      - { id: y, method: GET, path: \"/{c}/b\" }\n      - { id: z, method: GET, path: \"/a{b}\" }\n      - { id: w, method: GET, path: \"/*/b\" }\n",
+        "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    operations:\n      - { id: x, method: get, path: /x }\n      - { id: y, method: GET, path: \"/{a}/b\" }\n      - { id: y, method: GET, path: \"/{c}/b\" }\n      - { id: z, method: GET, path: \"/a{b}{c}\" }\n      - { id: w, method: GET, path: \"/*/b\" }\n      - { id: v, method: GET, path: \"/{c}.json\" }\n",
         &[
             "t:8:26: apis[0].operations[0].method: `get` is not an HTTP method such as GET",
             "t:10:9: apis[0].operations[2]: the operation `y` is declared twice: first at t:9:9",
             "t:10:9: apis[0].operations[2]: GET /{c}/b is declared twice: first at t:9:9",
-            "t:11:37: apis[0].operations[3].path: `a{b}`: a parameter is a whole segment, such as {id}",
-            "t:12:37: apis[0].operations[4].path: `/*/b`: `*` can only stand at the end",
+            "t:11:37: apis[0].operations[3].path: `a{b}{c}`: write parameters as {name}, with text between two of them",
+            "t:12:37: apis[0].operations[4].path: `/*/b`: `*` can only stand alone at the end",
         ],
     ),
     (
