@@ -21,7 +21,7 @@ pub struct Server {
     /// `sqlite://PATH`. Left out: `tollgate.db` in `data_dir`.
     pub database: Option<String>,
     /// Addresses of proxies in front of the gateway: only their `x-forwarded-*` headers are believed.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Network>")]
     pub trusted_proxies: Vec<IpNet>,
     /// How long open exchanges may go on after SIGTERM before they are ended with an error event.
     pub shutdown_grace: HumanDuration,
@@ -57,7 +57,7 @@ impl Default for Server {
 #[serde(default, deny_unknown_fields)]
 pub struct Listener {
     /// Address and port.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "address-and-port"))]
     pub listen: SocketAddr,
     /// Serve HTTPS (ALPN `h2`, `http/1.1`) with this certificate.
     pub tls: Option<Tls>,
@@ -107,7 +107,7 @@ impl Default for Listener {
 #[serde(default, deny_unknown_fields)]
 pub struct Console {
     /// Address and port. Anything but loopback needs an administrator's token (`TOLLGATE_ADMIN_TOKEN`).
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "address-and-port"))]
     pub listen: SocketAddr,
     /// Serve HTTPS with this certificate.
     pub tls: Option<Tls>,
@@ -123,9 +123,11 @@ impl Default for Console {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Certificate chain.
+    /// Certificate chain, PEM.
+    #[schemars(extend("format" = "file"))]
     pub certificate: PathBuf,
-    /// Private key.
+    /// Private key, PEM.
+    #[schemars(extend("format" = "file"))]
     pub key: PathBuf,
 }
 
@@ -134,7 +136,7 @@ pub struct Tls {
 #[serde(default, deny_unknown_fields)]
 pub struct Egress {
     /// Private, link-local and other non-public ranges that backends may have their address in.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Network>")]
     pub allow_private: Vec<IpNet>,
 }
 
@@ -171,9 +173,16 @@ pub struct Otlp {
     pub endpoint: String,
     /// Share of exchanges that are exported when the caller's trace context does not decide, 0 to 1.
     #[serde(default = "everything")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub sample: f64,
 }
 
 fn everything() -> f64 {
     1.0
 }
+
+/// How a network is described in the schema.
+#[derive(JsonSchema)]
+#[schemars(inline, transparent)]
+#[expect(dead_code, reason = "describes `IpNet`, which has no schema of its own")]
+struct Network(#[schemars(extend("format" = "network"))] String);

@@ -33,6 +33,7 @@ pub struct Api {
     pub pool: Option<PoolId>,
     /// OpenAPI document (JSON or YAML file) that names its operations.
     #[serde(default)]
+    #[schemars(extend("format" = "file"))]
     pub openapi: Option<PathBuf>,
     /// Its operations. Left out, and no `openapi`: everything passes.
     #[serde(default)]

@@ -126,15 +126,18 @@ impl Default for Timeouts {
 pub struct BreakerRule {
     /// Open after this many failures inside the interval.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub failures: Option<u32>,
     /// Open when this share of requests inside the interval failed (at least 10 requests), 1 to 100.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     pub percentage: Option<u8>,
     /// Over which failures are counted.
     pub interval: HumanDuration,
     /// How long it stays open at first; doubles (with jitter) each time the probe fails, up to 16 times.
     pub open_for: HumanDuration,
     /// What counts as a failure: statuses (`429`), classes (`5xx`), ranges (`500-504`), `connect`, `timeout`.
+    #[schemars(length(min = 1))]
     pub on: Vec<FailureCondition>,
     /// Stay open at least as long as the backend's Retry-After says.
     #[serde(default)]
@@ -171,10 +174,13 @@ pub enum HttpVersion {
 #[serde(default, deny_unknown_fields)]
 pub struct BackendTls {
     /// PEM file of the authorities to trust instead of the public ones.
+    #[schemars(extend("format" = "file"))]
     pub ca: Option<PathBuf>,
     /// PEM file of our client certificate (mTLS).
+    #[schemars(extend("format" = "file"))]
     pub certificate: Option<PathBuf>,
     /// PEM file of its key.
+    #[schemars(extend("format" = "file"))]
     pub key: Option<PathBuf>,
     /// Name to verify instead of the URL's host.
     pub server_name: Option<String>,
@@ -194,9 +200,11 @@ pub struct HealthCheck {
     pub timeout: HumanDuration,
     /// Failures in a row that take it out.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 1000))]
     pub unhealthy_after: u32,
     /// Successes in a row that bring it back.
     #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 1000))]
     pub healthy_after: u32,
 }
 

@@ -53,6 +53,7 @@ pub enum Balance {
 /// What keeps a caller at one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("format" = "session-affinity"))]
 pub enum Affinity {
     /// Nothing. A `previous_response_id` still goes where that response is stored.
     #[default]

@@ -35,7 +35,7 @@ pub struct Subscription {
     pub state: State,
     /// No longer valid from this moment (RFC 3339).
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires: Option<jiff::Timestamp>,
     /// Models it may use, further narrowing its product's.
     #[serde(default)]
@@ -54,6 +54,7 @@ pub struct Subscription {
 /// What a subscription gives access to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("format" = "scope"))]
 pub enum Scope {
     /// One product.
     Product(ProductId),
