@@ -1,0 +1,1 @@
+//! What the tap sees and withholds, in tables.

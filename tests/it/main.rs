@@ -1,0 +1,16 @@
+//! The integration tests: every behaviour through the front door of a real gateway, with scripted fake backends.
+//!
+//! `world` starts a gateway, `vendor` the backends, `client` sends exact bytes. One module a theme; a new case is a
+//! new test or a new line of a table there.
+
+mod client;
+mod keys;
+mod models_surfaces;
+mod plain_http;
+mod pools;
+mod recordings;
+mod stored_objects;
+mod streaming;
+mod vendor;
+mod vendors;
+mod world;
