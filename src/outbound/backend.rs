@@ -98,11 +98,12 @@ impl Backend {
 
     /// Makes a request ours: the backend's own Host, credential and configured headers.
     pub(super) fn dress(&self, credential: Option<usize>, headers: &mut HeaderMap) {
+        self.kind.add_default_headers(headers);
         self.ring.apply(credential, headers);
         for (name, value) in &self.headers {
             headers.insert(name.clone(), value.clone());
         }
-        if self.transport.sets_host() {
+        if self.transport.sets_host(self.endpoint.is_tls()) {
             headers.insert(http::header::HOST, self.endpoint.host_header.clone());
         } else {
             headers.remove(http::header::HOST);
@@ -208,19 +209,18 @@ fn carriers(setting: &settings::Backend, problems: &mut Vec<String>) -> Vec<(Sec
     carriers
 }
 
-/// How each kind wants its key; a `key_header` of the operator wins.
+/// How each kind wants its key. Kind `http` takes it as a bearer token, or as it is in the header that the operator
+/// names.
 fn carrier(kind: Kind, name: Option<&HeaderName>, key: &str) -> Option<Carrier> {
     if key.is_empty() {
         return None;
     }
-    let (name, value) = match (name, kind) {
-        (Some(name), _) if name != http::header::AUTHORIZATION || key.contains(' ') => {
-            (name.clone(), HeaderValue::from_str(key))
-        }
-        (None, Kind::AzureOpenAi) => (HeaderName::from_static("api-key"), HeaderValue::from_str(key)),
-        (None, Kind::Anthropic) => (HeaderName::from_static("x-api-key"), HeaderValue::from_str(key)),
-        (None, Kind::Gemini) => (HeaderName::from_static("x-goog-api-key"), HeaderValue::from_str(key)),
-        _ => (http::header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
+    if kind != Kind::Http && kind != Kind::Sim {
+        return kind.credential(key).map(|(name, value)| Carrier { name, value });
+    }
+    let (name, value) = match name {
+        Some(name) => (name.clone(), HeaderValue::from_str(key)),
+        None => (http::header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
     };
     let mut value = value.ok()?;
     value.set_sensitive(true);
@@ -228,9 +228,8 @@ fn carrier(kind: Kind, name: Option<&HeaderName>, key: &str) -> Option<Carrier> 
 }
 
 /// Headers that would change the message's framing or its addressee.
-const RESERVED: [&str; 8] = [
-    "connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
-];
+const RESERVED: [&str; 8] =
+    ["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 fn headers(setting: &settings::Backend, problems: &mut Vec<String>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::with_capacity(setting.headers.len());

@@ -80,9 +80,7 @@ impl Condition {
     fn matches(self, sign: Sign) -> bool {
         match (self, sign) {
             (Self::Status(wanted), Sign::Status(seen)) => wanted == seen,
-            (Self::Range(first, last), Sign::Status(seen)) => {
-                (first..=last).contains(&seen) && !is_client_fault(seen)
-            }
+            (Self::Range(first, last), Sign::Status(seen)) => (first..=last).contains(&seen) && !is_client_fault(seen),
             (Self::Connect, Sign::Connect | Sign::ConnectTimeout)
             | (Self::Timeout, Sign::Timeout | Sign::ConnectTimeout) => true,
             _ => false,

@@ -154,7 +154,9 @@ fn it_stays_open_as_long_as_the_backend_asks() {
     assert!(opened(bench.end(Pass::Free, asked)) >= 100.0);
     let later = Ending { retry_after: Some(Duration::from_secs(500)), ..FAILURE };
     assert_eq!(bench.end(Pass::Free, later), None);
-    assert!(matches!(bench.breaker.standing(bench.now), Standing::Open(until) if until >= bench.now.plus(Duration::from_secs(500))));
+    assert!(
+        matches!(bench.breaker.standing(bench.now), Standing::Open(until) if until >= bench.now.plus(Duration::from_secs(500)))
+    );
 
     let mut deaf = Bench::new(BreakerRule { accept_retry_after: false, ..rule(1) });
     assert!(opened(deaf.end(Pass::Free, asked)) <= 33.0);

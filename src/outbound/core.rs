@@ -226,10 +226,6 @@ impl Flight {
         core.in_flight.fetch_add(1, Relaxed);
         Self(core)
     }
-
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.0
-    }
 }
 
 impl Drop for Flight {

@@ -126,6 +126,15 @@ impl Ring {
         self.credentials.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.credentials.len()
+    }
+
+    /// Whether that credential was refused or throttled and cannot be used for now.
+    pub(super) fn is_spent(&self, index: usize, now: Ticks) -> bool {
+        self.credentials.get(index).is_some_and(|credential| credential.standing.at(now) != Use::Ready)
+    }
+
     pub(super) fn get(&self, index: usize) -> Option<&Credential> {
         self.credentials.get(index)
     }

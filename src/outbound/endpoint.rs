@@ -96,8 +96,18 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused() {
-        for url in ["", "api.openai.com", "ftp://a", "file:///etc/passwd", "http://u:p@a", "http://u@a", "http://a?b",
-            "http://a#b", "http://", "unix:/run/x"] {
+        for url in [
+            "",
+            "api.openai.com",
+            "ftp://a",
+            "file:///etc/passwd",
+            "http://u:p@a",
+            "http://u@a",
+            "http://a?b",
+            "http://a#b",
+            "http://",
+            "unix:/run/x",
+        ] {
             assert!(Endpoint::parse(url).is_err(), "{url}");
         }
     }

@@ -38,6 +38,17 @@ impl Patience {
         self.start
     }
 
+    /// Waits for something that takes a known time, within the limits for the head.
+    pub(super) async fn pause(&mut self, wait: Duration) -> Result<(), SendFault> {
+        let until = self.start + wait;
+        if until >= self.timer.deadline() {
+            self.timer.as_mut().await;
+            return Err(self.expired(Instant::now(), SendFaultKind::FirstByteTimeout, self.timeouts.first_byte.0));
+        }
+        tokio::time::sleep_until(until).await;
+        Ok(())
+    }
+
     fn end(&self) -> Instant {
         self.start + self.timeouts.total.0
     }
@@ -48,7 +59,7 @@ impl Patience {
         &mut self,
         sending: &mut ResponseFuture,
         upload: Option<&Upload>,
-        dialling: &dyn Fn() -> bool,
+        dialling: &(dyn Fn() -> bool + Sync),
     ) -> Result<Response<hyper::body::Incoming>, SendFault> {
         let mut grace = Some(self.timeouts.connect.0);
         loop {
@@ -96,7 +107,10 @@ impl Patience {
     fn expired(&self, now: Instant, kind: SendFaultKind, limit: Duration) -> SendFault {
         if now >= self.end() {
             let total = self.timeouts.total.0;
-            return SendFault::sent(SendFaultKind::TotalTimeout, format!("the attempt took longer than {total:?} in all"));
+            return SendFault::sent(
+                SendFaultKind::TotalTimeout,
+                format!("the attempt took longer than {total:?} in all"),
+            );
         }
         let what = if kind == SendFaultKind::IdleTimeout { "the answer fell silent for" } else { "no answer within" };
         SendFault::sent(kind, format!("{what} {limit:?}"))
@@ -150,10 +164,9 @@ impl Body for Incoming {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
         let polled = match &mut this.source {
-            Source::Wire(body) => Pin::new(body).poll_frame(cx).map_err(|error| SendFault {
-                reached: true,
-                ..SendFault::from(error)
-            }),
+            Source::Wire(body) => {
+                Pin::new(body).poll_frame(cx).map_err(|error| SendFault { reached: true, ..SendFault::from(error) })
+            }
             Source::Sim(play) => play.poll_frame(cx),
             Source::Over => return Poll::Ready(None),
         };

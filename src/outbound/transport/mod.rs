@@ -106,7 +106,8 @@ impl std::fmt::Debug for Transport {
 impl Transport {
     pub(super) fn new(key: &TransportKey, resolver: Arc<dyn Resolve>) -> Self {
         let Some(key) = &key.0 else { return Self(Way::Sim) };
-        let dialer = Arc::new(Dialer::new(resolver, key.egress.clone(), key.proxy.clone(), key.tls.clone(), key.connect));
+        let dialer =
+            Arc::new(Dialer::new(resolver, key.egress.clone(), key.proxy.clone(), key.tls.clone(), key.connect));
         let lanes = Lanes::new(key.http == HttpVersion::Http2);
         Self(Way::Net(Box::new(Net { http: key.http, dialer, lanes, upgrades: OnceLock::new() })))
     }

@@ -110,7 +110,8 @@ mod tests {
         assert_eq!((proxy.host(), proxy.port()), ("10.0.0.1", 3128));
         assert_eq!(proxy.authorization(), Some("Basic dXNAZXI6cDp3"));
         assert!(!format!("{proxy:?}").contains("dXNA"));
-        for url in ["10.0.0.1:3128", "socks5://10.0.0.1", "https://10.0.0.1", "http://10.0.0.1/x", "http://192.168.0.1"] {
+        for url in ["10.0.0.1:3128", "socks5://10.0.0.1", "https://10.0.0.1", "http://10.0.0.1/x", "http://192.168.0.1"]
+        {
             assert!(Proxy::parse(url, &open).is_err(), "{url}");
         }
     }

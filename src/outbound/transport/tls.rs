@@ -130,12 +130,8 @@ impl Tls {
 }
 
 fn digest(files: &Files, server_name: Option<&str>) -> [u8; 32] {
-    let parts = [
-        files.ca.as_deref(),
-        files.certificate.as_deref(),
-        files.key.as_deref(),
-        server_name.map(str::as_bytes),
-    ];
+    let parts =
+        [files.ca.as_deref(), files.certificate.as_deref(), files.key.as_deref(), server_name.map(str::as_bytes)];
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
