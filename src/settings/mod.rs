@@ -20,7 +20,7 @@ mod shipped;
 pub use check::{check, object_from_json};
 pub use collection::Object;
 pub use defaults::{quick_start, with_defaults};
-pub use load::{Loaded, Source, load};
+pub use load::{Loaded, Source, load, load_foreign};
 
 pub use objects::{
     Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, Member, Model, Operation, Pool, Product,

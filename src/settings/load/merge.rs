@@ -76,7 +76,7 @@ impl Merge {
     }
 
     fn read(&mut self, text: &Text, root: &Node, env: &dyn Fn(&str) -> Option<String>) {
-        let rules = || Rules::File(Expander::new(env, &text.folder), text.format);
+        let rules = || Rules::File(Expander::new(env, &text.folder).foreign(text.foreign), text.format);
         let mut reader = Reader::new(rules());
         let whole = reader.read(root, shape::settings(), "");
         self.problems.extend(std::mem::take(&mut reader.found).into_iter().map(|found| located(&text.name, found)));

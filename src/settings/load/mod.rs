@@ -11,12 +11,15 @@ pub use source::Source;
 
 use std::path::PathBuf;
 
+use crate::document::Format;
+
 use super::{
     Problem, Settings,
     check::{self, Report},
     problem,
 };
 use merge::Merge;
+use source::Text;
 
 /// What was read.
 #[derive(Clone, Debug)]
@@ -41,6 +44,25 @@ pub fn load(at: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded,
     for text in source::texts(at)? {
         merge.add(&text, env);
     }
+    finish(merge)
+}
+
+/// The same for a text that somebody sent: what it says of files of this machine is refused, not looked at.
+///
+/// # Errors
+/// Every problem found, in the order of positions.
+pub fn load_foreign(
+    name: &str,
+    format: Format,
+    text: String,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, Vec<Problem>> {
+    let mut merge = Merge::default();
+    merge.add(&Text { foreign: true, ..Text::at_hand(name, format, text) }, env);
+    finish(merge)
+}
+
+fn finish(merge: Merge) -> Result<Loaded, Vec<Problem>> {
     let (found, mut warnings) = judge(&merge);
     let mut problems = merge.problems;
     problems.extend(found);

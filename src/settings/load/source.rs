@@ -44,6 +44,16 @@ pub struct Text {
     pub on_disk: bool,
     /// It was found in a folder, where OpenAPI documents may lie beside it.
     pub in_folder: bool,
+    /// Somebody sent it: it may name no file of this machine.
+    pub foreign: bool,
+}
+
+impl Text {
+    /// A text that lies in no file.
+    pub fn at_hand(name: &str, format: Format, text: String) -> Self {
+        let (name, folder) = (Arc::new(PathBuf::from(name)), PathBuf::new());
+        Self { name, folder, format, text, on_disk: false, in_folder: false, foreign: false }
+    }
 }
 
 /// Reads all texts of a source.
@@ -55,14 +65,7 @@ pub fn texts(at: &Source) -> Result<Vec<Text>, Vec<Problem>> {
         Source::File(path) if path.is_dir() => folder(path),
         Source::Folder(path) => folder(path),
         Source::File(path) => file(path, false).map(|text| vec![text]).map_err(|problem| vec![problem]),
-        Source::Text { name, format, text } => Ok(vec![Text {
-            name: Arc::new(PathBuf::from(name)),
-            folder: PathBuf::new(),
-            format: *format,
-            text: text.clone(),
-            on_disk: false,
-            in_folder: false,
-        }]),
+        Source::Text { name, format, text } => Ok(vec![Text::at_hand(name, *format, text.clone())]),
     }
 }
 
@@ -107,6 +110,7 @@ fn file(path: &Path, in_folder: bool) -> Result<Text, Problem> {
         text: read(path)?,
         on_disk: true,
         in_folder,
+        foreign: false,
     })
 }
 

@@ -12,6 +12,7 @@ const MAX_FILE: u64 = 1 << 20;
 pub struct Expander<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     folder: &'a Path,
+    foreign: bool,
     /// Files that were read, in the order of their first use.
     pub files: Vec<PathBuf>,
 }
@@ -33,7 +34,22 @@ pub enum Expanded {
 impl<'a> Expander<'a> {
     /// `folder` is what paths of `${file:...}` are relative to.
     pub fn new(env: &'a dyn Fn(&str) -> Option<String>, folder: &'a Path) -> Self {
-        Self { env, folder, files: Vec::new() }
+        Self { env, folder, foreign: false, files: Vec::new() }
+    }
+
+    /// Whether the document was sent by somebody: it may name no file of this machine then.
+    pub fn foreign(self, foreign: bool) -> Self {
+        Self { foreign, ..self }
+    }
+
+    /// # Errors
+    /// Says why files may not be named in this document.
+    pub fn may_name_files(&self) -> Result<(), String> {
+        if self.foreign {
+            Err("a file of this machine can only be named in its configuration file".into())
+        } else {
+            Ok(())
+        }
     }
 
     /// The folder that relative paths start from.
@@ -97,6 +113,7 @@ impl<'a> Expander<'a> {
     }
 
     fn file(&mut self, path: &str) -> Result<String, String> {
+        self.may_name_files()?;
         let path = self.folder.join(path);
         let text = read_small(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         if !self.files.contains(&path) {

@@ -183,6 +183,7 @@ impl<'a> Reader<'a> {
         let Rules::File(expander, _) = &self.rules else {
             return Err("a file of this machine can only be named in its configuration file".into());
         };
+        expander.may_name_files()?;
         let path = Path::new(value.as_str().unwrap_or_default());
         let path = if expander.folder() == Path::new("") { path.to_owned() } else { expander.folder().join(path) };
         std::fs::File::open(&path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
