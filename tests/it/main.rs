@@ -4,6 +4,7 @@
 //! new test or a new line of a table there.
 
 mod client;
+mod first_run;
 mod keys;
 mod models_surfaces;
 mod plain_http;
