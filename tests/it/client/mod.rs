@@ -212,6 +212,13 @@ impl Open {
         self.answer
     }
 
+    /// Reads the rest of this answer and makes ready for the next one on the same connection.
+    pub async fn next_answer(&mut self) -> Answer {
+        while self.piece().await.is_some() {}
+        self.left = Left::Head;
+        std::mem::replace(&mut self.answer, Answer::empty(false))
+    }
+
     /// Reads the rest, then whether the connection could carry another request.
     pub async fn finish_then_closed(mut self) -> (Answer, bool) {
         while self.piece().await.is_some() {}
