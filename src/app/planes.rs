@@ -20,6 +20,7 @@ use crate::{
         learned::Learned,
         listener::{self, BindProblem, Bound, Drain},
         owners::Owners,
+        peer::TrustedProxies,
     },
     limits::WrongAttempts,
     model::KeyHash,
@@ -158,8 +159,11 @@ impl Planes {
         }
         let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
         let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
-        serving.spawn(listener::serve(ports.gateway, ground.server.clone(), self.gateway, self.drain.clone()));
-        background.spawn(listener::serve(ports.console, ground.server.clone(), self.console, console_drain.clone()));
+        let server = &ground.server;
+        let trusted = TrustedProxies::new(&server.trusted_proxies);
+        let (gateway, console) = (server.gateway.clone(), console::listener(&server.console));
+        serving.spawn(listener::serve(ports.gateway, gateway, trusted.clone(), self.gateway, self.drain.clone()));
+        background.spawn(listener::serve(ports.console, console, trusted, self.console, console_drain.clone()));
         Running {
             gateway_addr,
             console_addr,
