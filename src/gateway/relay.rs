@@ -144,6 +144,7 @@ impl Relay {
             choice: upstream.choice,
         };
         relay.note_content();
+        relay.note_objects();
         if upstream.ended {
             relay.judge_end(None);
         } else if relay.body.is_end_stream() {
@@ -157,9 +158,14 @@ impl Relay {
         if self.tap.has_content() || (!self.is_stream && !self.queue.is_empty()) {
             settlement.ttft = Some(self.clock.ticks().since(self.started));
         }
-        if let (Some(watch), Some(id)) = (&mut self.owners, self.tap.object_id()) {
+    }
+
+    fn note_objects(&mut self) {
+        let Some(watch) = &mut self.owners else { return };
+        if let Some(id) = self.tap.object_id() {
             watch.note(id);
         }
+        watch.note_files(self.tap.owned_files());
     }
 
     fn observe(&mut self, data: Bytes) {
@@ -173,6 +179,9 @@ impl Relay {
         self.tap.push(data, &mut self.scratch);
         self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
         self.note_content();
+        if self.is_stream {
+            self.note_objects();
+        }
         if self.body.is_end_stream() {
             self.finish(None);
         }
@@ -183,6 +192,7 @@ impl Relay {
         self.tap.finish(&mut self.scratch);
         self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
         self.note_content();
+        self.note_objects();
         self.judge_end(trailers);
     }
 
