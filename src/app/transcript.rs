@@ -23,7 +23,16 @@ pub struct Facts {
     /// The new subscription key, when one was made at this start.
     pub key: Option<Secret>,
     /// The first-login file, when secrets went there instead of a terminal.
-    pub first_login: Option<String>,
+    pub first_login: Option<FirstLogin>,
+}
+
+/// The file that holds the secrets of a start.
+#[derive(Debug)]
+pub struct FirstLogin {
+    /// Its path.
+    pub path: String,
+    /// Whether a key is in it, beside the link.
+    pub has_key: bool,
 }
 
 /// Where the printed curl takes its key from.
@@ -57,10 +66,14 @@ impl Facts {
     pub fn for_others(&self) -> String {
         let mut text = self.heading();
         if let Some(file) = &self.first_login {
-            text.push_str(&row("Sign in", &format!("link and key are in {file} (readable by you only)")));
+            let what = if file.has_key { "link and key are" } else { "the link is" };
+            text.push_str(&row("Sign in", &format!("{what} in {} (readable by you only)", file.path)));
         }
         if self.quick_start {
-            let from = self.first_login.as_deref().map_or(KeyFrom::Variable, KeyFrom::File);
+            let from = match &self.first_login {
+                Some(file) if file.has_key => KeyFrom::File(&file.path),
+                _ => KeyFrom::Variable,
+            };
             text.push_str(&self.try_it(&from));
         }
         text
@@ -162,7 +175,11 @@ mod tests {
 
     #[test]
     fn anything_else_sees_the_file_name_and_no_secret() {
-        let text = Facts { first_login: Some("./it's here/first-login.txt".into()), ..facts() }.for_others();
+        let text = Facts {
+            first_login: Some(FirstLogin { path: "./it's here/first-login.txt".into(), has_key: true }),
+            ..facts()
+        };
+        let text = text.for_others();
         assert!(!text.contains("tg_KEY") && !text.contains("LINK"), "{text}");
         assert!(text.contains(r#"Bearer $(sed -n 's/^key: //p' './it'\''s here/first-login.txt')""#), "{text}");
     }

@@ -6,6 +6,7 @@
 mod admin;
 mod admission;
 mod client;
+mod first_run;
 mod keys;
 mod models_surfaces;
 mod observability;
