@@ -19,7 +19,9 @@ fn request(world: &World, path: &str, headers: &[(&'static str, String)]) -> Req
 #[tokio::test]
 async fn every_way_to_bring_the_key_works_and_only_ours_goes_up() {
     let bearer = || vec![("authorization", format!("Bearer {KEY}"))];
-    let protocol = || vec![("sec-websocket-protocol", format!("realtime, openai-insecure-api-key.{KEY}, openai-beta.realtime-v1"))];
+    let protocol = || {
+        vec![("sec-websocket-protocol", format!("realtime, openai-insecure-api-key.{KEY}, openai-beta.realtime-v1"))]
+    };
     let api_key = || vec![("api-key", KEY.to_owned())];
     let deployment = "/openai/realtime?api-version=2024-10-01-preview&deployment=m";
     for (kind, path, headers, upstream) in [
@@ -32,7 +34,8 @@ async fn every_way_to_bring_the_key_works_and_only_ours_goes_up() {
         let world = World::one(kind, Vendor::always(Reply::steps(vec![Step::EchoSocket])).await).await;
         let connected = tokio_tungstenite::connect_async(request(&world, path, &headers)).await;
         let (mut socket, answer) = connected.unwrap_or_else(|problem| panic!("{kind} {path}: {problem}"));
-        let chosen = answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().expect("text").to_owned());
+        let chosen =
+            answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().expect("text").to_owned());
         assert!(!chosen.unwrap_or_default().contains(KEY), "{path}");
         socket.send(Message::text("{\"type\":\"session.update\"}")).await.expect("sent");
         assert_eq!(socket.next().await.expect("open").expect("echoed"), Message::text("{\"type\":\"session.update\"}"));
@@ -41,7 +44,11 @@ async fn every_way_to_bring_the_key_works_and_only_ours_goes_up() {
         let seen = world.vendor("one").only();
         assert_eq!(seen.line(), format!("GET {upstream}"));
         assert!(!seen.contains(KEY), "{}", String::from_utf8_lossy(&seen.head));
-        let credential = if kind == "openai" { ("authorization", format!("Bearer {BACKEND_KEY}")) } else { ("api-key", BACKEND_KEY.into()) };
+        let credential = if kind == "openai" {
+            ("authorization", format!("Bearer {BACKEND_KEY}"))
+        } else {
+            ("api-key", BACKEND_KEY.into())
+        };
         assert_eq!(seen.all(credential.0), [credential.1]);
     }
 }

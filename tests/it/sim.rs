@@ -34,7 +34,11 @@ async fn echo_says_the_last_message_in_every_dialect() {
     for (path, body, pointer) in [
         ("/v1/chat/completions", json!({"model": "sim-echo", "messages": messages}), "/choices/0/message/content"),
         ("/v1/messages", json!({"model": "sim-echo", "max_tokens": 99, "messages": messages}), "/content/0/text"),
-        ("/v1beta/models/sim-echo:generateContent", json!({"contents": contents}), "/candidates/0/content/parts/0/text"),
+        (
+            "/v1beta/models/sim-echo:generateContent",
+            json!({"contents": contents}),
+            "/candidates/0/content/parts/0/text",
+        ),
         ("/v1/responses", json!({"model": "sim-echo", "input": PROMPT}), "/output/0/content/0/text"),
     ] {
         let answer = world.send(&Call::post(path, &body).key(KEY)).await.expect_whole(200);
@@ -52,11 +56,13 @@ async fn streams_say_the_same_as_whole_answers() {
     for model in ["sim-echo", "sim-lorem"] {
         let extra = json!({"seed": 7, "max_tokens": 20});
         let whole = world.send(&chat(model, &extra)).await.expect_whole(200).json();
-        let streamed = world.send(&chat(model, &json!({"seed": 7, "max_tokens": 20, "stream": true}))).await.expect_whole(200);
+        let streamed =
+            world.send(&chat(model, &json!({"seed": 7, "max_tokens": 20, "stream": true}))).await.expect_whole(200);
         let data = streamed.data();
         assert_eq!(data.last().map(String::as_str), Some("[DONE]"));
         let pieces = data.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
-        let text: String = pieces.filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect();
+        let text: String =
+            pieces.filter_map(|event| event["choices"][0]["delta"]["content"].as_str().map(str::to_owned)).collect();
         assert_eq!(whole["choices"][0]["message"]["content"], text, "{model}");
     }
 }

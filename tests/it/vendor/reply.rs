@@ -1,6 +1,6 @@
 //! What a fake backend answers to one request, as data: honest by default, lying where told.
 
-use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use tokio::sync::watch;
 

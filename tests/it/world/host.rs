@@ -38,7 +38,12 @@ pub struct Ending {
 impl Ending {
     /// Fails the test unless every exchange was settled exactly once.
     pub fn assert_settled(&self) {
-        assert!((self.opened - self.settled).abs() < 0.5, "{} exchanges were opened, {} settled", self.opened, self.settled);
+        assert!(
+            (self.opened - self.settled).abs() < 0.5,
+            "{} exchanges were opened, {} settled",
+            self.opened,
+            self.settled
+        );
     }
 }
 
@@ -82,7 +87,8 @@ impl Host {
         });
         let metrics = ending.join().expect("the gateway ends without a panic");
         let counted = |name| metrics.sum(name, &[]);
-        let (opened, settled) = (counted("tollgate_exchanges_opened_total"), counted("tollgate_exchanges_settled_total"));
+        let (opened, settled) =
+            (counted("tollgate_exchanges_opened_total"), counted("tollgate_exchanges_settled_total"));
         let printed = [self.printed.bytes(), diagnostics().bytes(), metrics.0.into_bytes()].concat();
         Ending { printed, opened, settled }
     }
@@ -130,7 +136,8 @@ fn diagnostics() -> &'static Printed {
 fn collect_diagnostics() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
-        let filter = tracing_subscriber::EnvFilter::new("tollgate=trace,tollgate_providers=trace,sqlx=debug,hyper=debug");
+        let filter =
+            tracing_subscriber::EnvFilter::new("tollgate=trace,tollgate_providers=trace,sqlx=debug,hyper=debug");
         let writer = || diagnostics().clone();
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(writer).init();
     });
