@@ -62,19 +62,90 @@ fn the_examples_in_the_default_configuration_are_right() {
     let text = uncommented(&fs::read_to_string(root().join("config/tollgate.yaml")).expect("there"));
     let text = text + "x: y\n";
     let source = Source::Text { name: "examples".into(), format: Format::Yaml, text };
-    let problems = load(&source, &env).expect_err("it names files and backends that are not there");
+    let problems = load(&source, &env).expect_err("it names backends that are not there");
     let lines: Vec<_> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
-    backends[1].tls.ca: cannot open `./ca.pem`: No such file or directory (os error 2)
-    backends[1].tls.certificate: cannot open `./client.crt`: No such file or directory (os error 2)
-    backends[1].tls.key: cannot open `./client.key`: No such file or directory (os error 2)
     pools[0].members[1].backend: there is no backend `openai`
     pools[0].members[2].backend: there is no backend `standby`
     models[0].larger_context: there is no model `gpt-4.1`; did you mean `gpt-4o`?
     models[1].backend: there is no backend `openai`
-    apis[1].openapi: cannot open `./orders.openapi.yaml`: No such file or directory (os error 2)
     x: unknown field `x`; known here: apis, backends, groups, models, pools, products, server, subscriptions, users, version, workspaces
     ");
+}
+
+/// The example of the contract; `# later` marks what this version refuses.
+const CONTRACT: &str = r#"
+version: 1
+server:
+  gateway: { listen: 127.0.0.1:8080 }
+  console: { listen: 127.0.0.1:8081 }
+  data_dir: ./tollgate-data
+  database: sqlite://tollgate-data/tollgate.db
+  shared_state: redis://127.0.0.1:6379 # later
+backends:
+  - id: azure-weu
+    kind: azure-openai
+    url: https://example.openai.azure.com
+    key: ${AZURE_WEU_KEY}
+    timeouts: { connect: 2s, first_byte: 60s, idle: 60s, total: 10m }
+    circuit_breaker:
+      - { failures: 3, interval: 60s, open_for: 30s, on: [429, 5xx, connect, timeout], accept_retry_after: true }
+    auth: entra # later
+  - { id: openai, kind: openai, credentials: [{ key: "${A}" }, { key: "${B}" }] }
+  - { id: standby, kind: openai-compatible, url: "http://127.0.0.1:9000/v1" }
+  - { id: orders-svc, kind: http, url: http://127.0.0.1:9001 }
+pools:
+  - id: chat
+    balance: weighted
+    session_affinity: none
+    members:
+      - { backend: azure-weu, priority: 1, weight: 70 }
+      - { backend: openai, priority: 1, weight: 30 }
+      - { backend: standby, priority: 2 }
+models:
+  - { name: gpt-4o, pool: chat }
+  - { name: fast, backend: openai, upstream_model: gpt-4o-mini }
+products:
+  - id: team
+    title: Team access
+    approval: none
+    apis: [openai, orders]
+    models: [gpt-4o, fast]
+    limits: { requests_per_minute: 600, tokens_per_minute: 20000, budget_per_month: 200 USD } # later
+subscriptions:
+  - { id: team-a, product: team, key: ${TEAM_A_KEY} }
+apis:
+  - id: openai
+    kind: models
+    path: /
+  - id: orders
+    kind: http
+    path: /orders
+    backend: orders-svc
+    openapi: ./orders.openapi.yaml
+    versioning: { scheme: path, version: v1 }
+    policy: ./policies/orders.xml # later
+policies: { global: ./policies/global.xml } # later
+named_values: [{ id: contact, value: ops@example.org }] # later
+cache: { semantic: { mode: strict, embeddings: builtin } } # later
+"#;
+
+#[test]
+fn the_example_of_the_contract_is_understood_and_what_comes_later_is_refused() {
+    let text = |text: String| Source::Text { name: "contract".into(), format: Format::Yaml, text };
+    let now: String =
+        CONTRACT.lines().filter(|line| !line.ends_with("# later")).flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(loaded(&text(now)).settings.backends.len(), 4);
+
+    let problems = load(&text(CONTRACT.to_owned()), &env).expect_err("later settings");
+    let lines: Vec<_> =
+        problems.iter().map(|problem| problem.origin.as_ref().map_or(0, |origin| origin.line)).collect();
+    let later = CONTRACT.lines().enumerate().filter(|(_, line)| line.ends_with("# later")).map(|(at, _)| at + 1);
+    assert_eq!(lines, later.collect::<Vec<_>>());
+    assert!(
+        problems.iter().all(|problem| problem.message.contains("is not available in this version")),
+        "{problems:?}"
+    );
 }
 
 #[test]

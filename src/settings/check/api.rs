@@ -97,26 +97,38 @@ fn operations(api: &Api, path: &str, report: &mut Report<'_>) {
 
 /// What is wrong with a path template.
 fn template(path: &str) -> Option<String> {
-    let wrong = |segment: &str| {
-        let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        match name {
-            Some(name) => name.is_empty() || name.contains(['{', '}']),
-            None => segment.contains(['{', '}']),
-        }
-    };
     if let Some(message) = text::path(path) {
         return Some(message);
     }
-    if let Some(segment) = path.split('/').find(|segment| wrong(segment)) {
-        return Some(format!("`{segment}`: a parameter is a whole segment, such as {{id}}"));
+    if let Some(segment) = path.split('/').find(|segment| !is_whole(segment)) {
+        return Some(format!("`{segment}`: write parameters as {{name}}, with text between two of them"));
     }
-    let star = path.find('*').is_some_and(|at| at + 1 != path.len());
-    star.then(|| format!("`{path}`: `*` can only stand at the end"))
+    let star = path.find('*').is_some_and(|at| at + 1 != path.len() || !path.ends_with("/*"));
+    star.then(|| format!("`{path}`: `*` can only stand alone at the end"))
+}
+
+/// Whether the braces of a segment are names in pairs, none right behind another.
+fn is_whole(segment: &str) -> bool {
+    let mut rest = segment;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { return false };
+        if before.contains('}') || name.is_empty() || name.contains('{') || after.starts_with('{') {
+            return false;
+        }
+        rest = after;
+    }
+    !rest.contains('}')
 }
 
 /// A template without the names of its parameters: two that differ only in those match the same paths.
 fn nameless(path: &str) -> String {
-    path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment }).collect::<Vec<_>>().join("/")
+    let mut out = String::with_capacity(path.len());
+    for (at, part) in path.split('{').enumerate() {
+        let after = part.split_once('}').map_or(part, |(_, after)| after);
+        out.push_str(if at == 0 { part } else { "{}" });
+        out.push_str(if at == 0 { "" } else { after });
+    }
+    out
 }
 
 fn names(api: &Api, path: &str, report: &mut Report<'_>) {

@@ -113,3 +113,81 @@ fn locate(settings: &Settings, path: &str) -> (Option<Origin>, String) {
         None => (None, format!("{}[{id}]{rest}", kind.plural())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::settings::{Settings, quick_start};
+
+    #[test]
+    fn every_object_reads_back_what_was_stored() {
+        let mut settings = quick_start();
+        let rows = [
+            (ObjectKind::Workspace, json!({"id": "w"})),
+            (ObjectKind::Group, json!({"id": "g", "title": "G"})),
+            (ObjectKind::User, json!({"id": "u", "groups": ["g"]})),
+            (
+                ObjectKind::Backend,
+                json!({
+                    "id": "b", "kind": "openai", "key": "${NOT_EXPANDED}", "http": "1.1",
+                    "circuit_breaker": [{"percentage": 5, "interval": "1m", "open_for": "30s", "on": [429, "5xx"]}],
+                    "health": {"path": "/h"}, "headers": {"x-a": "b"},
+                }),
+            ),
+            (ObjectKind::Pool, json!({"id": "p", "members": [{"backend": "b"}], "session_affinity": "header:x-user"})),
+            (ObjectKind::Model, json!({"name": "m", "pool": "p"})),
+            (
+                ObjectKind::Api,
+                json!({"id": "a", "kind": "http", "path": "/a", "pool": "p", "key_names": {"header": "x"},
+                       "operations": [{"id": "o", "method": "GET", "path": "/{id}"}]}),
+            ),
+            (ObjectKind::Product, json!({"id": "d", "apis": ["a"], "approval": "required"})),
+            (
+                ObjectKind::Subscription,
+                json!({"id": "s", "scope": "product:d", "expires": "2027-01-31T23:59:59Z", "state": "suspended",
+                       "metadata": {"cost_centre": "1"}, "user": "u"}),
+            ),
+        ];
+        for (kind, value) in rows {
+            let object = object_from_json(kind, &value).unwrap_or_else(|problems| panic!("{value}: {problems:?}"));
+            assert_eq!(object_from_json(kind, &object.to_json()), Ok(object.clone()), "{value}");
+            settings.insert(object);
+        }
+        assert_eq!(check(&settings), []);
+        assert_eq!(check(&Settings::default()), []);
+    }
+
+    #[test]
+    fn bad_objects_of_the_admin_api_are_refused_with_all_reasons() {
+        let rows = [
+            (ObjectKind::Group, json!([]), vec!["expected a mapping, found a list"]),
+            (
+                ObjectKind::Backend,
+                json!({"id": "a b", "kind": "http", "timeout": 1, "tls": {"ca": "/etc/passwd"}, "limits": {}}),
+                vec![
+                    "id: `a b` is not an identifier: up to 80 letters, digits, `.`, `_` and `-`, beginning with a letter or digit",
+                    "limits: unknown field `limits`; known here: api_version, circuit_breaker, credentials, \
+                     drain_on_disconnect, headers, health, http, id, key, key_header, kind, proxy, timeouts, tls, url, workspace",
+                    "timeout: unknown field `timeout`; did you mean `timeouts`?",
+                    "tls.ca: a file of this machine can only be named in its configuration file",
+                ],
+            ),
+            (
+                ObjectKind::Product,
+                json!({"id": "p", "limits": {}, "apis": "a"}),
+                vec![
+                    "apis: expected a list, found text",
+                    "limits: `limits` is not available in this version of Tollgate; remove it (see CHANGELOG)",
+                ],
+            ),
+        ];
+        for (kind, value, wanted) in rows {
+            let problems = object_from_json(kind, &value).expect_err("bad");
+            let mut lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            lines.sort();
+            assert_eq!(lines, wanted, "{value}");
+        }
+    }
+}

@@ -56,7 +56,7 @@ impl Default for Merge {
 impl Merge {
     /// Adds a file.
     pub fn add(&mut self, text: &Text, env: &dyn Fn(&str) -> Option<String>) {
-        if text.on_disk {
+        if text.folder.is_some() {
             self.files.push(text.name.as_ref().clone());
         }
         let root = match document::read(&text.text, text.format) {
@@ -76,7 +76,7 @@ impl Merge {
     }
 
     fn read(&mut self, text: &Text, root: &Node, env: &dyn Fn(&str) -> Option<String>) {
-        let rules = || Rules::File(Expander::new(env, &text.folder), text.format);
+        let rules = || Rules::File(Expander::new(env, text.folder.as_deref()), text.format);
         let mut reader = Reader::new(rules());
         let whole = reader.read(root, shape::settings(), "");
         self.problems.extend(std::mem::take(&mut reader.found).into_iter().map(|found| located(&text.name, found)));

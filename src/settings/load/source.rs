@@ -19,7 +19,8 @@ pub enum Source {
     /// All `.yaml`, `.yml`, `.json` and `.toml` files at the top level of a folder, merged in the order of their
     /// names. Hidden files and OpenAPI documents are left alone.
     Folder(PathBuf),
-    /// A text at hand; relative paths in it are relative to the working directory.
+    /// A text that was sent: files that it names are not opened, and `${file:...}` is refused, because its sender
+    /// need not have the right to read this machine's files.
     Text {
         /// What to call it in messages.
         name: String,
@@ -34,14 +35,12 @@ pub enum Source {
 pub struct Text {
     /// The file.
     pub name: Arc<PathBuf>,
-    /// The folder that relative paths in it start from.
-    pub folder: PathBuf,
+    /// The folder that relative paths in it start from; none: it may name no file of this machine.
+    pub folder: Option<PathBuf>,
     /// Its format.
     pub format: Format,
     /// Its text.
     pub text: String,
-    /// It lies on disk and is to be watched.
-    pub on_disk: bool,
     /// It was found in a folder, where OpenAPI documents may lie beside it.
     pub in_folder: bool,
 }
@@ -57,10 +56,9 @@ pub fn texts(at: &Source) -> Result<Vec<Text>, Vec<Problem>> {
         Source::File(path) => file(path, false).map(|text| vec![text]).map_err(|problem| vec![problem]),
         Source::Text { name, format, text } => Ok(vec![Text {
             name: Arc::new(PathBuf::from(name)),
-            folder: PathBuf::new(),
+            folder: None,
             format: *format,
             text: text.clone(),
-            on_disk: false,
             in_folder: false,
         }]),
     }
@@ -102,10 +100,9 @@ fn file(path: &Path, in_folder: bool) -> Result<Text, Problem> {
     };
     Ok(Text {
         name: Arc::new(path.to_owned()),
-        folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()),
         format,
         text: read(path)?,
-        on_disk: true,
         in_folder,
     })
 }

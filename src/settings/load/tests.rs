@@ -173,17 +173,13 @@ const BAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    openapi: ./none.yaml\n",
-        &["t:7:14: apis[0].openapi: cannot open `./none.yaml`: No such file or directory (os error 2)"],
-    ),
-    (
-        "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    operations:\n      - { id: x, method: get, path: /x }\n      - { id: y, method: GET, path: \"/{a}/b\" }\n      - { id: y, method: GET, path: \"/{c}/b\" }\n      - { id: z, method: GET, path: \"/a{b}\" }\n      - { id: w, method: GET, path: \"/*/b\" }\n",
+        "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    operations:\n      - { id: x, method: get, path: /x }\n      - { id: y, method: GET, path: \"/{a}/b\" }\n      - { id: y, method: GET, path: \"/{c}/b\" }\n      - { id: z, method: GET, path: \"/a{b}{c}\" }\n      - { id: w, method: GET, path: \"/*/b\" }\n      - { id: v, method: GET, path: \"/{c}.json\" }\n",
         &[
             "t:8:26: apis[0].operations[0].method: `get` is not an HTTP method such as GET",
             "t:10:9: apis[0].operations[2]: the operation `y` is declared twice: first at t:9:9",
             "t:10:9: apis[0].operations[2]: GET /{c}/b is declared twice: first at t:9:9",
-            "t:11:37: apis[0].operations[3].path: `a{b}`: a parameter is a whole segment, such as {id}",
-            "t:12:37: apis[0].operations[4].path: `/*/b`: `*` can only stand at the end",
+            "t:11:37: apis[0].operations[3].path: `a{b}{c}`: write parameters as {name}, with text between two of them",
+            "t:12:37: apis[0].operations[4].path: `/*/b`: `*` can only stand alone at the end",
         ],
     ),
     (
@@ -351,15 +347,26 @@ fn what_cannot_be_read_at_all_is_said_in_one_line() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("t.conf"), "").expect("written");
     std::fs::write(path("bytes.yaml"), b"a: \xff\n").expect("written");
+    let names = "backends: [{ id: b, kind: sim }]\napis:\n  - id: a\n    kind: http\n    path: /a\n    backend: b\n    openapi: ./none.yaml\n";
+    std::fs::write(path("names.yaml"), names).expect("written");
     let rows = [
         (Source::File(path("none.yaml")), "cannot read"),
         (Source::File(path("t.conf")), "must end in .yaml, .yml, .json or .toml"),
         (Source::File(path("bytes.yaml")), "is not UTF-8 text: see byte 3"),
         (Source::Folder(path("none")), "cannot read"),
+        (Source::File(path("names.yaml")), "7:14: apis[0].openapi: cannot open"),
     ];
     for (source, wanted) in rows {
         assert!(lines(&source)[0].contains(wanted), "{source:?}: {:?}", lines(&source));
     }
+}
+
+#[test]
+fn a_text_that_was_sent_opens_no_file() {
+    let input = "apis: [{ id: a, kind: http, path: /a, backend: b, openapi: /etc/hostname }]\nbackends: [{ id: b, kind: sim }]\n";
+    assert_eq!(good(input).files, [""; 0].map(PathBuf::from));
+    let wanted = "t:1:24: users[0].name: `${file:/etc/hostname}` is read in configuration files only, not in a text that was sent";
+    assert_eq!(yaml("users: [{ id: a, name: ${file:/etc/hostname} }]\n"), [wanted]);
 }
 
 #[test]

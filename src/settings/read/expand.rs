@@ -11,7 +11,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// Expands the scalars of one document.
 pub struct Expander<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
-    folder: &'a Path,
+    folder: Option<&'a Path>,
     /// Files that were read, in the order of their first use.
     pub files: Vec<PathBuf>,
 }
@@ -31,14 +31,14 @@ pub enum Expanded {
 }
 
 impl<'a> Expander<'a> {
-    /// `folder` is what paths of `${file:...}` are relative to.
-    pub fn new(env: &'a dyn Fn(&str) -> Option<String>, folder: &'a Path) -> Self {
+    /// `folder` is what relative paths start from; none: no file of this machine is opened.
+    pub fn new(env: &'a dyn Fn(&str) -> Option<String>, folder: Option<&'a Path>) -> Self {
         Self { env, folder, files: Vec::new() }
     }
 
-    /// The folder that relative paths start from.
-    pub fn folder(&self) -> &'a Path {
-        self.folder
+    /// The path of a file that a setting names; none if no file may be opened.
+    pub fn locate(&self, path: &str) -> Option<PathBuf> {
+        self.folder.map(|folder| folder.join(path))
     }
 
     /// Expands a scalar.
@@ -97,7 +97,9 @@ impl<'a> Expander<'a> {
     }
 
     fn file(&mut self, path: &str) -> Result<String, String> {
-        let path = self.folder.join(path);
+        let path = self.locate(path).ok_or_else(|| {
+            format!("`${{file:{path}}}` is read in configuration files only, not in a text that was sent")
+        })?;
         let text = read_small(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
         if !self.files.contains(&path) {
             self.files.push(path);
@@ -137,7 +139,7 @@ mod tests {
     fn expansions_and_escapes() {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("s"), "secret\r\n").expect("written");
-        let mut expander = Expander::new(&env, folder.path());
+        let mut expander = Expander::new(&env, Some(folder.path()));
         let whole = |text: &str| Ok(Expanded::Text { text: text.into(), whole: true });
         let part = |text: &str| Ok(Expanded::Text { text: text.into(), whole: false });
         let rows = [

@@ -1,9 +1,6 @@
 //! The walk along a document's tree and a shape, side by side: lists, mappings, unknown and missing fields.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, path::PathBuf};
 
 use serde_json::{Map, Value as Json};
 
@@ -29,7 +26,7 @@ pub struct Found {
 
 /// What differs between a configuration file and an object sent to the admin API.
 pub enum Rules<'a> {
-    /// A file: scalars are expanded, files of the machine may be named.
+    /// A configuration: scalars are expanded, files of the machine may be named.
     File(Expander<'a>, Format),
     /// A request: texts are taken literally, and files of the machine may not be named.
     Request,
@@ -183,8 +180,7 @@ impl<'a> Reader<'a> {
         let Rules::File(expander, _) = &self.rules else {
             return Err("a file of this machine can only be named in its configuration file".into());
         };
-        let path = Path::new(value.as_str().unwrap_or_default());
-        let path = if expander.folder() == Path::new("") { path.to_owned() } else { expander.folder().join(path) };
+        let Some(path) = expander.locate(value.as_str().unwrap_or_default()) else { return Ok(value.clone()) };
         std::fs::File::open(&path).map_err(|error| format!("cannot open `{}`: {error}", path.display()))?;
         let text = path.to_str().ok_or("the path is not valid UTF-8")?.into();
         self.files.push(path);
