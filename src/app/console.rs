@@ -16,7 +16,7 @@ use crate::{
         listener::{BoxError, Inbound, Service},
         peer::Peer,
     },
-    portal,
+    portal::{self, PortalState},
     settings::server::{Console, Listener},
     telemetry::Telemetry,
 };
@@ -29,9 +29,9 @@ pub struct ConsolePort {
 impl ConsolePort {
     /// All of them.
     #[must_use]
-    pub fn new(state: AdminState, telemetry: Arc<Telemetry>) -> Self {
+    pub fn new(admin: AdminState, portal: PortalState, telemetry: Arc<Telemetry>) -> Self {
         let metrics = Router::new().route("/metrics", get(move || async move { exposition(&telemetry) }));
-        Self { router: admin::router(state.clone()).merge(portal::router(state)).merge(metrics) }
+        Self { router: admin::router(admin).merge(portal::router(portal)).merge(metrics) }
     }
 }
 

@@ -26,9 +26,8 @@ fn access_log(server: &Server, options: &Options, metrics: &Metrics) -> Result<A
     let format = match server.access_log.format {
         LogFormat::Off => return Ok(AccessLog::off()),
         LogFormat::Human => Format::Human,
-        LogFormat::Json => Format::Json,
         LogFormat::Auto if path.is_none() && options.terminal => Format::Human,
-        LogFormat::Auto => Format::Json,
+        LogFormat::Json | LogFormat::Auto => Format::Json,
     };
     AccessLog::open(format, path, metrics).map_err(|error| {
         let name = path.map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());

@@ -20,9 +20,11 @@ use crate::{
         learned::Learned,
         listener::{self, BindProblem, Bound, Drain},
         owners::Owners,
+        peer::TrustedProxies,
     },
     limits::WrongAttempts,
     model::KeyHash,
+    portal::PortalState,
     settings::{
         Server,
         server::{Listener, Tls},
@@ -131,8 +133,16 @@ impl Planes {
             learned: Learned::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
-        let console =
-            Arc::new(ConsolePort::new(admin_state(options, ground, local, ports, &reloader), ground.telemetry.clone()));
+        let admin = admin_state(options, ground, local, ports, &reloader);
+        let portal = PortalState {
+            store: ground.store.clone(),
+            attempts: admin.attempts.clone(),
+            loopback: admin.loopback,
+            secure: ground.server.console.tls.is_some(),
+            clock,
+            entropy,
+        };
+        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone()));
         Self { gateway, console, reloader, drain, writer }
     }
 
@@ -149,8 +159,11 @@ impl Planes {
         }
         let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
         let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
-        serving.spawn(listener::serve(ports.gateway, &ground.server, self.gateway, self.drain.clone()));
-        background.spawn(listener::serve(ports.console, &ground.server, self.console, console_drain.clone()));
+        let server = &ground.server;
+        let trusted = TrustedProxies::new(&server.trusted_proxies);
+        let (gateway, console) = (server.gateway.clone(), console::listener(&server.console));
+        serving.spawn(listener::serve(ports.gateway, gateway, trusted.clone(), self.gateway, self.drain.clone()));
+        background.spawn(listener::serve(ports.console, console, trusted, self.console, console_drain.clone()));
         Running {
             gateway_addr,
             console_addr,

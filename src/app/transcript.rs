@@ -82,14 +82,16 @@ impl Facts {
     /// The content of the first-login file. `kept` is the key that an earlier start left there and nobody replaced.
     #[must_use]
     pub fn first_login_file(&self, kept: Option<&Secret>) -> String {
-        let mut text = "# Written by tollgate at its start. Delete this file once you have used it.\n".to_owned();
+        let mut lines = vec!["# Written by tollgate at its start. Delete this file once you have used it.".to_owned()];
         if let Some(link) = &self.sign_in {
-            text.push_str(&format!("# Opens the console once, within 30 minutes:\nsign_in: {}\n", link.expose()));
+            lines.push("# Opens the console once, within 30 minutes:".to_owned());
+            lines.push(format!("sign_in: {}", link.expose()));
         }
         if let Some(key) = self.key.as_ref().or(kept) {
-            text.push_str(&format!("# Key of subscription `quickstart`:\nkey: {}\n", key.expose()));
+            lines.push("# Key of subscription `quickstart`:".to_owned());
+            lines.push(format!("key: {}", key.expose()));
         }
-        text
+        lines.join("\n") + "\n"
     }
 
     fn heading(&self) -> String {

@@ -4,7 +4,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use super::print::Format;
 
@@ -34,10 +37,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 5 cann
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// Configuration: a file or a folder of files [default: ./tollgate.yaml when it exists]
-    #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "PATH", help_heading = "Where")]
+    #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "PATH", value_parser = path(), help_heading = "Where")]
     pub config: Option<PathBuf>,
     /// Data folder [default: the configuration's, or ./tollgate-data]
-    #[arg(long, global = true, env = "TOLLGATE_DATA_DIR", value_name = "DIR", help_heading = "Where")]
+    #[arg(long, global = true, env = "TOLLGATE_DATA_DIR", value_name = "DIR", value_parser = path(), help_heading = "Where")]
     pub data_dir: Option<PathBuf>,
     /// Console URL of the running server [default: found in the data folder]
     #[arg(long, global = true, env = "TOLLGATE_SERVER", value_name = "URL", help_heading = "Where")]
@@ -51,6 +54,22 @@ pub struct Global {
     /// Print the essential value alone (a new key, ids)
     #[arg(short, long, global = true, help_heading = "Output")]
     pub quiet: bool,
+}
+
+impl Global {
+    /// Without what was set to nothing, as container files do with variables that have no value.
+    #[must_use]
+    pub fn without_blanks(mut self) -> Self {
+        self.config = self.config.filter(|path| !path.as_os_str().is_empty());
+        self.data_dir = self.data_dir.filter(|path| !path.as_os_str().is_empty());
+        self.server = self.server.filter(|url| !url.is_empty());
+        self
+    }
+}
+
+/// A path that may be empty, unlike clap's own.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// The commands.
@@ -410,6 +429,13 @@ mod tests {
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_set_to_nothing_is_not_set() {
+        let line = ["tollgate", "--config", "", "--data-dir", "", "--server", "", "version"];
+        let global = Cli::try_parse_from(line).expect("parses").global.without_blanks();
+        assert!(global.config.is_none() && global.data_dir.is_none() && global.server.is_none());
     }
 
     #[test]

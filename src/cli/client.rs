@@ -195,17 +195,17 @@ fn parsed(text: &str) -> Result<Value, Failure> {
 fn refused(status: StatusCode, text: &str) -> Failure {
     let problem: Value = serde_json::from_str(text).unwrap_or_default();
     let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str());
-    let mut message = detail.map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    let mut lines = vec![detail.map_or_else(|| format!("the server answered {status}"), str::to_owned)];
     for one in problem["problems"].as_array().into_iter().flatten() {
         let (path, text) = (one["path"].as_str().unwrap_or(""), one["message"].as_str().unwrap_or(""));
-        message.push_str(&if path.is_empty() { format!("\n  {text}") } else { format!("\n  {path}: {text}") });
+        lines.push(if path.is_empty() { format!("  {text}") } else { format!("  {path}: {text}") });
     }
     let exit = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::NotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Configuration,
         _ => Exit::Failed,
     };
-    Failure::new(exit, message)
+    Failure::new(exit, lines.join("\n"))
 }
 
 #[cfg(test)]

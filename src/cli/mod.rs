@@ -44,7 +44,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let global = &cli.global;
+    let global = &cli.global.without_blanks();
     match cli.command.unwrap_or(Command::Serve(args::Serve::default())) {
         Command::Serve(serve) => serve::run(global, &serve),
         Command::Demo(listen) => serve::demo(global, &listen),

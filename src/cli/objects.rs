@@ -50,9 +50,8 @@ async fn manage(global: &Global, manager: &Manager, kind: ObjectKind, command: O
 /// Prints a list; `-q`: ids alone.
 pub fn list(global: &Global, kind: ObjectKind, rows: &[Value]) -> Result<(), Failure> {
     if global.quiet {
-        let ids: String =
-            rows.iter().filter_map(|row| row[id_field(kind)].as_str()).map(|id| format!("{id}\n")).collect();
-        return Ok(print::data(&ids)?);
+        let ids = rows.iter().filter_map(|row| row[id_field(kind)].as_str());
+        return Ok(print::data(&ids.flat_map(|id| [id, "\n"]).collect::<String>())?);
     }
     Ok(print::data(&print::render(global.output, &flat(rows), columns(kind)))?)
 }

@@ -20,7 +20,9 @@ pub fn fields(object: &Value) -> String {
     let mut fields: Vec<(&String, &Value)> = object.iter().filter(|(_, value)| !is_empty(value)).collect();
     fields.sort_by_key(|(key, _)| !matches!(key.as_str(), "id" | "name"));
     let width = fields.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    fields.into_iter().map(|(key, value)| format!("{key:width$}  {}\n", shown(value))).collect()
+    let lines: Vec<String> =
+        fields.into_iter().map(|(key, value)| format!("{key:width$}  {}\n", shown(value))).collect();
+    lines.concat()
 }
 
 /// RFC 4180, with a header line. A text that a spreadsheet would take for a formula is prefixed with `'`.
