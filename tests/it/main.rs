@@ -7,6 +7,7 @@ mod admin;
 mod admission;
 mod client;
 mod first_run;
+mod http2;
 mod keys;
 mod models_surfaces;
 mod observability;
