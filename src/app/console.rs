@@ -9,6 +9,7 @@ use http::{HeaderName, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use tower_service::Service as _;
 
+use super::backend_events;
 use crate::{
     admin::{self, AdminState},
     exchange::Fault,
@@ -18,6 +19,7 @@ use crate::{
     },
     portal::{self, PortalState},
     settings::server::{Console, Listener},
+    snapshot::Hub,
     telemetry::Telemetry,
 };
 
@@ -29,8 +31,8 @@ pub struct ConsolePort {
 impl ConsolePort {
     /// All of them.
     #[must_use]
-    pub fn new(admin: AdminState, portal: PortalState, telemetry: Arc<Telemetry>) -> Self {
-        let metrics = Router::new().route("/metrics", get(move || async move { exposition(&telemetry) }));
+    pub fn new(admin: AdminState, portal: PortalState, telemetry: Arc<Telemetry>, hub: Arc<Hub>) -> Self {
+        let metrics = Router::new().route("/metrics", get(move || async move { exposition(&telemetry, &hub) }));
         Self { router: admin::router(admin).merge(portal::router(portal)).merge(metrics) }
     }
 }
@@ -41,7 +43,8 @@ pub fn listener(console: &Console) -> Listener {
     Listener { listen: console.listen, tls: console.tls.clone(), ..Listener::default() }
 }
 
-fn exposition(telemetry: &Telemetry) -> ([(HeaderName, &'static str); 1], String) {
+fn exposition(telemetry: &Telemetry, hub: &Hub) -> ([(HeaderName, &'static str); 1], String) {
+    backend_events::refresh(&telemetry.metrics, &hub.fleet().statuses());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry.metrics.encode())
 }
 

@@ -142,7 +142,7 @@ impl Planes {
             clock,
             entropy,
         };
-        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone()));
+        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone()));
         Self { gateway, console, reloader, drain, writer }
     }
 

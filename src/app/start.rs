@@ -9,6 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     LocalServer, Options, Running, StartProblem, administrator,
+    backend_events::BackendEvents,
     configuration::Configuration,
     database::{Lock, Place},
     observe,
@@ -93,6 +94,7 @@ impl Ground {
         administrator::check_addresses(gateway, console, configuration.is_quick_start(), administrator)?;
         let telemetry = observe::open(&server, options)?;
         let fleet = Fleet::new(options.clock.clone(), options.entropy.clone());
+        fleet.listen(Arc::new(BackendEvents(telemetry.clone())));
         let hub = Arc::new(Hub::new(fleet, configuration.base_dir()));
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
         let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;

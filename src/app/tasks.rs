@@ -61,11 +61,11 @@ pub async fn follow_files(reloader: Arc<Reloader>, mut stop: Stop) {
 
 /// Runs the active health checks of backends.
 pub async fn check_health(hub: Arc<Hub>, mut stop: Stop) {
-    let fleet = hub.fleet().clone();
-    tokio::select! {
-        () = fleet.run_health_checks() => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
+    let shutdown = async {
+        // Closed means that the owner is gone: stop too.
+        stop.wait_for(|stop| *stop).await.is_ok();
+    };
+    hub.fleet().run_health_checks(shutdown).await;
 }
 
 /// Writes when keys were last used, now and then and at the end.
