@@ -7,6 +7,7 @@
 pub mod classify;
 mod counts;
 pub mod envelope;
+pub mod facts;
 pub mod head;
 mod json;
 pub mod kind;
