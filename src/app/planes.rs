@@ -55,7 +55,7 @@ impl Ports {
 }
 
 async fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
-    listener::bind(listener).await.map_err(|problem| match problem {
+    listener::bind(listener).map_err(|problem| match problem {
         BindProblem::Taken { addr } => StartProblem::Bind(format!(
             "{addr} is taken by another process: stop it, or choose another address for the {name} \
              (--{name}-listen 127.0.0.1:PORT, or server.{name}.listen)"
