@@ -59,7 +59,10 @@ impl Server {
         while !self.seen.contains(text) {
             match self.printed.recv_timeout(Duration::from_secs(20)) {
                 Ok(line) => self.seen.push_str(&format!("{}\n", line.trim_end_matches('\r'))),
-                Err(_) => panic!("`{text}` was not printed, but: {}\n{}", self.seen, self.errors()),
+                Err(_) => {
+                    let errors = self.errors();
+                    panic!("`{text}` was not printed, but: {}\n{errors}", self.seen)
+                }
             }
         }
         &self.seen
