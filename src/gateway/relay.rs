@@ -25,7 +25,7 @@ use super::{
     answer::{Answer, Upstream},
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::DrainEnded,
+    listener::Drain,
     owners::{Owner, Watch},
     respond, switch,
 };
@@ -104,7 +104,7 @@ struct Relay {
     is_read_to_end: bool,
     settlement: Option<Settlement>,
     choice: Choice,
-    ended: DrainEnded,
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     owners: Option<Watch>,
     request_id: String,
     clock: Clock,
@@ -131,7 +131,7 @@ impl Relay {
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
-            ended: gateway.drain.ended(),
+            ended: ended(gateway.drain.clone()),
             owners: watch,
             request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
@@ -270,7 +270,7 @@ impl Relay {
             Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
             Poll::Ready(None) => self.finish(None),
             Poll::Pending => {
-                ready!(Pin::new(&mut self.ended).poll_ended(cx));
+                ready!(self.ended.as_mut().poll(cx));
                 self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
             }
         }
@@ -331,6 +331,11 @@ impl Relay {
         }
         self.fill_usage();
     }
+}
+
+/// Completes when open exchanges must stop.
+fn ended(drain: Drain) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move { drain.ended().await })
 }
 
 impl Drop for AnswerBody {

@@ -11,8 +11,24 @@ pub fn schema() -> Value {
     schema["$id"] = json!("https://tollgate.dev/schema/tollgate.schema.json");
     schema["title"] = json!("Tollgate configuration");
     schema["patternProperties"] = json!({ "^x-": { "description": "Ignored: a place for YAML anchors." } });
+    schema["$defs"]["Secret"]["description"] = json!("A secret; write ${NAME} or ${file:PATH} rather than its text.");
     forget_later_words(&mut schema);
+    unwrap_lines(&mut schema);
     schema
+}
+
+/// Descriptions come from comments with their line breaks; editors wrap for themselves.
+fn unwrap_lines(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = text.split("\n\n").map(|part| part.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+            }
+            fields.values_mut().for_each(unwrap_lines);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_lines),
+        _ => {}
+    }
 }
 
 /// Words of later versions are not offered.

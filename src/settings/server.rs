@@ -16,7 +16,8 @@ pub struct Server {
     pub gateway: Listener,
     /// Port of console, admin API and `/metrics`. Keep it private.
     pub console: Console,
-    /// Where the database, the first-login file and certificates of the process live.
+    /// Folder of the database and the first-login file; relative to the working directory, made when missing. Keep it
+    /// on a volume: keys and usage live there.
     pub data_dir: PathBuf,
     /// `sqlite://PATH`. Left out: `tollgate.db` in `data_dir`.
     pub database: Option<String>,
@@ -27,11 +28,11 @@ pub struct Server {
     pub shutdown_grace: HumanDuration,
     /// Name the backend that answered in `x-tollgate-backend`.
     pub expose_backend: bool,
-    /// Where backends may be reached.
+    /// Where backends may be reached: keeps whoever may declare backends from reaching into the private network.
     pub egress: Egress,
-    /// One line a request.
+    /// One line a request: who called what, who answered, how long it took, what it used. No key, no prompt.
     pub access_log: AccessLog,
-    /// Export of traces.
+    /// Export of traces (OpenTelemetry). Left out: none.
     pub otlp: Option<Otlp>,
 }
 
@@ -65,7 +66,8 @@ pub struct Listener {
     pub header_timeout: HumanDuration,
     /// Longest silence while a request body is being received.
     pub body_timeout: HumanDuration,
-    /// Longest time a kept-alive connection may wait for its next request.
+    /// Longest time a kept-alive connection may wait for its next request. Keep it above the idle timeout of a load
+    /// balancer in front (AWS 60 s, Azure up to 10 min), or that one will use connections just closed here.
     pub keep_alive: HumanDuration,
     /// Longest silence of a client that does not take the answer's bytes.
     pub write_timeout: HumanDuration,
@@ -75,7 +77,7 @@ pub struct Listener {
     pub max_connections_per_ip: usize,
     /// Largest request head (request line and headers).
     pub max_header_size: HumanSize,
-    /// Largest request body.
+    /// Largest request body; larger ones are answered with 413.
     pub max_body_size: HumanSize,
     /// Largest body kept in memory so that it can be sent again to another backend.
     pub replay_buffer: HumanSize,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::{
@@ -41,7 +42,7 @@ async fn open_streams_finish_within_the_grace_period() {
     let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 20s\n").await;
     let mut open = stream().open(binary.gateway).await;
     assert!(open.until_text("one").await);
-    binary.signal("TERM");
+    binary.signal(Signal::TERM);
     closed(&binary).await;
     gate.open();
     let answer = open.finish().await.expect_whole(200);
@@ -58,7 +59,7 @@ async fn after_the_grace_period_streams_end_with_an_error() {
     let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 300ms\n").await;
     let mut open = stream().open(binary.gateway).await;
     assert!(open.until_text("one").await);
-    binary.signal("TERM");
+    binary.signal(Signal::TERM);
     let answer = open.finish().await.expect(200);
     assert_eq!(answer.end, End::Cut);
     assert!(answer.text().contains("data: {\"error\":") && !answer.text().contains("[DONE]"), "{}", answer.text());
@@ -74,11 +75,11 @@ async fn a_second_signal_ends_it_at_once() {
     let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 1h\n").await;
     let mut open = stream().open(binary.gateway).await;
     assert!(open.until_text("one").await);
-    binary.signal("TERM");
+    binary.signal(Signal::TERM);
     closed(&binary).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(binary.is_running(), "the stream is given its time");
-    binary.signal("TERM");
+    binary.signal(Signal::TERM);
     binary.ended(Duration::from_secs(5)).await;
     assert_eq!(open.finish().await.end, End::Cut);
 }
@@ -86,11 +87,11 @@ async fn a_second_signal_ends_it_at_once() {
 #[tokio::test]
 async fn an_idle_gateway_ends_at_once() {
     let vendor = Vendor::always(dialect::chat("hi")).await;
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 1h\n").await;
         let idle = tokio::net::TcpStream::connect(binary.gateway).await.expect("listening");
         binary.signal(signal);
-        assert_eq!(binary.ended(Duration::from_secs(5)).await.code(), Some(0), "{signal}: {}", binary.output());
+        assert_eq!(binary.ended(Duration::from_secs(5)).await.code(), Some(0), "{signal:?}: {}", binary.output());
         drop(idle);
     }
 }
@@ -107,7 +108,7 @@ async fn a_hangup_reloads_and_a_changed_file_is_noticed() {
         let text = text.replace("name: m,", &format!("name: {to},"));
         std::fs::write(&file, text).expect("writable");
         if hangup {
-            binary.signal("HUP");
+            binary.signal(Signal::HUP);
         }
         let mut status = 0;
         for _ in 0..500 {
@@ -121,7 +122,41 @@ async fn a_hangup_reloads_and_a_changed_file_is_noticed() {
         ask(from).send(binary.gateway).await.expect_whole(404);
     }
     std::fs::write(&file, "backends: nonsense\n").expect("writable");
-    binary.signal("HUP");
+    binary.signal(Signal::HUP);
     tokio::time::sleep(Duration::from_millis(300)).await;
     ask("o").send(binary.gateway).await.expect_whole(200);
+}
+
+#[tokio::test]
+async fn a_key_changed_by_any_way_is_refused_within_a_second() {
+    let vendor = Vendor::always(dialect::chat("hi")).await;
+    let binary = Binary::start(&config(&vendor), "").await;
+    let ask = |key: &str| Call::post("/v1/chat/completions", &json!({"model": "m", "messages": []})).key(key);
+    for (name, way) in [("by-server", ""), ("by-database", " --offline")] {
+        let created = binary.command(&format!("keys create {name} --product all -q{way}"));
+        let key = created.lines().next().expect("the key alone").to_owned();
+        until_status(&binary, &ask(&key), 200).await;
+        binary.command(&format!("keys suspend {name}{way}"));
+        until_status(&binary, &ask(&key), 401).await;
+        binary.command(&format!("keys activate {name}{way}"));
+        until_status(&binary, &ask(&key), 200).await;
+        let renewed = binary.command(&format!("keys regenerate {name} -q{way}"));
+        until_status(&binary, &ask(&key), 401).await;
+        until_status(&binary, &ask(renewed.lines().next().expect("the key alone")), 200).await;
+    }
+}
+
+/// Fails unless the answer has this status within the promised second (and a half, for a busy machine).
+async fn until_status(binary: &Binary, call: &Call, status: u16) {
+    let clock = tollgate::model::Clock::system();
+    let start = clock.ticks();
+    loop {
+        let answer = call.send(binary.gateway).await;
+        if answer.status == status {
+            return;
+        }
+        let waited = clock.ticks().since(start);
+        assert!(waited < Duration::from_millis(1_500), "{} instead of {status} after {waited:?}", answer.status);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

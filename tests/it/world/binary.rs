@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::ADMIN_TOKEN;
@@ -78,11 +79,21 @@ impl Binary {
         self.folder.path()
     }
 
-    /// Sends a signal by name, such as `TERM`.
-    #[expect(clippy::disallowed_methods, reason = "signals are sent by kill(1)")]
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
-        assert!(sent.expect("kill(1) is there").success());
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process ids are positive");
+        kill_process(Pid::from_raw(id).expect("not zero"), signal).expect("ours to signal");
+    }
+
+    /// Runs another `tollgate` command in its folder, with its configuration; what it printed on standard output.
+    #[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
+    pub fn command(&self, line: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(["--config", "tollgate.yaml"]).args(line.split_whitespace()).current_dir(self.folder.path());
+        let output = command.env_remove("TOLLGATE_TOKEN").stdin(Stdio::null()).output().expect("the binary starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {} {errors}", output.status);
+        String::from_utf8(output.stdout).expect("text")
     }
 
     /// Waits until it has ended; fails the test after `within`.

@@ -1,0 +1,1 @@
+//! The way to backends from end to end: real sockets, scripted servers.
