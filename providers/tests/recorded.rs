@@ -254,7 +254,9 @@ fn is_content(surface: Surface, frame: &Bytes) -> bool {
     let Some(v) = json(frame) else { return frame.windows(6).any(|w| w == b"[DONE]") };
     match surface {
         Surface::Messages => match v["type"].as_str() {
-            Some("content_block_delta") => v["delta"].as_object().unwrap().iter().any(|(k, v)| k != "type" && said(v)),
+            Some("content_block_delta") => {
+                v["delta"].as_object().into_iter().flatten().any(|(k, v)| k != "type" && said(v))
+            }
             Some("content_block_start") => {
                 let kind = v["content_block"]["type"].as_str().unwrap_or_default();
                 !["text", "thinking", "tool_use", "server_tool_use", "mcp_tool_use"].contains(&kind)
@@ -264,7 +266,7 @@ fn is_content(surface: Surface, frame: &Bytes) -> bool {
         },
         Surface::Responses => {
             let kind = v["type"].as_str().unwrap_or_default();
-            (kind.ends_with(".delta") && said(&v["delta"])) || kind == "response.completed"
+            (kind.strip_suffix(".delta").is_some() && said(&v["delta"])) || kind == "response.completed"
         }
         Surface::GenerateContent => v["candidates"]
             .as_array()

@@ -1,38 +1,51 @@
-//! The durable book of owners of stored provider objects: written behind, in batches, by one task.
+//! The gateway's book of stored objects, kept in the database: written behind the answers in batches, read on demand.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     gateway::owners::{Book, OwnedObject, Owner},
     model::{Clock, SubscriptionId},
-    store::{self, Store},
+    store::{self, Owners},
 };
 
-/// Owners that are written in one transaction.
-const BATCH: usize = 500;
+/// Entries that may wait to be written: minutes of the busiest gateway's uploads and stored responses.
+const WAITING: usize = 16_384;
 
-/// The store behind the gateway's port.
-pub struct StoreBook {
-    store: Arc<dyn Store>,
-    queue: UnboundedSender<OwnedObject>,
+/// Entries written in one transaction.
+const BATCH: usize = 256;
+
+/// The book. Cheap to share; [`Writer::run`] writes what it takes.
+pub struct StoredBook {
+    store: Arc<dyn Owners>,
+    queue: mpsc::Sender<OwnedObject>,
 }
 
-impl StoreBook {
-    /// A book over `store`, and the task that writes it: it ends when the book is dropped and all is written.
-    pub fn open(store: Arc<dyn Store>, clock: Clock) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
-        let (queue, taken) = unbounded_channel();
-        let writing = write(store.clone(), clock, taken);
-        (Arc::new(Self { store, queue }), writing)
-    }
+/// Writes what the book takes.
+pub struct Writer {
+    store: Arc<dyn Owners>,
+    clock: Clock,
+    queue: mpsc::Receiver<OwnedObject>,
 }
 
-impl Book for StoreBook {
+/// The book and its writer.
+#[must_use]
+pub fn open(store: Arc<dyn Owners>, clock: Clock) -> (StoredBook, Writer) {
+    let (sender, queue) = mpsc::channel(WAITING);
+    (StoredBook { store: Arc::clone(&store), queue: sender }, Writer { store, clock, queue })
+}
+
+impl Book for StoredBook {
     fn record(&self, object: OwnedObject) {
-        if self.queue.send(object).is_err() {
-            tracing::error!("an owner of a stored object was not written: the writer has ended");
+        if let Err(refused) = self.queue.try_send(object) {
+            let reason = match &refused {
+                mpsc::error::TrySendError::Full(_) => "the database does not keep up",
+                mpsc::error::TrySendError::Closed(_) => "the process is going down",
+            };
+            let object = refused.into_inner();
+            tracing::error!(id = &*object.id, kind = object.kind, reason, "owner of a stored object was not recorded");
         }
     }
 
@@ -47,27 +60,85 @@ impl Book for StoreBook {
     }
 }
 
-/// Callers without a key share one owner: the empty subscription.
-fn caller(stored: SubscriptionId) -> Option<SubscriptionId> {
-    (!stored.as_str().is_empty()).then_some(stored)
-}
+impl Writer {
+    /// Writes until `stop` says so and nothing waits any more.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let stopping = *stop.borrow();
+            if stopping {
+                // What is queued is still handed out; nothing new is taken.
+                self.queue.close();
+            }
+            tokio::select! {
+                taken = self.queue.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.write(std::mem::take(&mut batch)).await;
+                }
+                changed = stop.changed(), if !stopping => {
+                    if changed.is_err() {
+                        self.queue.close();
+                    }
+                }
+            }
+        }
+    }
 
-async fn write(store: Arc<dyn Store>, clock: Clock, mut taken: UnboundedReceiver<OwnedObject>) {
-    let mut objects = Vec::new();
-    while taken.recv_many(&mut objects, BATCH).await > 0 {
-        let rows = objects.drain(..).map(|object| row(object, &clock)).collect();
-        if let Err(error) = store.insert_owners(rows).await {
-            tracing::error!(%error, "owners of stored objects were not written");
+    async fn write(&self, batch: Vec<OwnedObject>) {
+        let created = self.clock.now();
+        let rows: Vec<store::Owner> = batch.into_iter().map(|object| row(object, created)).collect();
+        let count = rows.len();
+        if let Err(error) = self.store.insert_owners(rows).await {
+            tracing::error!(%error, count, "owners of stored objects were not recorded");
         }
     }
 }
 
-fn row(object: OwnedObject, clock: &Clock) -> store::Owner {
+fn row(object: OwnedObject, created: crate::model::Timestamp) -> store::Owner {
     store::Owner {
         object: object.id.to_string(),
         kind: object.kind.to_owned(),
-        subscription: object.subscription.unwrap_or_else(|| SubscriptionId::from("")),
+        subscription: object.subscription.unwrap_or_else(nobody),
         backend: object.backend,
-        created: clock.now(),
+        created,
+    }
+}
+
+/// Callers without a key share one name that no subscription can have.
+fn nobody() -> SubscriptionId {
+    SubscriptionId::from("")
+}
+
+fn caller(subscription: SubscriptionId) -> Option<SubscriptionId> {
+    (subscription != nobody()).then_some(subscription)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{Env, database::Place},
+        model::{Entropy, Timestamp},
+    };
+
+    #[tokio::test]
+    async fn what_was_taken_before_the_stop_is_written_and_found() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let place = Place { data_dir: dir.path().to_owned(), database: dir.path().join("tollgate.db") };
+        let store = Arc::new(place.open(&Env::empty(), &Entropy::seeded(1)).await.expect("opened"));
+        let (book, writer) = open(store, Clock::manual(Timestamp::from_secs(1)));
+        for (id, subscription) in [("resp_1", Some("team-a")), ("file-2", None)] {
+            let subscription = subscription.map(SubscriptionId::from);
+            book.record(OwnedObject { id: id.into(), kind: "response", subscription, backend: "b".into() });
+        }
+        let (stop, stopped) = watch::channel(false);
+        stop.send(true).expect("a receiver");
+        writer.run(stopped).await;
+        let found = book.find("resp_1").await.expect("read").expect("there");
+        assert_eq!(found, Owner { subscription: Some("team-a".into()), backend: "b".into() });
+        assert_eq!(book.find("file-2").await.expect("read").expect("there").subscription, None);
+        assert_eq!(book.find("other").await.expect("read"), None);
     }
 }

@@ -15,7 +15,9 @@ use crate::{
 
 /// How a start reads environment variables. Cloning shares the source.
 #[derive(Clone)]
-pub struct Env(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Env(Arc<Read>);
+
+type Read = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 impl Env {
     /// The process's environment; values that are not UTF-8 count as unset.

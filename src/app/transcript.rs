@@ -23,7 +23,16 @@ pub struct Facts {
     /// The new subscription key, when one was made at this start.
     pub key: Option<Secret>,
     /// The first-login file, when secrets went there instead of a terminal.
-    pub first_login: Option<String>,
+    pub first_login: Option<FirstLogin>,
+}
+
+/// The file that holds the secrets of a start.
+#[derive(Debug)]
+pub struct FirstLogin {
+    /// Its path.
+    pub path: String,
+    /// Whether a key is in it, beside the link.
+    pub has_key: bool,
 }
 
 /// Where the printed curl takes its key from.
@@ -57,10 +66,14 @@ impl Facts {
     pub fn for_others(&self) -> String {
         let mut text = self.heading();
         if let Some(file) = &self.first_login {
-            text.push_str(&row("Sign in", &format!("link and key are in {file} (readable by you only)")));
+            let what = if file.has_key { "link and key are" } else { "the link is" };
+            text.push_str(&row("Sign in", &format!("{what} in {} (readable by you only)", file.path)));
         }
         if self.quick_start {
-            let from = self.first_login.as_deref().map_or(KeyFrom::Variable, KeyFrom::File);
+            let from = match &self.first_login {
+                Some(file) if file.has_key => KeyFrom::File(&file.path),
+                _ => KeyFrom::Variable,
+            };
             text.push_str(&self.try_it(&from));
         }
         text
@@ -69,14 +82,16 @@ impl Facts {
     /// The content of the first-login file. `kept` is the key that an earlier start left there and nobody replaced.
     #[must_use]
     pub fn first_login_file(&self, kept: Option<&Secret>) -> String {
-        let mut text = "# Written by tollgate at its start. Delete this file once you have used it.\n".to_owned();
+        let mut lines = vec!["# Written by tollgate at its start. Delete this file once you have used it.".to_owned()];
         if let Some(link) = &self.sign_in {
-            text.push_str(&format!("# Opens the console once, within 30 minutes:\nsign_in: {}\n", link.expose()));
+            lines.push("# Opens the console once, within 30 minutes:".to_owned());
+            lines.push(format!("sign_in: {}", link.expose()));
         }
         if let Some(key) = self.key.as_ref().or(kept) {
-            text.push_str(&format!("# Key of subscription `quickstart`:\nkey: {}\n", key.expose()));
+            lines.push("# Key of subscription `quickstart`:".to_owned());
+            lines.push(format!("key: {}", key.expose()));
         }
-        text
+        lines.join("\n") + "\n"
     }
 
     fn heading(&self) -> String {
@@ -162,7 +177,11 @@ mod tests {
 
     #[test]
     fn anything_else_sees_the_file_name_and_no_secret() {
-        let text = Facts { first_login: Some("./it's here/first-login.txt".into()), ..facts() }.for_others();
+        let text = Facts {
+            first_login: Some(FirstLogin { path: "./it's here/first-login.txt".into(), has_key: true }),
+            ..facts()
+        };
+        let text = text.for_others();
         assert!(!text.contains("tg_KEY") && !text.contains("LINK"), "{text}");
         assert!(text.contains(r#"Bearer $(sed -n 's/^key: //p' './it'\''s here/first-login.txt')""#), "{text}");
     }

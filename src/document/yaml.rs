@@ -29,12 +29,25 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Broken>> {
     Ok(builder.root.unwrap_or_else(|| Node::new(Mark::START, Value::Null)))
 }
 
+/// What to do about the scanner's commonest complaints.
+const ADVICE: &[(&str, &str)] = &[
+    ("mapping values are not allowed", " (check the indentation; a value that contains `: ` needs quotes)"),
+    ("tabs disallowed", " (indent with spaces)"),
+    ("did not find expected", " (check the indentation above; is a bracket or quote open?)"),
+    ("illegal placement", " (is a bracket or quote open above?)"),
+    ("unexpected character", " (put the value in quotes)"),
+    ("simple key expect", " (is a `:` missing, or the indentation wrong?)"),
+    ("unknown anchor", " (a value that begins with `*` needs quotes)"),
+];
+
 fn mark(marker: Marker) -> Mark {
     Mark { line: marker.line(), column: marker.col() + 1 }
 }
 
 fn scan_error(veil: &Veil, error: &ScanError) -> Broken {
-    Broken::new(mark(*error.marker()), veil.lift(error.info()))
+    let info = veil.lift(error.info());
+    let advice = ADVICE.iter().find(|(part, _)| info.contains(part)).map_or("", |(_, advice)| advice);
+    Broken::new(mark(*error.marker()), format!("{info}{advice}"))
 }
 
 struct Builder<'a> {

@@ -21,17 +21,12 @@ pub async fn collect(exchange: &mut Exchange) -> Result<Bytes, Fault> {
     let Some(mut body) = exchange.body.take() else { return Ok(Bytes::new()) };
     let mut pieces = Pieces::default();
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| body.fault().unwrap_or_else(|| unreadable(&error.to_string())))?;
-        if let Ok(data) = frame.into_data() {
+        if let Ok(data) = frame?.into_data() {
             pieces.push(data);
         }
     }
     exchange.settlement.bytes_in = pieces.len() as u64;
     Ok(pieces.whole())
-}
-
-fn unreadable(why: &str) -> Fault {
-    Fault::new(FaultKind::BadRequest, format!("The request body could not be read: {why}."))
 }
 
 /// The rest of a backend's answer, whole; more than `limit` bytes is the backend's fault.

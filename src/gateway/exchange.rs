@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{Request, request::Parts};
+use http::{HeaderValue, Request, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::{Family, Surface};
 
 use super::{
-    Gateway, headers,
+    Gateway, admission, headers,
     keys::{self, Caller},
-    listener::Inbound,
+    listener::{BodyWatch, Inbound},
     peer::Peer,
-    switch,
+    upgrade::{self, Upgrade},
 };
 use crate::{
     exchange::{Fault, FaultKind, Record},
@@ -20,6 +20,9 @@ use crate::{
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
 };
+
+/// Header by which a caller names a model on calls whose path and body cannot (files, batches).
+const MODEL_HEADER: &str = "x-tollgate-model";
 
 /// In whose words an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +55,12 @@ pub struct Exchange {
     pub subscription: Option<Arc<SubscriptionEntry>>,
     /// The product it goes through.
     pub product: Option<Arc<ProductEntry>>,
-    /// Whether the caller asked for a WebSocket.
-    pub wants_upgrade: bool,
+    /// Whether the caller asked for a WebSocket, in due form.
+    pub asked_upgrade: Option<Upgrade>,
+    /// The model that a header names, for calls whose path and body cannot (files, batches).
+    pub model_by_header: Option<HeaderValue>,
+    /// Tells what became of the caller's body when somebody else reads it.
+    pub body_watch: BodyWatch,
     /// The caller's side of a protocol upgrade.
     pub upgrade: Option<OnUpgrade>,
     /// A cookie to set with the answer, for cookie affinity.
@@ -66,20 +73,22 @@ impl Exchange {
     pub fn open(gateway: &Arc<Gateway>, request: Request<Inbound>, peer: Arc<Peer>) -> Self {
         let (mut parts, body) = request.into_parts();
         let settlement = Settlement::open(record(gateway, &parts, &peer), gateway.sink.clone());
+        let asked_upgrade = upgrade::wanted(&parts);
         let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let wants_upgrade = switch::is_wanted(&parts);
         Self {
             gateway: gateway.clone(),
             snapshot: gateway.hub.load(),
             settlement,
             parts,
+            body_watch: body.watch(),
             body: Some(body),
             peer,
             envelope: Envelope::Plain,
             api: None,
             subscription: None,
             product: None,
-            wants_upgrade,
+            asked_upgrade,
+            model_by_header: None,
             upgrade,
             set_cookie: None,
         }
@@ -105,16 +114,15 @@ impl Exchange {
 
     /// Takes out what must not reach a backend and adds what it may know of the caller.
     pub fn clean_headers(&mut self) {
+        let host = admission::authority(&self.parts).to_owned();
         let headers = &mut self.parts.headers;
-        let host = headers.get(http::header::HOST).cloned();
-        let host = host.or_else(|| self.parts.uri.authority().and_then(|name| name.as_str().parse().ok()));
+        self.model_by_header = headers.remove(MODEL_HEADER);
         headers::strip_request(headers, self.peer.trusted);
-        headers::add_forwarded(headers, &self.peer, host.as_ref());
+        headers::add_forwarded(headers, &self.peer, &host);
         if self.settlement.trace.parent_id == 0 {
             headers.remove("tracestate");
         }
-        if let Ok(parent) =
-            http::HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
+        if let Ok(parent) = HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
         {
             headers.insert("traceparent", parent);
         }

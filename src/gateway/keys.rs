@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, LazyLock, atomic::Ordering::Relaxed},
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
@@ -82,12 +82,15 @@ enum Found {
     Nothing,
 }
 
-fn places(api: &ApiEntry) -> Vec<Place> {
-    if let Some(names) = &api.key_names {
-        let header = names.header.as_deref().and_then(|name| HeaderName::try_from(name).ok()).map(Place::Header);
-        let parameter = names.query.clone().map(Place::Parameter);
-        return header.into_iter().chain(parameter).collect();
-    }
+fn places(api: &ApiEntry) -> Cow<'_, [Place]> {
+    static USUAL: LazyLock<Vec<Place>> = LazyLock::new(usual_places);
+    let Some(names) = &api.key_names else { return Cow::Borrowed(&USUAL) };
+    let header = names.header.as_deref().and_then(|name| HeaderName::try_from(name).ok()).map(Place::Header);
+    let parameter = names.query.clone().map(Place::Parameter);
+    header.into_iter().chain(parameter).collect()
+}
+
+fn usual_places() -> Vec<Place> {
     let headers = KEY_HEADERS.into_iter().map(|name| Place::Header(HeaderName::from_static(name)));
     let parameters = KEY_PARAMETERS.into_iter().map(|name| Place::Parameter(name.to_owned()));
     let mut all = vec![Place::Bearer];

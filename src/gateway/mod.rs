@@ -17,6 +17,7 @@ pub mod model_dispatch;
 pub mod model_list;
 pub mod model_task;
 pub mod owners;
+mod path;
 pub mod peer;
 pub mod plain_dispatch;
 pub mod relay;
@@ -29,7 +30,8 @@ pub mod upgrade;
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
 
 use crate::{
     exchange::Fault,
@@ -37,7 +39,7 @@ use crate::{
         answer::Answer,
         exchange::Exchange,
         learned::Learned,
-        listener::{Drain, Inbound},
+        listener::{Drain, Inbound, Service},
         owners::Owners,
         peer::Peer,
         relay::AnswerBody,
@@ -63,7 +65,7 @@ pub struct Gateway {
     /// Whether the process is going down.
     pub drain: Drain,
     /// Whether it may take requests, and why not.
-    pub readiness: Arc<dyn health::Readiness>,
+    pub readiness: Arc<dyn health::Readiness + Send + Sync>,
     /// What backends have been found not to understand.
     pub learned: Learned,
 }
@@ -71,7 +73,7 @@ pub struct Gateway {
 impl Gateway {
     /// One request through.
     pub async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
-        if let Some(answer) = health::answer(&request, &*self.readiness) {
+        if let Some(answer) = health::answer(request.method(), request.uri(), &*self.readiness) {
             return answer.map(AnswerBody::local);
         }
         let mut exchange = Exchange::open(self, request, peer);
@@ -82,8 +84,25 @@ impl Gateway {
     }
 }
 
+impl Service for Gateway {
+    type Body = AnswerBody;
+
+    async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
+        Self::handle(self, request, peer).await
+    }
+
+    fn refuse(self: &Arc<Self>, fault: Fault, parts: &Parts, peer: Arc<Peer>) -> Response<AnswerBody> {
+        let mut head = Request::new(Inbound::from_bytes(Bytes::new()));
+        *head.method_mut() = parts.method.clone();
+        *head.uri_mut() = parts.uri.clone();
+        *head.headers_mut() = parts.headers.clone();
+        let mut exchange = Exchange::open(self, head, peer);
+        exchange.envelope = route::envelope(&exchange);
+        respond::fault(exchange, &fault)
+    }
+}
+
 async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
-    admission::admit(&exchange.parts)?;
     let target = route::resolve(exchange)?;
     exchange.authenticate()?;
     exchange.clean_headers();

@@ -22,8 +22,6 @@ use crate::{
     snapshot::ModelTarget,
 };
 
-/// Header by which a caller names a model on calls whose path and body cannot (files, batches).
-const MODEL_HEADER: &str = "x-tollgate-model";
 /// How often one request may move on to a model with a larger context.
 const MOST_SWITCHES: usize = 3;
 
@@ -103,7 +101,8 @@ fn note_head(exchange: &mut Exchange, head: &Head) {
 
 /// The model that the path, the body or a header names; for calls that name none, the first this caller may use.
 fn model(exchange: &mut Exchange, call: &Call, by_body: Option<&str>) -> Result<Arc<ModelTarget>, Fault> {
-    let by_header = exchange.parts.headers.get(MODEL_HEADER).and_then(|value| value.to_str().ok());
+    let by_header = exchange.model_by_header.clone();
+    let by_header = by_header.as_ref().and_then(|value| value.to_str().ok());
     let named = call.model.as_deref().or(by_body).or(by_header);
     let found = match named {
         Some(name) => named_model(exchange, name)?,

@@ -52,8 +52,8 @@ impl ModelTask {
         let parts = &exchange.parts;
         let query = parts.uri.query().map(ToOwned::to_owned);
         let mut headers = headers(&parts.headers, call.surface);
-        if exchange.wants_upgrade {
-            switch::ask(&mut headers);
+        if let Some(upgrade) = exchange.asked_upgrade {
+            upgrade.announce(&mut headers);
         }
         let method = parts.method.clone();
         Self { call, head, body, model, query, headers, method, injected: false, too_long: false }
@@ -222,13 +222,16 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
 }
 
-/// The caller's headers as a model backend gets them: our own selector out, and no coding that hides usage.
+/// The caller's headers as a model backend gets them: nothing that tells a provider who the caller is, and no
+/// coding that hides usage.
 fn headers(callers: &HeaderMap, surface: Surface) -> HeaderMap {
     let mut headers = callers.clone();
     for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
         headers.remove(name);
     }
-    headers.remove("x-tollgate-model");
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"] {
+        headers.remove(name);
+    }
     if surface != Surface::Realtime {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }

@@ -70,38 +70,49 @@ impl Owners {
         Ok(found)
     }
 
-    /// A watch for the id that the answer to this call will carry, if the call creates an object.
+    /// A watch for the ids that the answer to this call will carry, if the call creates objects.
     #[must_use]
     pub fn watch(self: &Arc<Self>, surface: Surface, method: &Method, owner: Owner) -> Option<Watch> {
         let kind = match surface {
-            _ if method != Method::POST => return None,
             Surface::Responses => "response",
             Surface::Files => "file",
             Surface::Batches => "batch",
             _ => return None,
         };
-        Some(Watch { owners: self.clone(), kind, owner: Some(owner) })
+        Some(Watch { owners: self.clone(), kind, owner, is_noted: method != Method::POST })
     }
 
+    /// The first owner of an id keeps it.
     fn record(&self, id: &str, kind: &'static str, owner: Owner) {
         let id: Arc<str> = id.into();
+        if self.recent.contains_key(&id) {
+            return;
+        }
         self.recent.insert(id.clone(), owner.clone());
         self.book.record(OwnedObject { id, kind, subscription: owner.subscription, backend: owner.backend });
     }
 }
 
-/// Waits for the id of an object that an answer creates.
+/// Waits for the ids of objects that an answer creates.
 pub struct Watch {
     owners: Arc<Owners>,
     kind: &'static str,
-    owner: Option<Owner>,
+    owner: Owner,
+    is_noted: bool,
 }
 
 impl Watch {
-    /// Records the object; further calls do nothing.
+    /// Records the object that the answer is; further calls do nothing.
     pub fn note(&mut self, id: &str) {
-        if let Some(owner) = self.owner.take() {
-            self.owners.record(id, self.kind, owner);
+        if !std::mem::replace(&mut self.is_noted, true) {
+            self.owners.record(id, self.kind, self.owner.clone());
+        }
+    }
+
+    /// Records files that the answer names as its outcome: they belong to its owner.
+    pub fn note_files(&self, files: &[String]) {
+        for id in files {
+            self.owners.record(id, "file", self.owner.clone());
         }
     }
 }

@@ -52,8 +52,8 @@ impl PlainTask {
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
         headers.remove(header::HOST);
-        if exchange.wants_upgrade {
-            switch::ask(&mut headers);
+        if let Some(upgrade) = exchange.asked_upgrade {
+            upgrade.announce(&mut headers);
         }
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);

@@ -25,7 +25,7 @@ use super::{
     answer::{Answer, Upstream},
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::DrainEnded,
+    listener::Drain,
     owners::{Owner, Watch},
     respond, switch,
 };
@@ -104,7 +104,7 @@ struct Relay {
     is_read_to_end: bool,
     settlement: Option<Settlement>,
     choice: Choice,
-    ended: DrainEnded,
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     owners: Option<Watch>,
     request_id: String,
     clock: Clock,
@@ -131,7 +131,7 @@ impl Relay {
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
-            ended: gateway.drain.ended(),
+            ended: ended(gateway.drain.clone()),
             owners: watch,
             request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
@@ -144,6 +144,7 @@ impl Relay {
             choice: upstream.choice,
         };
         relay.note_content();
+        relay.note_objects();
         if upstream.ended {
             relay.judge_end(None);
         } else if relay.body.is_end_stream() {
@@ -157,9 +158,14 @@ impl Relay {
         if self.tap.has_content() || (!self.is_stream && !self.queue.is_empty()) {
             settlement.ttft = Some(self.clock.ticks().since(self.started));
         }
-        if let (Some(watch), Some(id)) = (&mut self.owners, self.tap.object_id()) {
+    }
+
+    fn note_objects(&mut self) {
+        let Some(watch) = &mut self.owners else { return };
+        if let Some(id) = self.tap.object_id() {
             watch.note(id);
         }
+        watch.note_files(self.tap.owned_files());
     }
 
     fn observe(&mut self, data: Bytes) {
@@ -173,6 +179,9 @@ impl Relay {
         self.tap.push(data, &mut self.scratch);
         self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
         self.note_content();
+        if self.is_stream {
+            self.note_objects();
+        }
         if self.body.is_end_stream() {
             self.finish(None);
         }
@@ -183,6 +192,7 @@ impl Relay {
         self.tap.finish(&mut self.scratch);
         self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
         self.note_content();
+        self.note_objects();
         self.judge_end(trailers);
     }
 
@@ -260,7 +270,7 @@ impl Relay {
             Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
             Poll::Ready(None) => self.finish(None),
             Poll::Pending => {
-                ready!(Pin::new(&mut self.ended).poll_ended(cx));
+                ready!(self.ended.as_mut().poll(cx));
                 self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
             }
         }
@@ -321,6 +331,11 @@ impl Relay {
         }
         self.fill_usage();
     }
+}
+
+/// Completes when open exchanges must stop.
+fn ended(drain: Drain) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move { drain.ended().await })
 }
 
 impl Drop for AnswerBody {

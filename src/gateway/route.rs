@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tollgate_providers::{Call, Family, surface};
 
-use super::exchange::{Envelope, Exchange};
+use super::{
+    admission,
+    exchange::{Envelope, Exchange},
+};
 use crate::{
     exchange::{Fault, FaultKind},
     openapi::Match,
@@ -57,6 +60,18 @@ fn model_call(exchange: &mut Exchange, below: &str) -> Result<Target, Fault> {
     Ok(Target::Models(call))
 }
 
+/// In whose words a request that was not let in is answered: as far as its path tells.
+#[must_use]
+pub fn envelope(exchange: &Exchange) -> Envelope {
+    let uri = &exchange.parts.uri;
+    match exchange.snapshot.apis.find(&host(exchange), uri.path(), uri.query(), &exchange.parts.headers) {
+        Some(matched) if matched.api.kind == ApiKind::Models => {
+            Envelope::Model(family_by_path(&below(uri.path(), matched.prefix_len)), None)
+        }
+        _ => Envelope::Plain,
+    }
+}
+
 /// The family that a path which is no surface was most likely meant for, so that its SDK understands the error.
 fn family_by_path(path: &str) -> Family {
     if path.starts_with("/v1/messages") {
@@ -69,10 +84,7 @@ fn family_by_path(path: &str) -> Family {
 }
 
 fn host(exchange: &Exchange) -> String {
-    let parts = &exchange.parts;
-    let named = parts.headers.get(http::header::HOST).and_then(|value| value.to_str().ok());
-    let named = named.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-    without_port(named).to_owned()
+    without_port(admission::authority(&exchange.parts)).to_owned()
 }
 
 fn without_port(host: &str) -> &str {

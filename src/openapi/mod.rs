@@ -4,6 +4,8 @@
 //! Deliberately not here: schemas, validation of bodies, and files.
 
 pub mod operations;
+mod pointer;
+mod segment;
 pub mod templates;
 
 pub use operations::{OpenApiProblem, Operation, operations};

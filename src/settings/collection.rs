@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::WorkspaceId;
+
 use super::{Api, Backend, Group, Model, ObjectKind, Pool, Product, Settings, Subscription, User, Workspace};
 
 macro_rules! collections {
@@ -79,6 +81,21 @@ macro_rules! collections {
                 }
             }
 
+            /// The number of objects of a kind.
+            pub(super) fn count(&self, kind: ObjectKind) -> usize {
+                match kind { $(ObjectKind::$kind => self.$list.len(),)* }
+            }
+
+            /// The identifier of an object by its index.
+            pub(super) fn id_at(&self, kind: ObjectKind, at: usize) -> Option<&str> {
+                match kind { $(ObjectKind::$kind => self.$list.get(at).map(|object| text(&object.$id)),)* }
+            }
+
+            /// Adds an object that is known to be new.
+            pub(super) fn push(&mut self, object: Object) {
+                match object { $(Object::$kind(object) => self.$list.push(*object),)* }
+            }
+
             /// Removes the object of that kind and id and gives it back.
             pub fn remove(&mut self, kind: ObjectKind, id: &str) -> Option<Object> {
                 match kind {
@@ -105,6 +122,19 @@ collections! {
 }
 
 impl Settings {
+    /// The workspace of an object by its index; none: shared.
+    pub(super) fn home_at(&self, kind: ObjectKind, at: usize) -> Option<&WorkspaceId> {
+        match kind {
+            ObjectKind::Backend => self.backends[at].workspace.as_ref(),
+            ObjectKind::Pool => self.pools[at].workspace.as_ref(),
+            ObjectKind::Model => self.models[at].workspace.as_ref(),
+            ObjectKind::Product => self.products[at].workspace.as_ref(),
+            ObjectKind::Subscription => self.subscriptions[at].workspace.as_ref(),
+            ObjectKind::Api => self.apis[at].workspace.as_ref(),
+            ObjectKind::Workspace | ObjectKind::User | ObjectKind::Group => None,
+        }
+    }
+
     /// The object of that kind and id as JSON, secrets included: for the sealed database only.
     #[must_use]
     pub fn to_json(&self, kind: ObjectKind, id: &str) -> Option<Value> {

@@ -63,3 +63,24 @@ fn product(id: &str, title: &str) -> Product {
         workspace: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::check;
+
+    #[test]
+    fn quick_start_and_defaults_are_right_in_themselves() {
+        for settings in [quick_start(), with_defaults(Settings::default()), with_defaults(quick_start())] {
+            assert_eq!(check(&settings), []);
+        }
+    }
+
+    #[test]
+    fn only_what_is_left_out_is_filled_in() {
+        assert_eq!(with_defaults(quick_start()), quick_start());
+        let filled = with_defaults(Settings::default());
+        assert_eq!((filled.apis[0].path.as_str(), filled.products[0].id.as_str()), ("/", "default"));
+        assert!(filled.products[0].subscription_required && filled.products[0].apis.is_none());
+    }
+}

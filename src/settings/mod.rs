@@ -10,9 +10,12 @@ pub mod load;
 pub mod objects;
 pub mod origin;
 pub mod problem;
+mod read;
 pub mod redact;
 pub mod schema;
 pub mod server;
+#[cfg(test)]
+mod shipped;
 
 pub use check::{check, object_from_json};
 pub use collection::Object;

@@ -46,3 +46,36 @@ fn hide(fields: &mut Map<String, Value>, name: &str) {
         fields.insert(format!("{name}_set"), json!(true));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::object_from_json;
+
+    #[test]
+    fn no_secret_is_shown_and_what_is_set_is_said() {
+        let rows = [
+            (
+                ObjectKind::Backend,
+                json!({"id": "b", "kind": "openai", "key": "canary", "credentials": [{"key": "canary"}], "headers": {"x-a": "canary"}}),
+                json!({"key_set": true, "credentials": [{"key_set": true}], "headers_set": ["x-a"]}),
+            ),
+            (
+                ObjectKind::Subscription,
+                json!({"id": "s", "scope": "all", "key": "canary", "secondary_key": "canary"}),
+                json!({"key_set": true, "secondary_key_set": true}),
+            ),
+            (ObjectKind::Subscription, json!({"id": "s", "scope": "all"}), json!({"id": "s"})),
+        ];
+        for (kind, value, wanted) in rows {
+            let object = object_from_json(kind, &value).expect("good");
+            let shown = redacted(&object);
+            assert!(!shown.to_string().contains("canary"), "{shown}");
+            assert!(!format!("{object:?}").contains("canary"), "{object:?}");
+            for (name, value) in wanted.as_object().expect("fields") {
+                assert_eq!(&shown[name], value, "{shown}");
+            }
+            assert_eq!(shown.get("key_set").is_some(), value.get("key").is_some());
+        }
+    }
+}

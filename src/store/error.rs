@@ -39,6 +39,20 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The database file could not be opened.
+    #[error("cannot open the database {path}: {source}", path = path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A newer version of Tollgate has used the database.
+    #[error("the database {path} was written by a newer version of Tollgate; run that version, or restore a backup", path = path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+    },
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

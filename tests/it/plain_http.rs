@@ -367,3 +367,26 @@ apis:
         assert!(reached.starts_with(at), "{call:?}: {reached}, expected {at}");
     }
 }
+
+#[tokio::test]
+async fn a_request_that_breaks_off_never_looks_whole_to_the_backend() {
+    let world = world(Vendor::always(ok()).await).await;
+    for framing in ["content-length: 10\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"] {
+        let mut open = Open::connect(world.gateway(), false).await;
+        let head = format!("POST /orders/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n{framing}");
+        open.write(head.as_bytes()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        open.reset();
+    }
+    world.lines(2).await;
+    assert_eq!(world.vendor("svc").count(), 0, "no whole request arrived");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_whole_request_is_relayed() {
+    let early = Reply::raw("HTTP/1.1 403 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno");
+    let vendor = Vendor::start(move |_, _| early.clone()).await;
+    let world = world(vendor).await;
+    let answer = world.send(&Call::new("POST", "/orders/1").key(KEY).body(vec![b'x'; 200_000])).await;
+    assert_eq!((answer.status, answer.text().as_str()), (403, "no"));
+}

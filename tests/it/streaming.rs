@@ -355,3 +355,19 @@ async fn unreported_usage_is_estimated_never_zero() {
         assert!(line["total_tokens"].as_u64().is_some_and(|total| total > 0), "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_backend_may_be_read_to_its_end_after_the_client_has_gone() {
+    let config = one_backend("openai").replace("kind: openai,", "kind: openai, drain_on_disconnect: true,");
+    let gate = Gate::closed();
+    let reply = Reply::events(dialect::chat_events(&WORDS, true)).hold(3, &gate);
+    let world = World::builder().config(&config).vendor("one", Vendor::always(reply).await).start().await;
+    let mut open = call("/v1/chat/completions").open(world.gateway()).await;
+    assert!(open.until_text("one").await);
+    drop(open);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gate.open();
+    let line = world.line().await;
+    assert_eq!((&line["outcome"], &line["total_tokens"]), (&json!("client_gone"), &json!(18)), "{line}");
+    assert_eq!(world.vendor("one").gone(), 0);
+}

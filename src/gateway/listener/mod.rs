@@ -1,40 +1,107 @@
-//! stub
-use crate::{exchange::Fault, outbound::BoxError};
+//! The gateway's port: accepting connections, speaking HTTP/1.1 and HTTP/2 on them, letting requests in, going down.
+//!
+//! Built on hyper itself because a data plane needs what `axum::serve` does not set: header, body, idle and write
+//! timeouts, connection caps, a way down. What happens to a request that was let in is the [`Service`]'s. Follow a
+//! connection through `accept`, `connection`, `door`; the socket's own rules are in `wire`.
+
+mod accept;
+mod bind;
+mod caps;
+mod connection;
+mod door;
+mod drain;
+mod head_tap;
+mod inbound;
+mod outgoing;
+mod refusal;
+mod tls;
+mod watch;
+mod wire;
+
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http_body::{Body, Frame};
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
+use http::{Request, Response, request::Parts};
+use tokio_rustls::TlsAcceptor;
+
+pub use self::{
+    bind::{BindProblem, Bound, bind},
+    drain::{Drain, Open},
+    inbound::{BodyWatch, Inbound},
+    tls::{Certificates, TlsProblem},
 };
-/// s
-#[derive(Clone)]
-pub struct Drain;
-/// s
-pub struct DrainEnded;
-impl Drain {
-    /// s
-    pub fn ended(&self) -> DrainEnded {
-        DrainEnded
+use super::peer::{Peer, TrustedProxies};
+use crate::{exchange::Fault, settings::server::Listener};
+
+/// Any error, as bodies report it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What answers the requests of a port.
+pub trait Service: Send + Sync + 'static {
+    /// The body of an answer. An error from it ends the answer uncleanly: no last chunk, or a stream reset.
+    type Body: http_body::Body<Data = Bytes, Error = BoxError> + Send + Unpin + 'static;
+
+    /// Answers a request that was let in (see `admission`). Dropped when the client goes away before the answer.
+    ///
+    /// A 101 answer makes the connection a tunnel; who gives it drives `upgrade::splice` with the `OnUpgrade` of
+    /// this request.
+    fn handle(
+        self: &Arc<Self>,
+        request: Request<Inbound>,
+        peer: Arc<Peer>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Words a refusal before routing. `parts` is what is known of the request: `GET /` without headers when not
+    /// even its head could be read. The body must be at hand. The connection is closed after it.
+    fn refuse(self: &Arc<Self>, fault: Fault, parts: &Parts, peer: Arc<Peer>) -> Response<Self::Body>;
+}
+
+/// Serves a port until the drain has ended and its connections are closed.
+///
+/// From the start of draining the port is closed; open exchanges go on until [`Drain::end`]; connections that have not
+/// flushed two seconds after that are dropped.
+pub async fn serve<S: Service>(
+    bound: Bound,
+    settings: Listener,
+    trusted: TrustedProxies,
+    service: Arc<S>,
+    drain: Drain,
+) {
+    let caps = caps::Caps::new(settings.max_connections, settings.max_connections_per_ip);
+    let tls = bound.certificates.as_ref().map(|certificates| TlsAcceptor::from(certificates.config()));
+    let protocol = connection::protocol(&settings);
+    let house = Arc::new(door::House { service, settings, trusted });
+    let server = Arc::new(connection::Server { house, protocol, tls, drain: drain.clone() });
+    let follow = async {
+        match bound.certificates {
+            Some(certificates) => certificates.follow().await,
+            None => std::future::pending().await,
+        }
+    };
+    let run = accept::run(bound.socket, &caps, &drain, |socket, addr, permit| {
+        let exempt = server.house.trusted.contains(addr.ip());
+        if let Some(place) = caps.place(permit, addr.ip(), exempt) {
+            drop(tokio::spawn(Arc::clone(&server).connection(socket, addr, place)));
+        }
+    });
+    tokio::select! {
+        () = run => {}
+        () = follow => {}
+    }
+    close(&caps, &drain).await;
+}
+
+/// Waits for the last connection, but not for those that hang after exchanges were ended.
+async fn close(caps: &caps::Caps, drain: &Drain) {
+    let overdue = async {
+        drain.ended().await;
+        tokio::time::sleep(connection::FLUSH * 2).await;
+    };
+    tokio::select! {
+        () = caps.empty() => {}
+        () = overdue => tracing::warn!("connections were still open at the end and are dropped"),
     }
 }
-impl DrainEnded {
-    /// s
-    pub fn poll_ended(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
-    }
-}
-/// s
-pub struct Inbound;
-impl Inbound {
-    /// s
-    pub fn fault(&self) -> Option<Fault> {
-        None
-    }
-}
-impl Body for Inbound {
-    type Data = Bytes;
-    type Error = BoxError;
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(None)
-    }
-}
+
+#[cfg(test)]
+mod tests;

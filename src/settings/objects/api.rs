@@ -13,26 +13,27 @@ use super::yes;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
-    /// Identifier.
+    /// Identifier: products and scopes name it.
     pub id: ApiId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
     /// `models`: the model surfaces below `path`; `http`: any HTTP service.
     pub kind: ApiKind,
-    /// Path prefix; the longest match wins and is stripped.
+    /// Path prefix, beginning with `/`; the longest match wins and is stripped before the backend.
     pub path: String,
-    /// Hosts it answers to. Left out: all.
+    /// Hosts it answers to, without scheme and port. Left out: all.
     #[serde(default)]
     pub hosts: Vec<String>,
     /// Backend of an http API. Either this or `pool`.
     #[serde(default)]
     pub backend: Option<BackendId>,
-    /// Pool of an http API.
+    /// Pool of an http API. Either this or `backend`.
     #[serde(default)]
     pub pool: Option<PoolId>,
-    /// OpenAPI document (JSON or YAML file) that names its operations.
+    /// OpenAPI document (JSON or YAML file, Swagger 2.0 or OpenAPI 3) that names its operations; anything else is 404.
     #[serde(default)]
+    #[schemars(extend("format" = "file"))]
     pub openapi: Option<PathBuf>,
     /// Its operations. Left out, and no `openapi`: everything passes.
     #[serde(default)]
@@ -95,11 +96,11 @@ pub enum ApiKind {
 pub struct Operation {
     /// Identifier inside its API.
     pub id: OperationId,
-    /// HTTP method.
+    /// HTTP method, upper case.
     pub method: String,
     /// Path template below the API's, such as `/orders/{id}`; `*` at the end matches the rest.
     pub path: String,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
 }
@@ -133,10 +134,10 @@ pub enum VersionScheme {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyNames {
-    /// Header.
+    /// Header that carries the key.
     #[serde(default)]
     pub header: Option<String>,
-    /// Query parameter.
+    /// Query parameter that carries the key.
     #[serde(default)]
     pub query: Option<String>,
 }

@@ -14,44 +14,49 @@ use crate::model::{BackendId, HumanDuration, Secret, WorkspaceId};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backend {
-    /// Identifier.
+    /// Identifier: pools, models and APIs name it, and logs and metrics show it.
     pub id: BackendId,
     /// What speaks there.
     pub kind: Kind,
-    /// Base URL, as that vendor's SDK calls it. Left out: the vendor's own.
+    /// Base URL, as that vendor's SDK calls it: with `/v1` for openai, openai-compatible and ollama, without a path
+    /// for azure-openai, anthropic and gemini. Left out: the vendor's own (openai, anthropic, gemini, ollama).
     #[serde(default)]
     pub url: Option<String>,
-    /// The credential, where there is one. Several: `credentials`.
+    /// The credential, where there is one; callers never see it. Write `${NAME}` or `${file:PATH}` rather than the
+    /// secret itself. Several: `credentials`.
     #[serde(default)]
     pub key: Option<Secret>,
     /// Several credentials: used in turn, each benched alone when the backend refuses or throttles it.
     #[serde(default)]
     pub credentials: Vec<Credential>,
-    /// Header that carries the key, for kind `http`; the other kinds know theirs.
+    /// Header that carries the key as it is, for kind `http`. Left out: `Authorization: Bearer KEY`. The other kinds
+    /// know theirs.
     #[serde(default)]
     pub key_header: Option<String>,
     /// `api-version` for azure-openai when the caller did not name one. Left out: the `/openai/v1` surface is used.
     #[serde(default)]
     pub api_version: Option<String>,
-    /// Waiting times.
+    /// Waiting times. The defaults let a reasoning model think for minutes; shorten them where answers are quick, so
+    /// that a stuck backend is left sooner.
     #[serde(default)]
     pub timeouts: Timeouts,
-    /// Rules that take the backend out for a while. Left out: 5 failures in 60 s open it for 30 s.
+    /// Rules that take the backend out for a while; any of them can. Left out: 5 failures (5xx, connect, timeout) in
+    /// 60 s open it for 30 s.
     #[serde(default)]
     pub circuit_breaker: Option<Vec<BreakerRule>>,
-    /// HTTP version spoken to the backend.
+    /// HTTP version spoken to the backend: `auto`, `1.1` or `2`.
     #[serde(default)]
     pub http: HttpVersion,
-    /// Certificates.
+    /// Certificates: an authority of your own, a client certificate (mTLS).
     #[serde(default)]
     pub tls: BackendTls,
-    /// Forward proxy: `http://host:port`.
+    /// Forward proxy that the backend is reached through: `http://host:port`.
     #[serde(default)]
     pub proxy: Option<String>,
-    /// Active health check.
+    /// Active health check: finds a dead backend before a caller does. Without it the breaker learns from real calls.
     #[serde(default)]
     pub health: Option<HealthCheck>,
-    /// Names and quotes in requests and answers are passed through; these headers are added to each request.
+    /// Headers added to each request, replacing the caller's of the same name. Their values are kept secret.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
     /// Keep reading a model's answer after the client has gone, so that its usage is known (bounded: 30 s).
@@ -99,13 +104,13 @@ pub struct Credential {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// TCP and TLS.
+    /// Opening the connection, TCP and TLS.
     pub connect: HumanDuration,
     /// From the request's end to the answer's head. Reasoning models may think for minutes.
     pub first_byte: HumanDuration,
     /// Longest silence inside an answer.
     pub idle: HumanDuration,
-    /// The whole attempt.
+    /// The whole attempt, to the last byte of the answer.
     pub total: HumanDuration,
 }
 
@@ -126,17 +131,20 @@ impl Default for Timeouts {
 pub struct BreakerRule {
     /// Open after this many failures inside the interval.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub failures: Option<u32>,
     /// Open when this share of requests inside the interval failed (at least 10 requests), 1 to 100.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
     pub percentage: Option<u8>,
     /// Over which failures are counted.
     pub interval: HumanDuration,
     /// How long it stays open at first; doubles (with jitter) each time the probe fails, up to 16 times.
     pub open_for: HumanDuration,
     /// What counts as a failure: statuses (`429`), classes (`5xx`), ranges (`500-504`), `connect`, `timeout`.
+    #[schemars(length(min = 1))]
     pub on: Vec<FailureCondition>,
-    /// Stay open at least as long as the backend's Retry-After says.
+    /// Stay open at least as long as the backend's Retry-After or rate-limit reset says.
     #[serde(default)]
     pub accept_retry_after: bool,
 }
@@ -171,10 +179,13 @@ pub enum HttpVersion {
 #[serde(default, deny_unknown_fields)]
 pub struct BackendTls {
     /// PEM file of the authorities to trust instead of the public ones.
+    #[schemars(extend("format" = "file"))]
     pub ca: Option<PathBuf>,
     /// PEM file of our client certificate (mTLS).
+    #[schemars(extend("format" = "file"))]
     pub certificate: Option<PathBuf>,
     /// PEM file of its key.
+    #[schemars(extend("format" = "file"))]
     pub key: Option<PathBuf>,
     /// Name to verify instead of the URL's host.
     pub server_name: Option<String>,
@@ -184,19 +195,21 @@ pub struct BackendTls {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// Path requested with GET.
+    /// Path requested with GET; any 2xx is healthy.
     pub path: String,
     /// Time between checks.
     #[serde(default = "ten_seconds")]
     pub interval: HumanDuration,
-    /// Time one check may take.
+    /// Time one check may take; longer counts as a failure.
     #[serde(default = "two_seconds")]
     pub timeout: HumanDuration,
     /// Failures in a row that take it out.
     #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 1000))]
     pub unhealthy_after: u32,
     /// Successes in a row that bring it back.
     #[serde(default = "two")]
+    #[schemars(range(min = 1, max = 1000))]
     pub healthy_after: u32,
 }
 

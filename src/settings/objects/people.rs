@@ -11,7 +11,7 @@ use crate::model::{GroupId, UserId, WorkspaceId};
 pub struct Workspace {
     /// Identifier.
     pub id: WorkspaceId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
 }
@@ -22,7 +22,7 @@ pub struct Workspace {
 pub struct User {
     /// Identifier.
     pub id: UserId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub name: Option<String>,
     /// E-mail address.
@@ -31,7 +31,7 @@ pub struct User {
     /// A blocked user's subscriptions are refused.
     #[serde(default)]
     pub blocked: bool,
-    /// Groups.
+    /// Groups that the user is in.
     #[serde(default)]
     pub groups: Vec<GroupId>,
 }
@@ -42,7 +42,7 @@ pub struct User {
 pub struct Group {
     /// Identifier.
     pub id: GroupId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
 }

@@ -13,7 +13,7 @@ use crate::model::{BackendId, HumanDuration, PoolId, WorkspaceId};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
-    /// Identifier.
+    /// Identifier: models and APIs name it.
     pub id: PoolId,
     /// How the member is chosen inside a priority group.
     #[serde(default)]
@@ -24,10 +24,11 @@ pub struct Pool {
     /// The backends.
     #[schemars(length(min = 1))]
     pub members: Vec<Member>,
-    /// Trying again, at the same or another member.
+    /// Trying again, at the same or another member, before the first byte has gone to the caller.
     #[serde(default)]
     pub retry: Retry,
-    /// Let breakers take out the last member too.
+    /// Let breakers take out the last member too. Without it the last one is kept trying, as a slow answer is
+    /// better than none.
     #[serde(default)]
     pub eject_last: bool,
     /// Workspace that owns it. Left out: shared.
@@ -53,6 +54,7 @@ pub enum Balance {
 /// What keeps a caller at one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("format" = "session-affinity"))]
 pub enum Affinity {
     /// Nothing. A `previous_response_id` still goes where that response is stored.
     #[default]
@@ -114,7 +116,7 @@ pub struct Member {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub priority: u32,
-    /// Share inside its group.
+    /// Share inside its group, for `balance: weighted` and `least-busy`.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub weight: u32,
@@ -134,11 +136,13 @@ pub struct Retry {
     /// Attempts in all, the first included.
     #[schemars(range(min = 1, max = 10))]
     pub attempts: u32,
-    /// No new attempt after this much time.
+    /// No new attempt after this much time since the request came.
     pub deadline: HumanDuration,
-    /// Do not try again when the failure itself took longer than this.
+    /// Do not try again when the failure itself took longer than this: a caller who waited a minute for a timeout
+    /// does not want to wait another.
     pub only_after_fast_failures: Option<HumanDuration>,
-    /// Also repeat a plain API's POST or PATCH after bytes of it reached a backend.
+    /// Also repeat a plain API's POST or PATCH after bytes of it reached a backend. Only for services that take the
+    /// same request twice without harm.
     pub non_idempotent: bool,
 }
 

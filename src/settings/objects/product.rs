@@ -11,12 +11,12 @@ use super::yes;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
-    /// Identifier.
+    /// Identifier: subscriptions name it.
     pub id: ProductId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
-    /// For people.
+    /// What it offers, for people.
     #[serde(default)]
     pub description: Option<String>,
     /// Whether new subscriptions wait for an administrator.

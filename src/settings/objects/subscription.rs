@@ -13,9 +13,9 @@ use crate::model::{ApiId, ProductId, Secret, SubscriptionId, UserId, WorkspaceId
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
-    /// Identifier.
+    /// Identifier: logs, metrics and reports show it.
     pub id: SubscriptionId,
-    /// For people.
+    /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
     /// The product. Either this or `scope`.
@@ -30,12 +30,12 @@ pub struct Subscription {
     /// Secondary key, for rotation without an outage.
     #[serde(default)]
     pub secondary_key: Option<Secret>,
-    /// State.
+    /// State. Only `active` lets requests through.
     #[serde(default)]
     pub state: State,
-    /// No longer valid from this moment (RFC 3339).
+    /// No longer valid from this moment (RFC 3339), such as `2027-12-31T23:59:59Z`.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires: Option<jiff::Timestamp>,
     /// Models it may use, further narrowing its product's.
     #[serde(default)]
@@ -54,6 +54,7 @@ pub struct Subscription {
 /// What a subscription gives access to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("format" = "scope"))]
 pub enum Scope {
     /// One product.
     Product(ProductId),

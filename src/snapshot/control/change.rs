@@ -7,8 +7,8 @@ use crate::{
     store::{KeyRow, KeySlot, Write},
 };
 
-/// Shortest key that may be brought along; the file's rule.
-const SHORTEST_KEY: usize = 16;
+/// Lengths of keys that may be brought along; the file's rule.
+const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=1024;
 
 /// Whether to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,10 +154,8 @@ fn take_keys(subscription: &mut Subscription) -> Result<Vec<KeyRow>, Refused> {
 
 fn unfit(key: &Secret) -> Option<String> {
     let text = key.expose();
-    if text.len() < SHORTEST_KEY || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(format!(
-            "a key has {SHORTEST_KEY} or more visible ASCII characters; leave it out to have one made"
-        ));
+    if !KEY_LENGTHS.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some("a key has 16 to 1024 visible ASCII characters; leave it out to have one made".to_owned());
     }
     (!SubscriptionKey::is_plausible(text))
         .then(|| "starts with `tg_` but is not a key that Tollgate made; leave it out to have one made".to_owned())

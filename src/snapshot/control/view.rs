@@ -82,6 +82,7 @@ pub struct Entry {
 pub(super) type Entries = BTreeMap<(ObjectKind, String), Entry>;
 
 /// All objects in use, at one revision.
+#[derive(Debug)]
 pub struct View {
     /// The database's revision.
     pub revision: Revision,

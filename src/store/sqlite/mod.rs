@@ -14,6 +14,7 @@ use std::{
 
 use sqlx::{
     SqlitePool,
+    migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
 
@@ -42,8 +43,12 @@ impl Sqlite {
     pub async fn open(path: &Path, secret: SecretKey) -> Result<Self, StoreError> {
         make_private(path).map_err(|source| StoreError::File { path: PathBuf::from(path), source })?;
         let options = options(path);
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./migrations/sqlite").run(&write).await?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|source| StoreError::Open { path: PathBuf::from(path), source })?;
+        migrate(&write, path).await?;
         let options = options.pragma("query_only", "ON");
         let read = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
         Ok(Self { write, read, secret: Arc::new(secret) })
@@ -74,6 +79,13 @@ impl Store for Sqlite {
     }
 }
 
+async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    match sqlx::migrate!("./migrations/sqlite").run(write).await {
+        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer { path: PathBuf::from(path) }),
+        done => Ok(done?),
+    }
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -99,3 +111,6 @@ fn nanos(time: Timestamp) -> i64 {
 fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanos(nanos.try_into().unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

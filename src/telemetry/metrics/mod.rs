@@ -17,7 +17,7 @@ use self::{
     family::{Bounds, Family},
     series::SeriesCache,
 };
-use super::event::{AttemptEvent, ExchangeEvent};
+use super::event::ExchangeEvent;
 use crate::model::Timestamp;
 
 pub use self::guards::{Guard, Opened};
@@ -183,15 +183,6 @@ impl Metrics {
         if let Some(code) = event.error {
             families.errors.with(&[event.api.unwrap_or_default(), code]).inc();
         }
-        for attempt in event.attempts {
-            self.attempted(attempt);
-        }
-    }
-
-    fn attempted(&self, attempt: &AttemptEvent<'_>) {
-        let families = &self.0.families;
-        families.attempts.with(&[attempt.backend, attempt.fault.unwrap_or("ok")]).inc();
-        families.attempt_duration.with(&[attempt.backend]).observe(attempt.took.as_secs_f64());
     }
 
     /// A client connected; the connection is counted as open while the guard lives. `listener`: `gateway` or

@@ -6,16 +6,20 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
 use prometheus::{Histogram, IntCounter};
-use tollgate_providers::{Kind, Surface, Usage};
+use tollgate_providers::{Certainty, Kind, Surface, Usage};
 
 use super::{
-    super::{event::certainty_word, genai},
+    super::{
+        event::{AttemptEvent, certainty_word},
+        genai,
+    },
     ExchangeEvent, Families,
+    family::same,
 };
 
 /// Series kept; beyond it handles are looked up family by family (which are bounded themselves).
@@ -113,7 +117,21 @@ impl Owner {
 
     fn is(&self, key: &Key<'_>) -> bool {
         (self.kind, self.surface, self.status, self.outcome) == (key.kind, key.surface, key.status, key.outcome)
-            && self.texts.iter().map(AsRef::as_ref).eq(key.texts)
+            && same(&self.texts, &key.texts)
+    }
+
+    fn backend(&self) -> &str {
+        &self.texts[6]
+    }
+
+    fn token_counter(&self, kind: &str, families: &Families) -> IntCounter {
+        let [api, _, product, subscription, model, _, backend] = &self.texts;
+        families.tokens.with(&[api, product, subscription, model, backend, kind])
+    }
+
+    fn usage_counter(&self, certainty: Certainty, families: &Families) -> IntCounter {
+        let [_, _, _, _, model, _, backend] = &self.texts;
+        families.usage.with(&[model, backend, certainty_word(certainty)])
     }
 }
 
@@ -126,13 +144,18 @@ pub(super) struct Series {
     first_token: Histogram,
     bytes_in: IntCounter,
     bytes_out: IntCounter,
+    /// The try that was taken, at the backend that answered: nearly every one.
+    taken: Option<(IntCounter, Histogram)>,
     model: Option<ModelSeries>,
 }
 
 /// The part that only model calls have.
 #[derive(Debug)]
 struct ModelSeries {
-    tokens: [IntCounter; 8],
+    /// By kind; made when first moved, so that buckets which never occur are not shown.
+    tokens: [OnceLock<IntCounter>; 8],
+    /// By certainty.
+    usage: [OnceLock<IntCounter>; 4],
     input: Histogram,
     output: Histogram,
     duration: Histogram,
@@ -151,6 +174,8 @@ impl Series {
             first_token: families.first_token.with(&[api, model, backend]),
             bytes_in: families.bytes.with(&[api, "in"]),
             bytes_out: families.bytes.with(&[api, "out"]),
+            taken: (!backend.is_empty())
+                .then(|| (families.attempts.with(&[backend, "ok"]), families.attempt_duration.with(&[backend]))),
             model: ModelSeries::new(key, families),
         }
     }
@@ -164,9 +189,24 @@ impl Series {
         self.bytes_in.inc_by(event.bytes_in);
         self.bytes_out.inc_by(event.bytes_out);
         if let Some(model) = &self.model {
-            model.record(event);
-            let certainty = certainty_word(event.certainty);
-            families.usage.with(&[&self.owner.texts[4], &self.owner.texts[6], certainty]).inc();
+            model.record(event, &self.owner, families);
+        }
+        for attempt in event.attempts {
+            self.record_attempt(attempt, families);
+        }
+    }
+
+    fn record_attempt(&self, attempt: &AttemptEvent<'_>, families: &Families) {
+        let took = attempt.took.as_secs_f64();
+        match &self.taken {
+            Some((count, duration)) if attempt.fault.is_none() && attempt.backend == self.owner.backend() => {
+                count.inc();
+                duration.observe(took);
+            }
+            _ => {
+                families.attempts.with(&[attempt.backend, attempt.fault.unwrap_or("ok")]).inc();
+                families.attempt_duration.with(&[attempt.backend]).observe(took);
+            }
         }
     }
 }
@@ -174,14 +214,15 @@ impl Series {
 impl ModelSeries {
     /// `None` for plain APIs and for calls that never reached a model.
     fn new(key: &Key<'_>, families: &Families) -> Option<Self> {
-        let [api, _, product, subscription, model, upstream, backend] = key.texts;
+        let [_, _, _, _, model, upstream, _] = key.texts;
         let provider = genai::provider_name(key.kind?)?;
         let operation = genai::operation_name(key.surface?)?;
         let names = [operation, provider, model, upstream];
         let with = |last| [operation, provider, model, upstream, last];
         let error = if key.outcome == "complete" && key.status == "2xx" { "" } else { key.outcome };
         Some(Self {
-            tokens: KINDS.map(|kind| families.tokens.with(&[api, product, subscription, model, backend, kind])),
+            tokens: Default::default(),
+            usage: Default::default(),
             input: families.gen_ai_usage.with(&with("input")),
             output: families.gen_ai_usage.with(&with("output")),
             duration: families.gen_ai_duration.with(&with(error)),
@@ -190,10 +231,12 @@ impl ModelSeries {
         })
     }
 
-    fn record(&self, event: &ExchangeEvent<'_>) {
+    fn record(&self, event: &ExchangeEvent<'_>, owner: &Owner, families: &Families) {
         self.duration.observe(event.duration.as_secs_f64());
+        let sure = &self.usage[event.certainty as usize];
+        sure.get_or_init(|| owner.usage_counter(event.certainty, families)).inc();
         if event.usage.is_reported() {
-            self.record_tokens(&event.usage);
+            self.record_tokens(&event.usage, owner, families);
         }
         let Some(first) = event.ttft.filter(|_| event.streamed) else { return };
         self.first_token.observe(first.as_secs_f64());
@@ -202,10 +245,10 @@ impl ModelSeries {
         }
     }
 
-    fn record_tokens(&self, usage: &Usage) {
-        for (counter, tokens) in self.tokens.iter().zip(buckets(usage)) {
+    fn record_tokens(&self, usage: &Usage, owner: &Owner, families: &Families) {
+        for ((counter, kind), tokens) in self.tokens.iter().zip(KINDS).zip(buckets(usage)) {
             if let Some(tokens) = tokens {
-                counter.inc_by(tokens);
+                counter.get_or_init(|| owner.token_counter(kind, families)).inc_by(tokens);
             }
         }
         self.input.observe(as_f64(usage.input_total()));

@@ -3,7 +3,7 @@
 
 pub mod answer;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,13 +61,13 @@ impl Call {
     pub fn bytes(&self, host: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head.push_str(&format!("host: {host}\r\n"));
+            write!(head, "host: {host}\r\n").expect("memory");
         }
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").expect("memory");
         }
         if let Some(body) = &self.body {
-            head.push_str(&format!("content-length: {}\r\n", body.len()));
+            write!(head, "content-length: {}\r\n", body.len()).expect("memory");
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
@@ -210,6 +210,13 @@ impl Open {
     pub async fn finish(mut self) -> Answer {
         while self.piece().await.is_some() {}
         self.answer
+    }
+
+    /// Reads the rest of this answer and makes ready for the next one on the same connection.
+    pub async fn next_answer(&mut self) -> Answer {
+        while self.piece().await.is_some() {}
+        self.left = Left::Head;
+        std::mem::replace(&mut self.answer, Answer::empty(false))
     }
 
     /// Reads the rest, then whether the connection could carry another request.

@@ -1,6 +1,6 @@
 //! What a fake backend answers to one request, as data: honest by default, lying where told.
 
-use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -265,7 +265,7 @@ impl Reply {
     fn head(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Whatever\r\n", self.status);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").expect("memory");
         }
         match self.body {
             Body::Chunked(_) => head.push_str("transfer-encoding: chunked\r\n"),

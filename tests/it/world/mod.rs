@@ -4,6 +4,7 @@
 //! once (`drain`) or if a secret or a prompt shows up in anything the gateway wrote (`canary`).
 
 pub mod access;
+pub mod binary;
 pub mod canary;
 pub mod host;
 pub mod metrics;
@@ -179,6 +180,11 @@ impl World {
     pub async fn reload(&mut self, config: &str) -> Result<(), String> {
         self.unstarted.write(config);
         self.host.reload().await
+    }
+
+    /// Replaces the configuration file and tells nobody.
+    pub fn write_only(&mut self, config: &str) {
+        self.unstarted.write(config);
     }
 
     /// Access lines once there are `count` of them.

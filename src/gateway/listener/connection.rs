@@ -1,0 +1,124 @@
+//! One connection from accept to close: TLS, HTTP, and the reasons to close it.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    Service,
+    caps::Place,
+    door::{Door, House},
+    drain::Drain,
+    watch::Watch,
+    wire::{Deadlines, Wire},
+};
+use crate::{gateway::peer::Peer, settings::server::Listener};
+
+/// Longest TLS handshake; the header timeout where that is shorter.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a connection may still take to flush after exchanges were ended.
+pub(super) const FLUSH: Duration = Duration::from_secs(2);
+
+/// HTTP/2 pings find peers that vanished without a word: one after 30 s without frames, 20 s for its answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_ANSWER: Duration = Duration::from_secs(20);
+
+/// HTTP/2 receive windows, per stream and per connection: enough for 40 Mbit/s at 50 ms, and a bound for what a
+/// client can make us hold.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+/// Bytes of an answer held per HTTP/2 stream for a client that reads slower than the backend sends.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// Smallest read buffer that hyper accepts; smaller limits of heads are checked by `admission`.
+const LEAST_BUFFER: usize = 8 << 10;
+
+/// The HTTP server settings of a listener. hyper's own header timer is off: it would also bound the wait between
+/// requests, and it costs an allocation a request; `wire` and `watch` keep those times apart.
+pub(super) fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
+    let head = usize::try_from(settings.max_header_size.0).unwrap_or(usize::MAX);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .header_read_timeout(None)
+        .max_buf_size(head.max(LEAST_BUFFER))
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(settings.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER);
+    builder
+}
+
+/// What it takes to serve connections.
+pub(super) struct Server<S> {
+    pub(super) house: Arc<House<S>>,
+    pub(super) protocol: auto::Builder<TokioExecutor>,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) drain: Drain,
+}
+
+impl<S: Service> Server<S> {
+    /// Serves one accepted socket until it is closed.
+    pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, addr: SocketAddr, place: Place) {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, %addr, "connection gone before it began");
+            return;
+        }
+        let peer = Arc::new(Peer::of(addr, self.tls.is_some(), &self.house.trusted));
+        let Some(tls) = &self.tls else { return self.drive(socket, peer, place).await };
+        let limit = HANDSHAKE.min(self.house.settings.header_timeout.0);
+        tokio::select! {
+            shaken = tokio::time::timeout(limit, tls.accept(socket)) => match shaken {
+                Ok(Ok(stream)) => self.drive(stream, peer, place).await,
+                Ok(Err(error)) => tracing::debug!(%error, %addr, "TLS handshake failed"),
+                Err(_) => tracing::debug!(%addr, "TLS handshake not complete in time"),
+            },
+            () = self.drain.ended() => {}
+        }
+    }
+
+    async fn drive<T>(&self, io: T, peer: Arc<Peer>, place: Place)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let settings = &self.house.settings;
+        let watch = Watch::new(self.drain.clone());
+        let door = Door { house: Arc::clone(&self.house), watch: Arc::clone(&watch), peer };
+        let deadlines = Deadlines { head: settings.header_timeout.0, write: settings.write_timeout.0 };
+        let wire = Wire::new(io, Arc::clone(&watch), door.words(), deadlines, place);
+        let mut connection = pin!(self.protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
+        tokio::select! {
+            outcome = connection.as_mut() => return log(outcome),
+            () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
+            () = watch.sweep(settings.write_timeout.0) => {}
+            () = self.drain.started() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            outcome = connection.as_mut() => log(outcome),
+            () = watch.sweep(settings.write_timeout.0) => {}
+            () = watch.abandoned(FLUSH) => {}
+        }
+    }
+}
+
+fn log(outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+    }
+}
