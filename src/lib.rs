@@ -5,8 +5,10 @@
 pub mod admin;
 pub mod app;
 pub mod cli;
+pub mod document;
 pub mod exchange;
 pub mod gateway;
+pub mod limits;
 pub mod model;
 pub mod openapi;
 pub mod outbound;

@@ -1,5 +1,8 @@
-//! The catalogue of backend kinds, as data.
+//! The catalogue of backend kinds, as data: base URL, dialect, where the credential goes, headers they insist on.
+//!
+//! Deliberately not here: paths (`upstream`) and the credentials' values.
 
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +57,33 @@ impl Kind {
             Self::Gemini => family == Family::Gemini,
             Self::Sim => true,
             Self::Bedrock | Self::Http => false,
+        }
+    }
+
+    /// The one header that carries a credential to this kind, marked sensitive. `None` when the kind takes no
+    /// credential or `key` cannot be a header's value.
+    #[must_use]
+    pub fn credential(self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        let (name, text) = match self {
+            Self::OpenAi | Self::Ollama | Self::OpenAiCompatible | Self::Bedrock => {
+                (AUTHORIZATION, format!("Bearer {key}"))
+            }
+            Self::AzureOpenAi => (HeaderName::from_static("api-key"), key.to_owned()),
+            Self::Anthropic => (HeaderName::from_static("x-api-key"), key.to_owned()),
+            Self::Gemini => (HeaderName::from_static("x-goog-api-key"), key.to_owned()),
+            Self::Http | Self::Sim => return None,
+        };
+        let mut value = HeaderValue::from_str(&text).ok()?;
+        value.set_sensitive(true);
+        Some((name, value))
+    }
+
+    /// Adds the headers without which this kind refuses a call, where the caller sent none.
+    pub fn add_default_headers(self, headers: &mut HeaderMap) {
+        if self == Self::Anthropic {
+            // The oldest version that is still served; callers that know better send their own.
+            let version = HeaderValue::from_static("2023-06-01");
+            headers.entry("anthropic-version").or_insert(version);
         }
     }
 }

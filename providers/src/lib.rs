@@ -4,10 +4,28 @@
 //! incremental reader of event streams, usage in disjoint buckets, error envelopes, the catalogue of backend
 //! kinds, and the simulated models' answers. Deliberately not here: sockets, clocks, randomness, async.
 
+pub mod classify;
+mod counts;
+pub mod envelope;
+pub mod facts;
+pub mod head;
+mod json;
 pub mod kind;
+mod multipart;
+pub mod retry_after;
+pub mod sim;
+pub mod sse;
 pub mod surface;
+pub mod tap;
+pub mod upstream;
 pub mod usage;
 
+pub use classify::{Class, classify};
+pub use envelope::{ErrorText, ModelEntry, error_body, model_object, models_list, plain_error_body, stream_error};
+pub use head::{BadBody, Head, conversation_key, read};
 pub use kind::Kind;
-pub use surface::{Call, Family, Style, Surface};
+pub use retry_after::{retry_after, retry_after_in_body};
+pub use surface::{Call, Family, Style, Surface, recognise};
+pub use tap::{StreamError, Tap};
+pub use upstream::{Target, realtime_model};
 pub use usage::{Certainty, Usage};

@@ -1,6 +1,11 @@
 //! What an exchange consumed, in disjoint buckets.
+//!
+//! Deliberately not here: how each vendor words its figures (`counts`), prices, estimates.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::counts::Counts;
 
 /// Tokens consumed by one exchange. The buckets are disjoint: their sum is what quotas charge.
 ///
@@ -15,7 +20,7 @@ pub struct Usage {
     pub cache_write: Option<u64>,
     /// Audio tokens of the prompt.
     pub audio_input: Option<u64>,
-    /// Image tokens of the prompt.
+    /// Image and video tokens of the prompt.
     pub image_input: Option<u64>,
     /// Generated tokens without reasoning and audio.
     pub output: Option<u64>,
@@ -41,6 +46,24 @@ pub enum Certainty {
 }
 
 impl Usage {
+    /// From a `usage` object of OpenAI and everything compatible. Junk figures are left out, one by one.
+    #[must_use]
+    pub fn from_openai(usage: &RawValue) -> Self {
+        Counts::openai(usage).map(|counts| counts.usage()).unwrap_or_default()
+    }
+
+    /// From a `usage` object of Anthropic.
+    #[must_use]
+    pub fn from_anthropic(usage: &RawValue) -> Self {
+        Counts::anthropic(usage).map(|counts| counts.usage()).unwrap_or_default()
+    }
+
+    /// From a `usageMetadata` object of Gemini.
+    #[must_use]
+    pub fn from_gemini(usage: &RawValue) -> Self {
+        Counts::gemini(usage).map(|counts| counts.usage()).unwrap_or_default()
+    }
+
     /// Whether the provider reported anything at all.
     #[must_use]
     pub fn is_reported(&self) -> bool {

@@ -1,1 +1,87 @@
-//! (module cli)
+//! The command line: parses, runs one command, turns its failure into one sentence and an exit code.
+//!
+//! Commands are thin: what they do is done by `app`, `settings`, and the admin API or `snapshot::control`.
+
+mod admin;
+mod args;
+mod check;
+mod client;
+mod doctor;
+mod exit;
+mod init;
+mod keys;
+mod manager;
+mod objects;
+mod offline;
+mod place;
+mod print;
+mod reload;
+mod serve;
+mod table;
+mod yaml;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use serde_json::json;
+
+use args::{Cli, Command};
+use exit::Failure;
+
+use crate::settings::ObjectKind;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap prints its own help and usage errors, and exits with 0 or 2.
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::say(&failure.to_string());
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global.without_blanks();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(serve) => serve::run(global, &serve),
+        Command::Demo(listen) => serve::demo(global, &listen),
+        Command::Init(init) => init::run(&init),
+        Command::Check => check::run(global),
+        Command::Doctor => wait_for(doctor::run(global)),
+        Command::Schema => Ok(print::data(&format!("{:#}\n", crate::settings::schema()))?),
+        Command::Keys(keys) => wait_for(keys::run(global, keys)),
+        Command::Products(products) => wait_for(objects::run(global, ObjectKind::Product, products)),
+        Command::Apis(apis) => wait_for(objects::run(global, ObjectKind::Api, apis)),
+        Command::Backends(backends) => wait_for(objects::run(global, ObjectKind::Backend, backends)),
+        Command::Pools(pools) => wait_for(objects::run(global, ObjectKind::Pool, pools)),
+        Command::Models(models) => wait_for(objects::run(global, ObjectKind::Model, models)),
+        Command::Users(users) => wait_for(objects::read(global, ObjectKind::User, users)),
+        Command::Admin(admin) => wait_for(admin::run(global, admin)),
+        Command::Reload => wait_for(reload::run(global)),
+        Command::Completions { shell } => completions(shell),
+        Command::Version => version(global.output),
+    }
+}
+
+fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tollgate", &mut script);
+    Ok(print::data(&String::from_utf8_lossy(&script))?)
+}
+
+fn version(format: print::Format) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = match format {
+        print::Format::Table => format!("tollgate {version}\n"),
+        other => print::render_one(other, &json!({ "name": "tollgate", "version": version })),
+    };
+    Ok(print::data(&text)?)
+}

@@ -38,9 +38,9 @@ pub enum FaultKind {
     MissingKey,
     /// Wrong, expired, suspended or out-of-scope key (401).
     InvalidKey,
-    /// The model does not exist or is not listed for this key's product (404).
+    /// No model of that name is offered (404).
     ModelNotFound,
-    /// The model exists but this subscription may not use it (403).
+    /// The model exists but this key's product or subscription does not list it (403).
     ModelNotAllowed,
     /// The model's backends speak another dialect (400).
     DialectNotSupported,
@@ -48,6 +48,8 @@ pub enum FaultKind {
     NoRoute,
     /// A stored object that this subscription does not own or that does not exist (404).
     ObjectNotFound,
+    /// The owners of stored objects could not be looked up (503).
+    OwnersUnavailable,
     /// No member left (503).
     NoBackend,
     /// All members are throttled (429).
@@ -84,6 +86,7 @@ impl FaultKind {
             Self::DialectNotSupported => "dialect_not_supported",
             Self::NoRoute => "not_found",
             Self::ObjectNotFound => "object_not_found",
+            Self::OwnersUnavailable => "owners_unavailable",
             Self::NoBackend => "no_backend_available",
             Self::AllThrottled => "rate_limit_exceeded",
             Self::CredentialRefused => "backend_credential_refused",
@@ -111,9 +114,18 @@ impl FaultKind {
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::CredentialRefused | Self::BackendUnreachable | Self::EgressRefused => 502,
-            Self::NoBackend | Self::ShuttingDown => 503,
+            Self::NoBackend | Self::OwnersUnavailable | Self::ShuttingDown => 503,
             Self::BackendTimeout => 504,
         }
+    }
+
+    /// Whether it is unclear where this request ends and the next begins: the connection must be closed.
+    #[must_use]
+    pub const fn is_framing_in_doubt(self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest | Self::MethodNotAllowed | Self::UriTooLong | Self::HeadTooLarge | Self::BodyTimeout
+        )
     }
 
     /// Whose fault it is.
@@ -122,7 +134,7 @@ impl FaultKind {
         match self {
             Self::CredentialRefused => Blame::Credential,
             Self::NoBackend | Self::AllThrottled | Self::BackendUnreachable | Self::BackendTimeout => Blame::Backend,
-            Self::EgressRefused | Self::ShuttingDown | Self::Internal => Blame::Gateway,
+            Self::EgressRefused | Self::OwnersUnavailable | Self::ShuttingDown | Self::Internal => Blame::Gateway,
             _ => Blame::Client,
         }
     }
@@ -137,7 +149,7 @@ pub struct Fault {
     /// One sentence for the person who must act. Never contains a secret or a prompt.
     pub message: Cow<'static, str>,
     /// The field of the request that is at fault, such as `model`.
-    pub param: Option<&'static str>,
+    pub param: Option<Cow<'static, str>>,
     /// When trying again can help.
     pub retry_after: Option<Duration>,
 }
@@ -151,8 +163,8 @@ impl Fault {
 
     /// Names the field of the request that is at fault.
     #[must_use]
-    pub fn at(mut self, param: &'static str) -> Self {
-        self.param = Some(param);
+    pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into());
         self
     }
 

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Certainty, Usage};
+use tollgate_providers::{Certainty, Kind, Surface, Usage};
 use uuid::Uuid;
 
 use crate::model::{
-    ApiId, BackendId, OperationId, ProductId, SubscriptionId, Timestamp, UserId, WorkspaceId, clock::Ticks,
+    ApiId, BackendId, OperationId, ProductId, SubscriptionId, Timestamp, Trace, UserId, WorkspaceId, clock::Ticks,
 };
 
 /// How an exchange ended.
@@ -50,6 +50,8 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// What failed, in the word of the fault class; `None` when the answer was taken.
     pub fault: Option<&'static str>,
+    /// From the exchange's start until this try began.
+    pub began: Duration,
     /// How long it took until it was taken or given up.
     pub took: Duration,
 }
@@ -91,6 +93,10 @@ pub struct Record {
     pub upstream_model: Option<Arc<str>>,
     /// Who answered.
     pub backend: Option<BackendId>,
+    /// What speaks there.
+    pub kind: Option<Kind>,
+    /// Which endpoint of a model API was called.
+    pub surface: Option<Surface>,
     /// Tries.
     pub attempts: Vec<AttemptRecord>,
     /// Status sent to the caller; 0 while none was.
@@ -115,19 +121,6 @@ pub struct Record {
     pub end_user: Option<Arc<str>>,
 }
 
-/// W3C trace context of an exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trace {
-    /// Trace id, 16 bytes; zero: none.
-    pub trace_id: u128,
-    /// The caller's span id; zero: none.
-    pub parent_id: u64,
-    /// Our own span id.
-    pub span_id: u64,
-    /// The sampled flag.
-    pub sampled: bool,
-}
-
 impl Record {
     /// A record of a request whose head has just been read.
     #[must_use]
@@ -150,6 +143,8 @@ impl Record {
             model: None,
             upstream_model: None,
             backend: None,
+            kind: None,
+            surface: None,
             attempts: Vec::new(),
             status: 0,
             error: None,

@@ -1,9 +1,113 @@
-//! (module gateway)
+//! The data plane. [`handle`](Gateway::handle) is the journey of a request; each step is a file of this folder.
 
 pub mod admission;
+pub mod affinity;
+pub mod answer;
+pub mod attempt;
+pub mod body;
+pub mod decode;
+pub mod exchange;
 pub mod headers;
 pub mod health;
+pub mod hold;
+pub mod keys;
+pub mod learned;
 pub mod listener;
+pub mod model_dispatch;
+pub mod model_list;
+pub mod model_task;
+pub mod owners;
 mod path;
 pub mod peer;
+pub mod plain_dispatch;
+pub mod relay;
+pub mod respond;
+pub mod route;
+pub mod stored;
+pub mod switch;
+pub mod tally;
 pub mod upgrade;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, request::Parts};
+
+use crate::{
+    exchange::Fault,
+    gateway::{
+        answer::Answer,
+        exchange::Exchange,
+        learned::Learned,
+        listener::{Drain, Inbound, Service},
+        owners::Owners,
+        peer::Peer,
+        relay::AnswerBody,
+        route::Target,
+    },
+    model::{Clock, Entropy},
+    snapshot::Hub,
+    usage::Sink,
+};
+
+/// What every exchange shares.
+pub struct Gateway {
+    /// Where snapshots come from.
+    pub hub: Arc<Hub>,
+    /// Where exchanges end.
+    pub sink: Arc<Sink>,
+    /// Who created which stored object.
+    pub owners: Arc<Owners>,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Whether the process is going down.
+    pub drain: Drain,
+    /// Whether it may take requests, and why not.
+    pub readiness: Arc<dyn health::Readiness + Send + Sync>,
+    /// What backends have been found not to understand.
+    pub learned: Learned,
+}
+
+impl Gateway {
+    /// One request through.
+    pub async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
+        if let Some(answer) = health::answer(request.method(), request.uri(), &*self.readiness) {
+            return answer.map(AnswerBody::local);
+        }
+        let mut exchange = Exchange::open(self, request, peer);
+        match journey(&mut exchange).await {
+            Ok(answer) => relay::relay(exchange, answer),
+            Err(fault) => respond::fault(exchange, &fault),
+        }
+    }
+}
+
+impl Service for Gateway {
+    type Body = AnswerBody;
+
+    async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
+        Self::handle(self, request, peer).await
+    }
+
+    fn refuse(self: &Arc<Self>, fault: Fault, parts: &Parts, peer: Arc<Peer>) -> Response<AnswerBody> {
+        let mut head = Request::new(Inbound::from_bytes(Bytes::new()));
+        *head.method_mut() = parts.method.clone();
+        *head.uri_mut() = parts.uri.clone();
+        *head.headers_mut() = parts.headers.clone();
+        let mut exchange = Exchange::open(self, head, peer);
+        exchange.envelope = route::envelope(&exchange);
+        respond::fault(exchange, &fault)
+    }
+}
+
+async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
+    let target = route::resolve(exchange)?;
+    exchange.authenticate()?;
+    exchange.clean_headers();
+    match target {
+        Target::Models(call) => model_dispatch::dispatch(exchange, call).await,
+        Target::Http(pool, path) => plain_dispatch::dispatch(exchange, &pool, &path).await,
+    }
+}

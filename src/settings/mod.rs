@@ -3,15 +3,33 @@
 //! The structs here are the manual: every field's doc comment becomes its description in the JSON schema.
 //! What they mean together is compiled by `snapshot`.
 
+pub mod check;
+pub mod collection;
+pub mod defaults;
+pub mod load;
 pub mod objects;
 pub mod origin;
+pub mod problem;
+mod read;
+pub mod redact;
+pub mod schema;
 pub mod server;
+#[cfg(test)]
+mod shipped;
+
+pub use check::{check, object_from_json};
+pub use collection::Object;
+pub use defaults::{quick_start, with_defaults};
+pub use load::{Loaded, Source, load};
 
 pub use objects::{
     Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, Member, Model, Operation, Pool, Product,
     Scope, State, Subscription, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
+pub use problem::Problem;
+pub use redact::redacted;
+pub use schema::schema;
 pub use server::Server;
 
 use std::collections::HashMap;
@@ -20,7 +38,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The whole configuration, from a file, a folder of files, or the database.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Version of this format: 1.
@@ -49,3 +67,25 @@ pub struct Settings {
     #[serde(skip)]
     pub origins: HashMap<(ObjectKind, String), Origin>,
 }
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            server: Server::default(),
+            backends: Vec::new(),
+            pools: Vec::new(),
+            models: Vec::new(),
+            products: Vec::new(),
+            subscriptions: Vec::new(),
+            apis: Vec::new(),
+            workspaces: Vec::new(),
+            users: Vec::new(),
+            groups: Vec::new(),
+            origins: HashMap::new(),
+        }
+    }
+}
+
+/// What `tollgate init` writes: short, real, commented.
+pub const INIT_TEMPLATE: &str = include_str!("../../config/init.yaml");

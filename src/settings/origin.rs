@@ -56,6 +56,39 @@ impl ObjectKind {
     }
 }
 
+impl ObjectKind {
+    /// The singular, for messages.
+    #[must_use]
+    pub const fn singular(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Pool => "pool",
+            Self::Model => "model",
+            Self::Product => "product",
+            Self::Subscription => "subscription",
+            Self::Api => "API",
+            Self::Workspace => "workspace",
+            Self::User => "user",
+            Self::Group => "group",
+        }
+    }
+
+    /// The field that identifies an object of this kind.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Model => "name",
+            _ => "id",
+        }
+    }
+
+    /// The kind with that plural.
+    #[must_use]
+    pub fn of_plural(plural: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.plural() == plural)
+    }
+}
+
 /// A place in a configuration file; line and column count from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {

@@ -16,22 +16,23 @@ pub struct Server {
     pub gateway: Listener,
     /// Port of console, admin API and `/metrics`. Keep it private.
     pub console: Console,
-    /// Where the database, the first-login file and certificates of the process live.
+    /// Folder of the database and the first-login file; relative to the working directory, made when missing. Keep it
+    /// on a volume: keys and usage live there.
     pub data_dir: PathBuf,
     /// `sqlite://PATH`. Left out: `tollgate.db` in `data_dir`.
     pub database: Option<String>,
     /// Addresses of proxies in front of the gateway: only their `x-forwarded-*` headers are believed.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Network>")]
     pub trusted_proxies: Vec<IpNet>,
     /// How long open exchanges may go on after SIGTERM before they are ended with an error event.
     pub shutdown_grace: HumanDuration,
     /// Name the backend that answered in `x-tollgate-backend`.
     pub expose_backend: bool,
-    /// Where backends may be reached.
+    /// Where backends may be reached: keeps whoever may declare backends from reaching into the private network.
     pub egress: Egress,
-    /// One line a request.
+    /// One line a request: who called what, who answered, how long it took, what it used. No key, no prompt.
     pub access_log: AccessLog,
-    /// Export of traces.
+    /// Export of traces (OpenTelemetry). Left out: none.
     pub otlp: Option<Otlp>,
 }
 
@@ -57,7 +58,7 @@ impl Default for Server {
 #[serde(default, deny_unknown_fields)]
 pub struct Listener {
     /// Address and port.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "address-and-port"))]
     pub listen: SocketAddr,
     /// Serve HTTPS (ALPN `h2`, `http/1.1`) with this certificate.
     pub tls: Option<Tls>,
@@ -65,7 +66,8 @@ pub struct Listener {
     pub header_timeout: HumanDuration,
     /// Longest silence while a request body is being received.
     pub body_timeout: HumanDuration,
-    /// Longest time a kept-alive connection may wait for its next request.
+    /// Longest time a kept-alive connection may wait for its next request. Keep it above the idle timeout of a load
+    /// balancer in front (AWS 60 s, Azure up to 10 min), or that one will use connections just closed here.
     pub keep_alive: HumanDuration,
     /// Longest silence of a client that does not take the answer's bytes.
     pub write_timeout: HumanDuration,
@@ -75,7 +77,7 @@ pub struct Listener {
     pub max_connections_per_ip: usize,
     /// Largest request head (request line and headers).
     pub max_header_size: HumanSize,
-    /// Largest request body.
+    /// Largest request body; larger ones are answered with 413.
     pub max_body_size: HumanSize,
     /// Largest body kept in memory so that it can be sent again to another backend.
     pub replay_buffer: HumanSize,
@@ -107,7 +109,7 @@ impl Default for Listener {
 #[serde(default, deny_unknown_fields)]
 pub struct Console {
     /// Address and port. Anything but loopback needs an administrator's token (`TOLLGATE_ADMIN_TOKEN`).
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "address-and-port"))]
     pub listen: SocketAddr,
     /// Serve HTTPS with this certificate.
     pub tls: Option<Tls>,
@@ -123,9 +125,11 @@ impl Default for Console {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// Certificate chain.
+    /// Certificate chain, PEM.
+    #[schemars(extend("format" = "file"))]
     pub certificate: PathBuf,
-    /// Private key.
+    /// Private key, PEM.
+    #[schemars(extend("format" = "file"))]
     pub key: PathBuf,
 }
 
@@ -134,7 +138,7 @@ pub struct Tls {
 #[serde(default, deny_unknown_fields)]
 pub struct Egress {
     /// Private, link-local and other non-public ranges that backends may have their address in.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<Network>")]
     pub allow_private: Vec<IpNet>,
 }
 
@@ -171,9 +175,16 @@ pub struct Otlp {
     pub endpoint: String,
     /// Share of exchanges that are exported when the caller's trace context does not decide, 0 to 1.
     #[serde(default = "everything")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub sample: f64,
 }
 
 fn everything() -> f64 {
     1.0
 }
+
+/// How a network is described in the schema.
+#[derive(JsonSchema)]
+#[schemars(inline, transparent)]
+#[expect(dead_code, reason = "describes `IpNet`, which has no schema of its own")]
+struct Network(#[schemars(extend("format" = "network"))] String);

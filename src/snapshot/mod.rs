@@ -1,1 +1,89 @@
-//! (module snapshot)
+//! The immutable compiled picture of configuration that the data plane reads, and the hub that swaps it.
+//!
+//! An exchange loads one [`Snapshot`] and never another. What outlives a change of configuration (breakers,
+//! connections, last-used times) lives outside, keyed by stable id. Writing configuration is `control`.
+
+pub mod access;
+pub mod api_table;
+pub mod compile;
+pub mod control;
+pub mod hub;
+pub mod key_ring;
+
+use std::{collections::HashMap, sync::Arc};
+
+pub use access::{ModelAccess, ProductEntry, SubscriptionEntry};
+pub use api_table::{ApiEntry, ApiTable, Matched};
+pub use hub::Hub;
+pub use key_ring::KeyRing;
+
+use crate::{
+    model::{BackendId, WorkspaceId},
+    outbound::{Backend, Pool},
+    settings::Settings,
+};
+
+/// One compiled configuration.
+pub struct Snapshot {
+    /// Counts compiled configurations of this process, from 1.
+    pub revision: u64,
+    /// What it was compiled from.
+    pub settings: Arc<Settings>,
+    /// Host, path and version to API.
+    pub apis: ApiTable,
+    /// Key to subscription.
+    pub keys: KeyRing,
+    /// Callers' model names, in order of declaration.
+    pub models: Models,
+    /// Backends by id.
+    pub backends: HashMap<BackendId, Arc<Backend>>,
+}
+
+/// What a caller's model name stands for.
+pub struct ModelTarget {
+    /// The callers' name.
+    pub name: Arc<str>,
+    /// Who answers.
+    pub pool: Arc<Pool>,
+    /// The name at the backend, where a pool's member does not say otherwise.
+    pub upstream_model: Arc<str>,
+    /// The model that takes over when a prompt is too long for this one.
+    pub larger_context: Option<Arc<str>>,
+    /// Its owner; `None`: shared.
+    pub workspace: Option<WorkspaceId>,
+}
+
+impl ModelTarget {
+    /// Whether callers of an API of `workspace` see this model: their own and the shared ones.
+    #[must_use]
+    pub fn is_visible_in(&self, workspace: Option<&WorkspaceId>) -> bool {
+        self.workspace.is_none() || self.workspace.as_ref() == workspace
+    }
+}
+
+/// All models: by name, and in order of declaration for lists and for calls that name none.
+#[derive(Default)]
+pub struct Models {
+    by_name: HashMap<Arc<str>, Arc<ModelTarget>>,
+    in_order: Vec<Arc<ModelTarget>>,
+}
+
+impl Models {
+    /// Builds both views.
+    #[must_use]
+    pub fn new(in_order: Vec<Arc<ModelTarget>>) -> Self {
+        let by_name = in_order.iter().map(|model| (model.name.clone(), model.clone())).collect();
+        Self { by_name, in_order }
+    }
+
+    /// The model of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<ModelTarget>> {
+        self.by_name.get(name)
+    }
+
+    /// All, in order of declaration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ModelTarget>> {
+        self.in_order.iter()
+    }
+}

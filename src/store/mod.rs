@@ -1,1 +1,22 @@
-//! (module store)
+//! What outlives the process: configuration objects, key hashes, owners of stored provider objects, administrator
+//! access. The port is [`Store`]; its one adapter for now is [`Sqlite`].
+//!
+//! Only this module contains SQL. Nothing on a request's path reads it: `snapshot` compiles its rows into what
+//! the data plane reads. Rules about objects (what refers to what, which states follow which) live in
+//! `snapshot::control`, not here.
+
+pub mod access;
+mod error;
+mod port;
+mod rows;
+mod seal;
+mod sqlite;
+
+#[cfg(test)]
+mod conformance;
+
+pub use error::StoreError;
+pub use port::{Access, Answer, Objects, Owners, Store};
+pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
+pub use seal::SecretKey;
+pub use sqlite::Sqlite;

@@ -1,0 +1,406 @@
+//! What routing must know of a request's body, and the two edits made to it, without re-serialising anything.
+//!
+//! Lives here: reading the few fields that routing, limits and ownership need, and splicing the upstream model and
+//! the usage option. Deliberately not here: multipart framing (`multipart`), JSON mechanics (`json`), checks of
+//! anything that only the provider cares about.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::{
+    Surface,
+    json::{Collect, Elements, Members, lenient, span},
+    multipart,
+};
+
+/// What routing knows of a request's body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The model that the body names; `None` when absent or null.
+    pub model: Option<String>,
+    /// Whether the caller wants an event stream (or Gemini's streaming verb).
+    pub streamed: bool,
+    /// Whether the caller itself asked for `stream_options.include_usage`.
+    pub asked_usage: bool,
+    /// `previous_response_id` of the Responses API.
+    pub previous_response: Option<String>,
+    /// `user`, or `metadata.user_id` of Anthropic.
+    pub end_user: Option<String>,
+    /// The caller's bound on generated tokens.
+    pub max_output: Option<u64>,
+    /// How many answers the caller asked for (`n`, `candidateCount`).
+    pub choices: Option<u64>,
+    /// Stored objects that the body refers to at any depth: file ids, a batch's input file, `previous_response_id`.
+    pub stored_refs: Vec<String>,
+    /// `purpose` of an uploaded file.
+    pub purpose: Option<String>,
+    edits: Edits,
+}
+
+/// Where the two edits go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Edits {
+    /// Values that name the model, each with how it is spelled there.
+    models: Vec<(Range<usize>, Spelling)>,
+    /// Where a missing model goes: the place, and the text before and after its name.
+    missing_model: Option<(usize, String, String)>,
+    /// How to ask for usage, when that can be asked at all.
+    usage: Vec<(Range<usize>, &'static str)>,
+}
+
+/// How a model's name stands in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spelling {
+    /// A JSON string.
+    Json,
+    /// A JSON string with Gemini's `models/` prefix.
+    GeminiJson,
+    /// The bare text of a multipart field.
+    Text,
+}
+
+/// Why a body cannot be routed. The messages are for the caller.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum BadBody {
+    /// Not JSON at all.
+    #[error("the body is not valid JSON: {0}")]
+    NotJson(String),
+    /// JSON, but not an object.
+    #[error("the body must be a JSON object")]
+    NotAnObject,
+    /// What was checked must be what is sent: two members of one name leave the choice to the reader.
+    #[error("the body has the member {0:?} twice")]
+    DuplicateKey(String),
+    /// A field that routing reads has another type.
+    #[error("{field:?} must be {expected}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it must be, in words.
+        expected: &'static str,
+    },
+    /// The multipart framing is broken or ambiguous.
+    #[error("the multipart body cannot be read: {0}")]
+    Multipart(&'static str),
+}
+
+impl BadBody {
+    /// The field at fault, for the envelope's `param`.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::DuplicateKey(name) => Some(name),
+            Self::WrongType { field, .. } => Some(field),
+            Self::NotJson(_) | Self::NotAnObject | Self::Multipart(_) => None,
+        }
+    }
+}
+
+/// Reads what routing must know. An empty body is fine on surfaces that work without one.
+pub fn read(surface: Surface, content_type: Option<&str>, body: &Bytes) -> Result<Head, BadBody> {
+    if body.is_empty() && works_without_body(surface) {
+        return Ok(Head::default());
+    }
+    match content_type.and_then(multipart::boundary).transpose()? {
+        Some(boundary) => read_multipart(surface, &boundary, body),
+        None => read_json(surface, body),
+    }
+}
+
+fn works_without_body(surface: Surface) -> bool {
+    matches!(
+        surface,
+        Surface::StoredResponse
+            | Surface::Models
+            | Surface::Model
+            | Surface::Realtime
+            | Surface::Files
+            | Surface::Batches
+    )
+}
+
+fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
+    let text = std::str::from_utf8(body).map_err(|_| BadBody::NotJson("it is not UTF-8".to_owned()))?;
+    let opening = text.bytes().position(|b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
+    let members: Members<'_> = serde_json::from_str(text).map_err(|error| not_an_object(text, opening, &error))?;
+    if let Some(name) = members.duplicate() {
+        return Err(BadBody::DuplicateKey(name.to_owned()));
+    }
+    let first = opening.map_or(0, |at| at + 1);
+    let mut head = Fields { surface, text, members: &members, first }.head()?;
+    head.stored_refs = stored_refs(text)?;
+    head.stored_refs.extend(head.previous_response.clone());
+    Ok(head)
+}
+
+/// Whether bodies of this surface name their model in a member of their own.
+fn takes_model(surface: Surface) -> bool {
+    matches!(
+        surface,
+        Surface::ChatCompletions
+            | Surface::Completions
+            | Surface::Responses
+            | Surface::Embeddings
+            | Surface::Moderations
+            | Surface::Images
+            | Surface::Audio
+            | Surface::Rerank
+            | Surface::Messages
+            | Surface::MessagesCountTokens
+    )
+}
+
+fn not_an_object(text: &str, opening: Option<usize>, error: &serde_json::Error) -> BadBody {
+    let valid = || serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    match opening {
+        Some(at) if text.as_bytes()[at] != b'{' && valid() => BadBody::NotAnObject,
+        _ => BadBody::NotJson(error.to_string()),
+    }
+}
+
+/// The members of one JSON body, being read.
+struct Fields<'a, 'm> {
+    surface: Surface,
+    text: &'a str,
+    members: &'m Members<'a>,
+    /// Where the first member begins: just behind the opening brace.
+    first: usize,
+}
+
+impl<'a> Fields<'a, '_> {
+    fn head(&self) -> Result<Head, BadBody> {
+        let streaming_verb = self.surface == Surface::StreamGenerateContent;
+        let stream = self.typed::<bool>("stream", "true or false")?.unwrap_or_default();
+        let (asked_usage, usage) = self.usage_option();
+        Ok(Head {
+            model: self.typed("model", "a string")?,
+            streamed: streaming_verb || stream || self.text_of("stream_format").as_deref() == Some("sse"),
+            asked_usage,
+            previous_response: self.typed("previous_response_id", "a string")?,
+            end_user: self.end_user(),
+            max_output: self.max_output(),
+            choices: self.number("n").or_else(|| self.generation_config("candidateCount")),
+            purpose: self.text_of("purpose"),
+            stored_refs: Vec::new(),
+            edits: Edits { models: self.model_spans(), missing_model: self.missing_model(), usage },
+        })
+    }
+
+    /// A field whose other types would make routing and the backend see different things.
+    fn typed<T: serde::Deserialize<'a>>(
+        &self,
+        field: &'static str,
+        expected: &'static str,
+    ) -> Result<Option<T>, BadBody> {
+        let Some(raw) = self.members.get(field) else { return Ok(None) };
+        serde_json::from_str::<Option<T>>(raw.get()).map_err(|_| BadBody::WrongType { field, expected })
+    }
+
+    fn text_of(&self, name: &str) -> Option<String> {
+        lenient(self.members.get(name))
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        lenient(self.members.get(name))
+    }
+
+    fn end_user(&self) -> Option<String> {
+        let metadata = || lenient::<Members<'_>>(self.members.get("metadata"));
+        match self.surface {
+            Surface::Messages => lenient(metadata()?.get("user_id")),
+            _ => self.text_of("user"),
+        }
+    }
+
+    fn max_output(&self) -> Option<u64> {
+        let named = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
+        named.iter().find_map(|name| self.number(name)).or_else(|| self.generation_config("maxOutputTokens"))
+    }
+
+    fn generation_config(&self, name: &str) -> Option<u64> {
+        lenient(lenient::<Members<'_>>(self.members.get("generationConfig"))?.get(name))
+    }
+
+    fn model_spans(&self) -> Vec<(Range<usize>, Spelling)> {
+        let gemini = self.surface.family() == crate::Family::Gemini;
+        let spelling = if gemini { Spelling::GeminiJson } else { Spelling::Json };
+        let top = self.members.get("model").map(|raw| (span(self.text, raw.get()), spelling));
+        let nested = gemini.then(|| self.nested_gemini_models()).into_iter().flatten();
+        top.into_iter().chain(nested).collect()
+    }
+
+    /// A missing `model` becomes the first member, on the surfaces whose backends want one.
+    fn missing_model(&self) -> Option<(usize, String, String)> {
+        let comma = if self.members.0.is_empty() { "" } else { "," };
+        takes_model(self.surface).then(|| (self.first, r#""model":"#.to_owned(), comma.to_owned()))
+    }
+
+    /// `requests[].model` of a batch of embeddings and `generateContentRequest.model` of a count: Gemini refuses a
+    /// body whose nested names differ from the path's.
+    fn nested_gemini_models(&self) -> Vec<(Range<usize>, Spelling)> {
+        let requests: Option<Elements<'_>> = lenient(self.members.get("requests"));
+        let counted = self.members.get("generateContentRequest");
+        let nested = requests.map(|list| list.0).unwrap_or_default().into_iter().chain(counted);
+        let model = |raw: &'a RawValue| lenient::<Members<'a>>(Some(raw))?.get("model");
+        nested.filter_map(model).map(|raw| (span(self.text, raw.get()), Spelling::GeminiJson)).collect()
+    }
+
+    /// Whether usage was asked for, and the edits that ask for it where the caller did not.
+    fn usage_option(&self) -> (bool, Vec<(Range<usize>, &'static str)>) {
+        if !matches!(self.surface, Surface::ChatCompletions | Surface::Completions) {
+            return (false, Vec::new());
+        }
+        let Some(raw) = self.members.get("stream_options") else {
+            return (false, vec![(self.first..self.first, r#""stream_options":{"include_usage":true},"#)]);
+        };
+        let whole = span(self.text, raw.get());
+        if raw.get() == "null" {
+            return (false, vec![(whole, r#"{"include_usage":true}"#)]);
+        }
+        let Some(options) = lenient::<Members<'_>>(Some(raw)) else { return (false, Vec::new()) };
+        let given: Vec<&RawValue> =
+            options.0.iter().filter(|(key, _)| key == "include_usage").map(|(_, value)| *value).collect();
+        if given.last().is_some_and(|value| value.get() == "true") {
+            return (true, Vec::new());
+        }
+        if !given.is_empty() {
+            return (false, given.iter().map(|value| (span(self.text, value.get()), "true")).collect());
+        }
+        let member = if options.0.is_empty() { r#""include_usage":true"# } else { r#""include_usage":true,"# };
+        (false, vec![(whole.start + 1..whole.start + 1, member)])
+    }
+}
+
+/// Ids of stored objects anywhere in the body. Walked only when a key can be there, however it is spelled.
+fn stored_refs(text: &str) -> Result<Vec<String>, BadBody> {
+    let bytes = text.as_bytes();
+    let possible = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
+    let mut found = Vec::new();
+    if possible("file_id") || possible(r"\u00") {
+        let wanted = |key: &str| matches!(key, "file_id" | "input_file_id" | "file_ids");
+        let seed = Collect { wanted, found: &mut found, here: false };
+        let mut reader = serde_json::Deserializer::from_str(text);
+        serde::de::DeserializeSeed::deserialize(seed, &mut reader)
+            .map_err(|error| BadBody::NotJson(error.to_string()))?;
+    }
+    Ok(found)
+}
+
+fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head, BadBody> {
+    let mut head = Head::default();
+    if takes_model(surface) {
+        let before = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
+        let place = multipart::first_delimiter(boundary, body);
+        head.edits.missing_model = place.map(|at| (at, before, "\r\n".to_owned()));
+    }
+    for field in multipart::fields(boundary, body)? {
+        match field.name.as_str() {
+            "model" => {
+                head.model = Some(field.text(body)?);
+                head.edits.models.push((field.value, Spelling::Text));
+            }
+            "stream" => head.streamed = field.text(body)?.eq_ignore_ascii_case("true"),
+            "purpose" => head.purpose = Some(field.text(body)?),
+            "user" => head.end_user = Some(field.text(body)?),
+            "n" => head.choices = field.text(body)?.parse().ok(),
+            "file_id" => head.stored_refs.push(field.text(body)?),
+            _ => {}
+        }
+    }
+    Ok(head)
+}
+
+impl Head {
+    /// The body with the upstream model in place of the caller's and, when `inject_usage`, with usage asked for.
+    /// Every other byte stays; without a change the same `Bytes` come back.
+    #[must_use]
+    pub fn rewrite(&self, body: &Bytes, upstream_model: Option<&str>, inject_usage: bool) -> Bytes {
+        let mut splices: Vec<(Range<usize>, String)> = Vec::new();
+        if let Some(model) = upstream_model {
+            splices.extend(self.model_splices(body, model));
+        }
+        if inject_usage && self.streamed && !self.asked_usage {
+            splices.extend(self.edits.usage.iter().map(|(range, text)| (range.clone(), (*text).to_owned())));
+        }
+        spliced(body, splices)
+    }
+
+    fn model_splices(&self, body: &[u8], model: &str) -> Vec<(Range<usize>, String)> {
+        if let (true, Some((at, before, after))) = (self.edits.models.is_empty(), &self.edits.missing_model) {
+            let spelling = if after == "\r\n" { Spelling::Text } else { Spelling::Json };
+            return vec![(*at..*at, format!("{before}{}{after}", spelling.spell(model)))];
+        }
+        let replaced = self.edits.models.iter().map(|(range, spelling)| (range.clone(), spelling.spell(model)));
+        replaced.filter(|(range, text)| body.get(range.clone()) != Some(text.as_bytes())).collect()
+    }
+}
+
+impl Spelling {
+    fn spell(self, model: &str) -> String {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Json => quoted(model),
+            Self::GeminiJson => quoted(&format!("models/{}", model.strip_prefix("models/").unwrap_or(model))),
+            Self::Text => model.replace(['\r', '\n'], ""),
+        }
+    }
+}
+
+/// `body` with the splices made; they never overlap.
+fn spliced(body: &Bytes, mut splices: Vec<(Range<usize>, String)>) -> Bytes {
+    if splices.is_empty() {
+        return body.clone();
+    }
+    splices.sort_by_key(|(range, _)| range.start);
+    let added: usize = splices.iter().map(|(_, text)| text.len()).sum();
+    let mut out = BytesMut::with_capacity(body.len() + added);
+    let mut from = 0;
+    for (range, text) in splices {
+        out.extend_from_slice(&body[from..range.start]);
+        out.extend_from_slice(text.as_bytes());
+        from = range.end;
+    }
+    out.extend_from_slice(&body[from..]);
+    out.freeze()
+}
+
+/// A stable hash of the system prompt and the first user message as the caller spelled them: the same for every
+/// turn of one conversation. `None` where a body has neither.
+#[must_use]
+pub fn conversation_key(surface: Surface, body: &[u8]) -> Option<u64> {
+    let members: Members<'_> = serde_json::from_slice(body).ok()?;
+    let (system, turns) = match surface {
+        Surface::ChatCompletions => (None, members.get("messages")),
+        Surface::Messages => (members.get("system"), members.get("messages")),
+        Surface::Responses => (members.get("instructions"), members.get("input")),
+        Surface::GenerateContent | Surface::StreamGenerateContent => {
+            (members.get("systemInstruction").or_else(|| members.get("system_instruction")), members.get("contents"))
+        }
+        _ => return None,
+    };
+    let mut hash = Sha256::new();
+    let mut feed = |raw: &RawValue| {
+        hash.update(raw.get().as_bytes());
+        hash.update([0]);
+    };
+    system.into_iter().for_each(&mut feed);
+    opening_turns(turns?).into_iter().for_each(&mut feed);
+    let digest = hash.finalize();
+    let head = digest.first_chunk::<8>().expect("a SHA-256 digest has 32 bytes");
+    Some(u64::from_be_bytes(*head))
+}
+
+/// Everything up to and with the first user turn: a plain string is its own turn.
+fn opening_turns(turns: &RawValue) -> Vec<&RawValue> {
+    let Some(Elements(turns)) = lenient(Some(turns)) else { return vec![turns] };
+    let is_user = |turn: &RawValue| {
+        let role = lenient::<Members<'_>>(Some(turn)).and_then(|members| lenient::<String>(members.get("role")));
+        role.is_none_or(|role| role == "user")
+    };
+    let first = turns.iter().position(|turn| is_user(turn)).map_or(turns.len(), |at| at + 1);
+    turns.into_iter().take(first).collect()
+}

@@ -1,0 +1,173 @@
+//! Reading a JSON object's top level without building a tree: borrowed keys, raw values, spans by offset.
+//!
+//! Deliberately not here: any meaning of the fields.
+
+use std::{borrow::Cow, fmt, ops::Range};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+/// A JSON object's key, borrowed unless it was spelled with escapes.
+pub(crate) struct Key<'a>(pub Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// The members of a JSON object in their order, values unread.
+pub(crate) struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    members.push((key, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The value of the last member of that name, as JSON readers usually take it.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| *value)
+    }
+
+    /// A key that occurs twice, also when one of them is spelled with escapes.
+    pub(crate) fn duplicate(&self) -> Option<&str> {
+        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| &**key).collect();
+        keys.sort_unstable();
+        keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+}
+
+/// The elements of a JSON array, unread.
+pub(crate) struct Elements<'a>(pub Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<&'de RawValue>::deserialize(deserializer).map(Elements)
+    }
+}
+
+/// Every string that stands under one of the wanted keys, or in an array under it, at any depth.
+pub(crate) struct Collect<'c> {
+    /// Decides by key.
+    pub wanted: fn(&str) -> bool,
+    /// Where the strings go.
+    pub found: &'c mut Vec<String>,
+    /// Whether this very value stands under a wanted key.
+    pub here: bool,
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Collect<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collect<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.here {
+            self.found.push(text.to_owned());
+        }
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq
+            .next_element_seed(Collect { wanted: self.wanted, found: &mut *self.found, here: self.here })?
+            .is_some()
+        {}
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            let here = (self.wanted)(&key);
+            map.next_value_seed(Collect { wanted: self.wanted, found: &mut *self.found, here })?;
+        }
+        Ok(())
+    }
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+pub(crate) fn span(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+/// A value of the wanted type, or nothing: for fields that must not make the whole fail.
+pub(crate) fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// More tokens than any answer has: larger figures are junk.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
+/// A count of tokens as a provider may be trusted with it: a whole number from 0 to 10^12, else nothing.
+pub(crate) fn count(raw: Option<&RawValue>) -> Option<u64> {
+    raw?.get().parse().ok().filter(|count| *count <= MOST_TOKENS)
+}
+
+/// A member's value that is an object, taken apart.
+pub(crate) fn object(raw: Option<&RawValue>) -> Option<Members<'_>> {
+    raw.filter(|raw| raw.get().starts_with('{')).and_then(|raw| lenient(Some(raw)))
+}
+
+/// Whether a value says anything: not null, nor an empty string, array or object.
+pub(crate) fn says_something(raw: Option<&RawValue>) -> bool {
+    let Some(text) = raw.map(RawValue::get) else { return false };
+    let inside = || text[1..text.len() - 1].trim_ascii();
+    match text.as_bytes().first() {
+        Some(b'"') => text.len() > 2,
+        Some(b'[' | b'{') => !inside().is_empty(),
+        _ => text != "null",
+    }
+}

@@ -1,0 +1,132 @@
+//! Unstreamed answers: kept as they pass, read once at the end.
+//!
+//! Deliberately not here: bodies of other types than JSON; they pass as complete.
+
+use bytes::Bytes;
+use memchr::memmem;
+use serde_json::value::RawValue;
+
+use super::{Seen, StreamError};
+use crate::{
+    Family, Surface,
+    counts::Counts,
+    json::{Elements, Members, lenient, object},
+};
+
+/// Most bytes of a body that are kept; larger ones are read at their tail only.
+const MOST_KEPT: usize = 16 * 1024 * 1024;
+/// How much of a larger body's end is kept: usage stands there in every known dialect that answers so much.
+const TAIL: usize = 64 * 1024;
+
+/// A body as far as it has passed.
+pub(super) struct Body {
+    surface: Surface,
+    /// The kept chunks; never copied while the body passes.
+    chunks: Vec<Bytes>,
+    kept: usize,
+    /// Earlier chunks have been let go.
+    beheaded: bool,
+}
+
+impl Body {
+    pub(super) fn new(surface: Surface) -> Self {
+        Self { surface, chunks: Vec::new(), kept: 0, beheaded: false }
+    }
+
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.kept += chunk.len();
+        self.chunks.push(chunk);
+        if self.kept > MOST_KEPT || self.beheaded {
+            self.behead();
+        }
+    }
+
+    /// Lets go of what the tail does not need.
+    fn behead(&mut self) {
+        self.beheaded = true;
+        let mut spare = self.kept.saturating_sub(TAIL);
+        let whole = self.chunks.iter().take_while(|chunk| {
+            let goes = chunk.len() <= spare;
+            spare -= if goes { chunk.len() } else { 0 };
+            goes
+        });
+        let goes = whole.count();
+        self.chunks.drain(..goes);
+        self.kept = self.chunks.iter().map(Bytes::len).sum();
+    }
+
+    pub(super) fn finish(&mut self, seen: &mut Seen) {
+        let chunks = std::mem::take(&mut self.chunks);
+        let joined;
+        let bytes: &[u8] = match chunks.as_slice() {
+            [] => return,
+            [only] => only,
+            several => {
+                joined = several.concat();
+                &joined
+            }
+        };
+        if self.beheaded {
+            self.read_tail(bytes, seen);
+        } else if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            self.read(bytes, seen);
+        } else {
+            // Audio, transcripts as text, file contents: only the transport knows their end.
+            seen.complete = true;
+        }
+    }
+
+    fn read(&self, bytes: &[u8], seen: &mut Seen) {
+        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        if let Ok(members) = serde_json::from_str::<Members<'_>>(text) {
+            seen.complete = true;
+            seen.answer(self.surface, &members);
+        } else if let Ok(Elements(elements)) = serde_json::from_str::<Elements<'_>>(text) {
+            // Gemini's stream without `alt=sse`: one array of chunks.
+            for chunk in elements.into_iter().filter_map(|raw| object(Some(raw))) {
+                seen.answer(self.surface, &chunk);
+            }
+            seen.complete = true;
+        }
+    }
+
+    fn read_tail(&self, bytes: &[u8], seen: &mut Seen) {
+        let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
+        seen.complete = matches!(tail.trim_ascii_end().last(), Some(b'}' | b']'));
+        let name: &[u8] = if self.surface.family() == Family::Gemini { b"\"usageMetadata\"" } else { b"\"usage\"" };
+        let Some(at) = memmem::rfind(tail, name) else { return };
+        let Some(value) = tail[at + name.len()..].trim_ascii_start().strip_prefix(b":") else { return };
+        let mut values = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>();
+        if let Some(Ok(usage)) = values.next() {
+            seen.replace_counts(counts(self.surface, usage));
+        }
+    }
+}
+
+fn counts(surface: Surface, usage: &RawValue) -> Option<Counts> {
+    match surface {
+        // Counting costs nothing: its figures are an answer, not consumption.
+        Surface::MessagesCountTokens | Surface::CountTokens => None,
+        Surface::Messages => Counts::anthropic(usage),
+        _ if surface.family() == Family::Gemini => Counts::gemini(usage),
+        _ => Counts::openai(usage),
+    }
+}
+
+impl Seen {
+    fn answer(&mut self, surface: Surface, members: &Members<'_>) {
+        let usage = members.get("usage").or_else(|| members.get("usageMetadata"));
+        self.replace_counts(usage.and_then(|usage| counts(surface, usage)));
+        if surface == Surface::Rerank && !self.counts.is_reported() {
+            self.replace_counts(members.get("meta").and_then(Counts::billed_units));
+        }
+        self.note_error(StreamError::from_value(members.get("error")));
+        self.note_id(lenient(members.get("id")));
+        self.note_model(lenient(members.get("model")).or_else(|| lenient(members.get("modelVersion"))));
+        let files = ["output_file_id", "error_file_id"];
+        self.owned_files.extend(files.iter().filter_map(|name| lenient::<String>(members.get(name))));
+    }
+}

@@ -1,0 +1,247 @@
+//! The observer of one answer: it sees a copy of what passes and changes nothing, save that it can withhold the one
+//! chunk that exists only because we asked for usage on the caller's behalf.
+//!
+//! Lives here: the tap itself and what it has seen. One file a dialect says what an event means; `hold` withholds;
+//! `body` reads unstreamed answers. Deliberately not here: framing (`sse`), figures (`counts`), timing.
+
+mod anthropic;
+mod body;
+mod chat;
+mod fault;
+mod gemini;
+mod hold;
+mod typed;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use self::{body::Body, hold::Hold};
+use crate::{
+    Surface, Usage,
+    counts::Counts,
+    sse::{Frame, Reader},
+};
+
+pub use self::fault::StreamError;
+
+/// Watches one answer pass. Its `Debug` prints nothing of the answer.
+pub struct Tap {
+    seen: Seen,
+    mode: Mode,
+}
+
+enum Mode {
+    Opaque,
+    Body(Body),
+    Stream { dialect: Dialect, reader: Reader, hold: Option<Hold> },
+}
+
+/// How a stream's events are to be read.
+#[derive(Clone, Copy)]
+enum Dialect {
+    Chat,
+    Typed,
+    Anthropic,
+    Gemini,
+}
+
+/// What has been seen of the answer so far.
+#[derive(Default)]
+struct Seen {
+    content: bool,
+    complete: bool,
+    counts: Counts,
+    /// Gemini's last chunk with figures, not read yet.
+    unread: Vec<u8>,
+    error: Option<StreamError>,
+    object_id: Option<String>,
+    owned_files: Vec<String>,
+    model: Option<String>,
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { content, complete, .. } = self.seen;
+        f.debug_struct("Tap").field("content", &content).field("complete", &complete).finish_non_exhaustive()
+    }
+}
+
+impl Tap {
+    /// Watches an event stream. With `hide_usage` (we injected `include_usage` and the caller did not ask) the
+    /// chunk that carries usage and no choices is withheld; everything else passes byte for byte.
+    #[must_use]
+    pub fn stream(surface: Surface, hide_usage: bool) -> Self {
+        let dialect = Dialect::of(surface);
+        let hold = (hide_usage && matches!(dialect, Dialect::Chat)).then(Hold::default);
+        Self { seen: Seen::default(), mode: Mode::Stream { dialect, reader: Reader::default(), hold } }
+    }
+
+    /// Watches an unstreamed body (also Gemini's stream in the form of one JSON array).
+    #[must_use]
+    pub fn body(surface: Surface) -> Self {
+        Self { seen: Seen::default(), mode: Mode::Body(Body::new(surface)) }
+    }
+
+    /// Watches nothing but that bytes came; always complete as far as it knows.
+    #[must_use]
+    pub fn opaque() -> Self {
+        Self { seen: Seen { complete: true, ..Seen::default() }, mode: Mode::Opaque }
+    }
+
+    /// Takes a chunk from the backend; `out` gets what the client may see now: the identical `Bytes`, uncopied.
+    pub fn push(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
+        let seen = &mut self.seen;
+        match &mut self.mode {
+            Mode::Opaque => seen.content |= !chunk.is_empty(),
+            Mode::Body(body) => {
+                seen.content |= !chunk.is_empty();
+                body.push(chunk.clone());
+            }
+            Mode::Stream { dialect, reader, hold: None } => {
+                reader.push(&chunk, &mut |frame| {
+                    seen.frame(*dialect, &frame);
+                });
+            }
+            Mode::Stream { dialect, reader, hold: Some(hold) } => {
+                hold.begin(&chunk);
+                reader.push(&chunk, &mut |frame| {
+                    let verdict = seen.frame(*dialect, &frame);
+                    hold.frame_ended(&chunk, frame.end, verdict, out);
+                });
+                return hold.end(&chunk, out);
+            }
+        }
+        if !chunk.is_empty() {
+            out.push(chunk);
+        }
+    }
+
+    /// The backend's answer ended, cleanly or not: what was held back and the client may see.
+    pub fn finish(&mut self, out: &mut Vec<Bytes>) {
+        let seen = &mut self.seen;
+        match &mut self.mode {
+            Mode::Opaque => {}
+            Mode::Body(body) => body.finish(seen),
+            Mode::Stream { dialect, reader, hold } => {
+                let mut verdict = Verdict::Show;
+                reader.finish(&mut |frame| verdict = seen.frame(*dialect, &frame));
+                if let Some(hold) = hold {
+                    hold.finish(verdict, out);
+                }
+            }
+        }
+    }
+
+    /// Whether the first content has been seen: text, reasoning, a tool's name or arguments, a refusal, audio, or
+    /// the dialect's word that generation finished. Not roles, pings, comments, lifecycle events or errors.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        self.seen.content
+    }
+
+    /// An error that the provider reported inside the answer.
+    #[must_use]
+    pub fn error(&self) -> Option<&StreamError> {
+        self.seen.error.as_ref()
+    }
+
+    /// Whether the dialect's own end marker has been seen; for bodies (after `finish`) whether it is whole.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.seen.complete
+    }
+
+    /// What was consumed, as far as the provider said (for bodies: after `finish`).
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.seen.settled_counts().usage()
+    }
+
+    /// Id of the object that the answer created or is.
+    #[must_use]
+    pub fn object_id(&self) -> Option<&str> {
+        self.seen.object_id.as_deref()
+    }
+
+    /// Files that the answer names as its outcome (a batch's output and error files): they belong to its owner.
+    #[must_use]
+    pub fn owned_files(&self) -> &[String] {
+        &self.seen.owned_files
+    }
+
+    /// The model that answered, as the provider names it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.seen.model.as_deref()
+    }
+}
+
+impl Dialect {
+    fn of(surface: Surface) -> Self {
+        match surface {
+            Surface::ChatCompletions | Surface::Completions => Self::Chat,
+            Surface::Messages | Surface::MessagesCountTokens => Self::Anthropic,
+            Surface::GenerateContent
+            | Surface::StreamGenerateContent
+            | Surface::EmbedContent
+            | Surface::CountTokens => Self::Gemini,
+            _ => Self::Typed,
+        }
+    }
+}
+
+/// Whether a frame may be shown when usage is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Show,
+    /// It carries usage and no choices: it is there because we asked.
+    UsageOnly,
+}
+
+impl Seen {
+    fn frame(&mut self, dialect: Dialect, frame: &Frame<'_>) -> Verdict {
+        if frame.oversized {
+            // Nothing but content grows that large.
+            self.content = true;
+            return Verdict::Show;
+        }
+        let Some(data) = frame.data else { return Verdict::Show };
+        match dialect {
+            Dialect::Chat => return self.chat_event(frame.event, data),
+            Dialect::Typed => self.typed_event(frame.event, data),
+            Dialect::Anthropic => self.anthropic_event(frame.event, data),
+            Dialect::Gemini => self.gemini_event(data),
+        }
+        Verdict::Show
+    }
+
+    fn note_model(&mut self, model: Option<String>) {
+        if self.model.is_none() {
+            self.model = model.filter(|model| !model.is_empty());
+        }
+    }
+
+    fn note_id(&mut self, id: Option<String>) {
+        if self.object_id.is_none() {
+            self.object_id = id.filter(|id| !id.is_empty());
+        }
+    }
+
+    /// Takes newer figures in place of the older ones, when they say anything.
+    fn replace_counts(&mut self, counts: Option<Counts>) {
+        if let Some(counts) = counts.filter(Counts::is_reported) {
+            self.counts = counts;
+        }
+    }
+
+    /// Keeps the first error: later ones are its consequences.
+    fn note_error(&mut self, error: Option<StreamError>) {
+        if self.error.is_none() {
+            self.error = error;
+        }
+    }
+}

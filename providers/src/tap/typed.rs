@@ -1,0 +1,81 @@
+//! Events that carry their kind in `type`: the Responses API, streamed transcriptions, speech and images.
+//!
+//! Deltas are ordinary; what is read in full are the events that carry a `response`, usage or an error.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::{
+    Seen, StreamError,
+    chat::{ERROR, mentions_usage},
+};
+use crate::{
+    counts::Counts,
+    json::{Members, lenient, object, says_something},
+};
+
+static RESPONSE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"response\""));
+static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(".done\""));
+
+impl Seen {
+    pub(super) fn typed_event(&mut self, event: &[u8], data: &[u8]) {
+        if data.starts_with(b"[DONE]") {
+            // Compatible servers add it behind their terminal event.
+            return;
+        }
+        let worth_reading = !self.content
+            || event == b"error"
+            || RESPONSE.find(data).is_some()
+            || ERROR.find(data).is_some()
+            || DONE.find(data).is_some()
+            || mentions_usage(data);
+        if !worth_reading {
+            return;
+        }
+        if let Ok(members) = serde_json::from_slice::<Members<'_>>(data) {
+            let kind: Option<String> = lenient(members.get("type"));
+            let kind = kind.unwrap_or_else(|| String::from_utf8_lossy(event).into_owned());
+            self.typed_members(&kind, &members);
+        }
+    }
+
+    fn typed_members(&mut self, kind: &str, members: &Members<'_>) {
+        if let Some(response) = object(members.get("response")) {
+            self.note_id(lenient(response.get("id")));
+            self.note_model(lenient(response.get("model")));
+            self.replace_counts(response.get("usage").and_then(Counts::openai));
+            self.note_error(StreamError::from_value(response.get("error")));
+        }
+        self.replace_counts(members.get("usage").and_then(Counts::openai));
+        match kind {
+            "response.completed"
+            | "response.incomplete"
+            | "transcript.text.done"
+            | "speech.audio.done"
+            | "image_generation.completed"
+            | "image_edit.completed" => {
+                self.complete = true;
+                self.content = true;
+            }
+            "response.failed" => {
+                self.complete = true;
+                self.note_error(Some(unexplained()));
+            }
+            "error" => {
+                let nested = StreamError::from_value(members.get("error"));
+                self.note_error(Some(nested.unwrap_or_else(|| StreamError::from_members(members))));
+            }
+            _ => self.content |= is_content(kind, members),
+        }
+    }
+}
+
+fn unexplained() -> StreamError {
+    StreamError { status_hint: 500, code: Some("server_error".to_owned()), message: "the response failed".to_owned() }
+}
+
+fn is_content(kind: &str, members: &Members<'_>) -> bool {
+    let partial = kind.strip_suffix(".partial_image").is_some() || kind == "speech.audio.delta";
+    partial || (kind.strip_suffix(".delta").is_some() && says_something(members.get("delta")))
+}

@@ -1,0 +1,48 @@
+//! Answers of success: JSON, its `ETag`, and headers that keep it out of caches and frames.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use crate::snapshot::control::Etag;
+
+pub(super) fn json(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+pub(super) fn object(status: StatusCode, body: &Value, etag: &Etag) -> Response {
+    tagged(json(status, body), etag)
+}
+
+pub(super) fn not_modified(etag: &Etag) -> Response {
+    tagged(StatusCode::NOT_MODIFIED.into_response(), etag)
+}
+
+fn tagged(mut response: Response, etag: &Etag) -> Response {
+    let value = HeaderValue::try_from(etag.as_str()).expect("our tags are quotes, letters and digits");
+    response.headers_mut().insert(header::ETAG, value);
+    response
+}
+
+/// `path` is where the new object is read.
+pub(super) fn created(mut response: Response, path: &str) -> Response {
+    if let Ok(value) = HeaderValue::try_from(path) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// Answers may hold keys and names of customers: nobody stores, sniffs or frames them.
+pub(super) async fn keep_private(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

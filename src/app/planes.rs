@@ -1,0 +1,186 @@
+//! The two ports and what answers on them: the data plane on one, console, admin API and metrics on the other.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use serde_json::Value;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{
+    LocalServer, Options, Running, StartProblem, book,
+    console::{self, ConsolePort},
+    readiness::Checks,
+    reload::Reloader,
+    start::Ground,
+    tasks,
+};
+use crate::{
+    admin::AdminState,
+    gateway::{
+        Gateway,
+        learned::Learned,
+        listener::{self, BindProblem, Bound, Drain},
+        owners::Owners,
+        peer::TrustedProxies,
+    },
+    limits::WrongAttempts,
+    model::KeyHash,
+    portal::PortalState,
+    settings::{
+        Server,
+        server::{Listener, Tls},
+    },
+    snapshot::Hub,
+    usage::Sink,
+};
+
+/// Both ports, bound but not yet served.
+pub struct Ports {
+    gateway: Bound,
+    console: Bound,
+    /// Base URL of the gateway for people on this machine.
+    pub gateway_url: String,
+    /// Base URL of the console for people on this machine.
+    pub console_url: String,
+}
+
+impl Ports {
+    /// Binds both.
+    pub async fn bind(server: &Server) -> Result<Self, StartProblem> {
+        let gateway = bind(&server.gateway, "gateway").await?;
+        let console = bind(&console::listener(&server.console), "console").await?;
+        let gateway_url = url(server.gateway.tls.as_ref(), gateway.addr());
+        let console_url = url(server.console.tls.as_ref(), console.addr());
+        Ok(Self { gateway, console, gateway_url, console_url })
+    }
+}
+
+async fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
+    listener::bind(listener).map_err(|problem| match problem {
+        BindProblem::Taken { addr } => StartProblem::Bind(format!(
+            "{addr} is taken by another process: stop it, or choose another address for the {name} \
+             (--{name}-listen 127.0.0.1:PORT, or server.{name}.listen)"
+        )),
+        BindProblem::Tls(problem) => StartProblem::Configuration(vec![format!("server.{name}.tls: {problem}")]),
+        other => StartProblem::Bind(format!("the {name} cannot listen: {other}")),
+    })
+}
+
+/// The URL that works on this machine: an unspecified address is reached through loopback.
+fn url(tls: Option<&Tls>, address: SocketAddr) -> String {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("{scheme}://127.0.0.1:{}", v4.port()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("{scheme}://[::1]:{}", v6.port()),
+        address => format!("{scheme}://{address}"),
+    }
+}
+
+fn admin_state(
+    options: &Options,
+    ground: &Ground,
+    local: &LocalServer,
+    ports: &Ports,
+    reloader: &Arc<Reloader>,
+) -> AdminState {
+    let (hub, reloader) = (ground.hub.clone(), reloader.clone());
+    let tokens = [Some(&local.token), ground.token.as_ref()];
+    AdminState {
+        control: ground.control.clone(),
+        store: ground.store.clone(),
+        statuses: Arc::new(move || statuses(&hub)),
+        reload: Arc::new(move || {
+            let reloader = reloader.clone();
+            Box::pin(async move { reloader.reload("admin").await })
+        }),
+        tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
+        attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
+        loopback: ports.console.addr().ip().is_loopback(),
+        clock: options.clock.clone(),
+        entropy: options.entropy.clone(),
+    }
+}
+
+/// The live state of each backend, for the admin API.
+fn statuses(hub: &Hub) -> Vec<Value> {
+    let statuses = hub.fleet().statuses();
+    let as_value = |status| serde_json::to_value(status).expect("a status has text keys and plain values only");
+    statuses.iter().map(as_value).collect()
+}
+
+/// The services of both ports and what runs beside them.
+pub struct Planes {
+    gateway: Arc<Gateway>,
+    console: Arc<ConsolePort>,
+    reloader: Arc<Reloader>,
+    drain: Drain,
+    writer: book::Writer,
+}
+
+impl Planes {
+    /// Puts them together.
+    pub fn build(options: &Options, ground: &Ground, local: &LocalServer, ports: &Ports) -> Self {
+        let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
+        let drain = Drain::default();
+        let (owners, writer) = book::open(ground.store.clone(), clock.clone());
+        let gateway = Arc::new(Gateway {
+            hub: ground.hub.clone(),
+            sink: Arc::new(Sink::new(ground.telemetry.clone(), clock.clone())),
+            owners: Arc::new(Owners::new(Arc::new(owners))),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            drain: drain.clone(),
+            readiness: Arc::new(Checks { hub: ground.hub.clone(), drain: drain.clone() }),
+            learned: Learned::default(),
+        });
+        let reloader = Arc::new(Reloader::new(ground, clock.clone()));
+        let admin = admin_state(options, ground, local, ports, &reloader);
+        let portal = PortalState {
+            store: ground.store.clone(),
+            attempts: admin.attempts.clone(),
+            loopback: admin.loopback,
+            secure: ground.server.console.tls.is_some(),
+            clock,
+            entropy,
+        };
+        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone()));
+        Self { gateway, console, reloader, drain, writer }
+    }
+
+    /// Serves both ports and starts the background work.
+    pub fn run(self, ground: Ground, ports: Ports, local: LocalServer, options: &Options) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let mut background = JoinSet::new();
+        background.spawn(self.writer.run(stopped.clone()));
+        background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
+        background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
+        background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));
+        if options.watch {
+            background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
+        }
+        let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
+        let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
+        let server = &ground.server;
+        let trusted = TrustedProxies::new(&server.trusted_proxies);
+        let (gateway, console) = (server.gateway.clone(), console::listener(&server.console));
+        serving.spawn(listener::serve(ports.gateway, gateway, trusted.clone(), self.gateway, self.drain.clone()));
+        background.spawn(listener::serve(ports.console, console, trusted, self.console, console_drain.clone()));
+        Running {
+            gateway_addr,
+            console_addr,
+            gateway_url: ports.gateway_url,
+            local,
+            data_dir: ground.place.data_dir,
+            control: ground.control,
+            store: ground.store,
+            telemetry: ground.telemetry,
+            reloader: self.reloader,
+            drain: self.drain,
+            grace: ground.server.shutdown_grace.0,
+            console_drain,
+            serving,
+            background,
+            stop,
+            lock: ground.lock,
+        }
+    }
+}

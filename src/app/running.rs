@@ -1,0 +1,149 @@
+//! A running gateway, for the one who started it: addresses, reloading, and the way down.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{LocalServer, database::Lock, reload::Reloader};
+use crate::{
+    gateway::listener::Drain,
+    model::Secret,
+    settings::Problem,
+    snapshot::control::{Control, Refused},
+    store::Sqlite,
+    telemetry::Telemetry,
+};
+
+/// A running gateway. Dropping it without [`Running::shutdown`] ends everything at once.
+pub struct Running {
+    pub(super) gateway_addr: SocketAddr,
+    pub(super) console_addr: SocketAddr,
+    pub(super) gateway_url: String,
+    pub(super) local: LocalServer,
+    pub(super) data_dir: PathBuf,
+    pub(super) control: Arc<Control>,
+    pub(super) store: Arc<Sqlite>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) drain: Drain,
+    pub(super) grace: Duration,
+    pub(super) console_drain: Drain,
+    /// The gateway port, and the way down once it has begun.
+    pub(super) serving: JoinSet<()>,
+    /// The console port and everything that goes on beside the ports.
+    pub(super) background: JoinSet<()>,
+    pub(super) stop: watch::Sender<bool>,
+    #[expect(dead_code, reason = "held so that no restore replaces the database under us")]
+    pub(super) lock: Lock,
+}
+
+impl Running {
+    /// The gateway's address, with the real port.
+    #[must_use]
+    pub const fn gateway_addr(&self) -> SocketAddr {
+        self.gateway_addr
+    }
+
+    /// The console's address, with the real port.
+    #[must_use]
+    pub const fn console_addr(&self) -> SocketAddr {
+        self.console_addr
+    }
+
+    /// Base URL of the gateway, without a trailing slash.
+    #[must_use]
+    pub fn gateway_url(&self) -> &str {
+        &self.gateway_url
+    }
+
+    /// Base URL of the console, without a trailing slash.
+    #[must_use]
+    pub fn console_url(&self) -> &str {
+        &self.local.console
+    }
+
+    /// An administrator's token that is valid while this gateway runs.
+    #[must_use]
+    pub const fn admin_token(&self) -> &Secret {
+        &self.local.token
+    }
+
+    /// The one writer of configuration.
+    #[must_use]
+    pub const fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Metrics (among them exchanges opened and settled), access log, traces.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Reads the configuration again: whole, or refused with every problem. Gives what is odd but allowed.
+    ///
+    /// # Errors
+    /// The old state stays in use; told in the log already.
+    pub async fn reload(&self, cause: &str) -> Result<Vec<Problem>, Refused> {
+        self.reloader.reload(cause).await
+    }
+
+    /// Opens the access log anew, after its file was moved away.
+    pub fn reopen_logs(&self) {
+        self.telemetry.access.reopen();
+    }
+
+    /// Begins to go down: not ready any more, no new connections; open exchanges may finish within the grace period.
+    /// Calling it again changes nothing.
+    pub fn drain(&mut self) {
+        if self.is_draining() {
+            return;
+        }
+        self.drain.begin();
+        let (drain, grace) = (self.drain.clone(), self.grace);
+        self.serving.spawn(async move {
+            if !drain.run(grace).await {
+                tracing::warn!("exchanges that were still open after the grace period were ended");
+            }
+        });
+    }
+
+    /// Whether it is going down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.draining()
+    }
+
+    /// Ends open exchanges now.
+    pub fn end_now(&self) {
+        self.drain.end();
+    }
+
+    /// Waits until the gateway port is no longer served.
+    pub async fn ended(&mut self) {
+        finish(&mut self.serving).await;
+    }
+
+    /// Goes down in order: exchanges, console, background work, database.
+    pub async fn shutdown(mut self) {
+        self.drain();
+        self.ended().await;
+        if let Err(error) = self.local.withdraw(&self.data_dir) {
+            tracing::warn!(%error, "cli.json could not be removed");
+        }
+        self.stop.send_replace(true);
+        self.console_drain.end();
+        finish(&mut self.background).await;
+        self.store.close().await;
+        self.telemetry.access.flush();
+    }
+}
+
+/// Waits for all of them; a panic in one is told, the others go on.
+async fn finish(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a background task ended by a defect; please report it");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The order of a start: settings, database, what may not be, data plane, ports, key and link, background work.
+//!
+//! Everything that can refuse comes before anything that is shown once: a start that fails on a taken port has not
+//! used up the quick start's key.
+
+use std::{path::PathBuf, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{
+    LocalServer, Options, Running, StartProblem, administrator,
+    backend_events::BackendEvents,
+    configuration::Configuration,
+    database::{Lock, Place},
+    observe,
+    planes::{Planes, Ports},
+    transcript::Facts,
+    welcome,
+};
+use crate::{
+    model::{Entropy, Secret},
+    outbound::Fleet,
+    settings::{Problem, Server},
+    snapshot::{
+        Hub,
+        control::{Control, Refused},
+    },
+    store::Sqlite,
+    telemetry::Telemetry,
+};
+
+/// Starts a gateway and hands it back when both ports take requests.
+///
+/// # Errors
+/// See [`StartProblem`]: nothing is left running then.
+pub async fn start(options: Options) -> Result<Running, StartProblem> {
+    let ground = Ground::lay(&options).await?;
+    let ports = Ports::bind(&ground.server).await?;
+    let local = LocalServer {
+        console: ports.console_url.clone(),
+        token: local_token(&options.entropy),
+        pid: std::process::id(),
+    };
+    let facts = facts(&options, &ground, &ports).await?;
+    let planes = Planes::build(&options, &ground, &local, &ports);
+    let data_dir = ground.place.data_dir.clone();
+    let failed = |error| StartProblem::Failed(format!("cannot write {}: {error}", data_dir.display()));
+    local.announce(&data_dir).map_err(failed)?;
+    let running = planes.run(ground, ports, local, &options);
+    welcome::tell(facts, options.terminal, &data_dir, &options.out)?;
+    Ok(running)
+}
+
+/// What both planes stand on.
+pub struct Ground {
+    /// Process settings, overrides included.
+    pub server: Server,
+    /// Where the configuration is read again.
+    pub configuration: Configuration,
+    /// Every file that the configuration was read from.
+    pub files: Vec<PathBuf>,
+    /// Folder and database file.
+    pub place: Place,
+    /// The folder is in use.
+    pub lock: Lock,
+    /// The database.
+    pub store: Arc<Sqlite>,
+    /// The administrator's token of the environment.
+    pub token: Option<Secret>,
+    /// Whether anybody can sign in already.
+    pub administrator: bool,
+    /// Metrics, access log, traces.
+    pub telemetry: Arc<Telemetry>,
+    /// Where the data plane finds its snapshot.
+    pub hub: Arc<Hub>,
+    /// The one writer of configuration.
+    pub control: Arc<Control>,
+}
+
+impl Ground {
+    async fn lay(options: &Options) -> Result<Self, StartProblem> {
+        let configuration = Configuration::of(options);
+        let reading = configuration.read().map_err(|problems| invalid(&problems))?;
+        for warning in &reading.warnings {
+            tracing::warn!(%warning, "configuration");
+        }
+        let server = reading.declared.settings.server.clone();
+        let token = administrator::token(&options.env)?;
+        let place = Place::of(&server, None);
+        let lock = in_use(&place)?;
+        let store = Arc::new(place.open(&options.env, &options.entropy).await?);
+        let administrator = administrator::exists(token.as_ref(), &*store).await?;
+        let (gateway, console) = (server.gateway.listen, server.console.listen);
+        administrator::check_addresses(gateway, console, configuration.is_quick_start(), administrator)?;
+        let telemetry = observe::open(&server, options)?;
+        let fleet = Fleet::new(options.clock.clone(), options.entropy.clone());
+        fleet.listen(Arc::new(BackendEvents(telemetry.clone())));
+        let hub = Arc::new(Hub::new(fleet, configuration.base_dir()));
+        let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
+        let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;
+        telemetry.metrics.configured(options.clock.now());
+        Ok(Self {
+            server,
+            configuration,
+            files: reading.files,
+            place,
+            lock,
+            store,
+            token,
+            administrator,
+            telemetry,
+            hub,
+            control,
+        })
+    }
+}
+
+fn in_use(place: &Place) -> Result<Lock, StartProblem> {
+    let name = place.data_dir.display();
+    match place.share() {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => {
+            Err(StartProblem::Failed(format!("{name} is being restored (`tollgate admin restore`); wait for it")))
+        }
+        Err(error) => Err(StartProblem::NotAllowed(format!(
+            "cannot use the data folder {name}: {error}; run as its owner, or choose another with --data-dir"
+        ))),
+    }
+}
+
+/// What is shown to people: key and link are made here, after everything that can refuse.
+async fn facts(options: &Options, ground: &Ground, ports: &Ports) -> Result<Facts, StartProblem> {
+    let quick_start = ground.configuration.is_quick_start();
+    let key = if quick_start { welcome::quickstart_key(&ground.control).await? } else { None };
+    let sign_in = if quick_start || !ground.administrator {
+        let (clock, entropy) = (&options.clock, &options.entropy);
+        Some(welcome::sign_in_link(&ports.console_url, &*ground.store, clock, entropy).await?)
+    } else {
+        None
+    };
+    Ok(Facts {
+        gateway: ports.gateway_url.clone(),
+        console: ports.console_url.clone(),
+        quick_start,
+        configuration: ground.configuration.name(),
+        sign_in,
+        key,
+        first_login: None,
+    })
+}
+
+fn local_token(entropy: &Entropy) -> Secret {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    Secret::from(format!("tgl_{}", URL_SAFE_NO_PAD.encode(bytes)))
+}
+
+fn invalid(problems: &[Problem]) -> StartProblem {
+    StartProblem::Configuration(problems.iter().map(ToString::to_string).collect())
+}
+
+impl From<Refused> for StartProblem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Invalid(problems) => invalid(&problems),
+            Refused::Store(error) => error.into(),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Background work of a running gateway: one function per loop, all of them ending when told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time};
+
+use super::{reload::Reloader, watch::Watch};
+use crate::{
+    model::Timestamp,
+    snapshot::{Hub, control::Control},
+    store::Objects,
+};
+
+/// Time between two looks for what another process wrote: a key revoked by the command line is refused within 1 s.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Time between two writings of last-used times.
+const LAST_USED: Duration = Duration::from_secs(10);
+
+/// Tells every loop to end. Cloning waits for the same word.
+pub type Stop = watch::Receiver<bool>;
+
+/// Waits for `period`; whether to go on.
+async fn pause(period: Duration, stop: &mut Stop) -> bool {
+    tokio::select! {
+        () = time::sleep(period) => true,
+        () = stopped(stop) => false,
+    }
+}
+
+/// Waits for the word to stop. That nobody is left to say it means the same.
+async fn stopped(stop: &mut Stop) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Takes over what other processes write to the database.
+pub async fn follow_database(control: Arc<Control>, mut stop: Stop) {
+    let mut reported = false;
+    while pause(POLL, &mut stop).await {
+        match control.refresh().await {
+            Ok(true) => tracing::info!(revision = control.view().revision.0, "changes of another process are in use"),
+            Ok(false) => reported = false,
+            // A database that is away is told once, not four times a second.
+            Err(_) if reported => {}
+            Err(refused) => {
+                reported = true;
+                tracing::error!(%refused, "changes of another process cannot be used; the old state stays");
+            }
+        }
+    }
+}
+
+/// Loads the configuration again when its files change.
+pub async fn follow_files(reloader: Arc<Reloader>, mut stop: Stop) {
+    let mut watch = Watch::new(reloader.files());
+    while pause(super::watch::EVERY, &mut stop).await {
+        if watch.look() {
+            // Told in the log by the reloader, refused or not.
+            let applied = reloader.reload("file changed").await;
+            tracing::debug!(applied = applied.is_ok(), "configuration files changed");
+            watch.follow(reloader.files());
+        }
+    }
+}
+
+/// Runs the active health checks of backends.
+pub async fn check_health(hub: Arc<Hub>, mut stop: Stop) {
+    hub.fleet().run_health_checks(stopped(&mut stop)).await;
+}
+
+/// Writes when keys were last used, now and then and at the end.
+pub async fn keep_last_used(hub: Arc<Hub>, store: Arc<dyn Objects>, mut stop: Stop) {
+    let mut going = true;
+    while going {
+        going = pause(LAST_USED, &mut stop).await;
+        let used = hub.take_last_used();
+        if used.is_empty() {
+            continue;
+        }
+        let batch = used.into_iter().map(|(id, millis)| (id, Timestamp::from_nanos(millis.saturating_mul(1_000_000))));
+        if let Err(error) = store.touch_last_used(batch.collect()).await {
+            tracing::warn!(%error, "when keys were last used could not be written");
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! The command line as data: every command, every flag, every help text with its examples.
+//!
+//! What the commands do is in the file named after each.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+
+use super::print::Format;
+
+/// Self-hosted API gateway for HTTP services and AI models.
+#[derive(Debug, Parser)]
+#[command(name = "tollgate", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do; left out: `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// Flags of `serve`, for when it is left out.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tollgate                                    start; without a configuration: simulated models, a key, a curl
+  tollgate init                               write a commented tollgate.yaml
+  tollgate check                              every problem of the configuration at once
+  tollgate serve --config tollgate.yaml       start with it
+  tollgate keys create team-a --product team  issue a key
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 5 cannot bind or reach, 6 not allowed.";
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Configuration: a file or a folder of files [default: ./tollgate.yaml when it exists]
+    #[arg(long, global = true, env = "TOLLGATE_CONFIG", value_name = "PATH", value_parser = path(), help_heading = "Where")]
+    pub config: Option<PathBuf>,
+    /// Data folder [default: the configuration's, or ./tollgate-data]
+    #[arg(long, global = true, env = "TOLLGATE_DATA_DIR", value_name = "DIR", value_parser = path(), help_heading = "Where")]
+    pub data_dir: Option<PathBuf>,
+    /// Console URL of the running server [default: found in the data folder]
+    #[arg(long, global = true, env = "TOLLGATE_SERVER", value_name = "URL", help_heading = "Where")]
+    pub server: Option<String>,
+    /// Go to the database instead of a running server; a running one takes the change up within a second
+    #[arg(long, global = true, conflicts_with = "server", help_heading = "Where")]
+    pub offline: bool,
+    /// How data is printed on standard output
+    #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Output")]
+    pub output: Format,
+    /// Print the essential value alone (a new key, ids)
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+impl Global {
+    /// Without what was set to nothing, as container files do with variables that have no value.
+    #[must_use]
+    pub fn without_blanks(mut self) -> Self {
+        self.config = self.config.filter(|path| !path.as_os_str().is_empty());
+        self.data_dir = self.data_dir.filter(|path| !path.as_os_str().is_empty());
+        self.server = self.server.filter(|url| !url.is_empty());
+        self
+    }
+}
+
+/// A path that may be empty, unlike clap's own.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the gateway
+    #[command(after_help = "\
+Examples:
+  tollgate serve
+  tollgate serve --config /etc/tollgate/
+  TOLLGATE_ADMIN_TOKEN=... tollgate serve --config tollgate.yaml
+
+Without --config, TOLLGATE_CONFIG and ./tollgate.yaml: quick start on 127.0.0.1 with simulated models.")]
+    Serve(Serve),
+    /// Start with simulated models in a temporary folder that is removed at the end
+    #[command(after_help = "\
+Examples:
+  tollgate demo
+  tollgate demo --gateway-listen 127.0.0.1:9080 --console-listen 127.0.0.1:9081")]
+    Demo(Listen),
+    /// Write a commented configuration to start from
+    #[command(after_help = "\
+Examples:
+  tollgate init
+  tollgate init config/tollgate.yaml
+  tollgate init --stdout")]
+    Init(Init),
+    /// Check the configuration: all problems at once, with file and line
+    #[command(after_help = "\
+Examples:
+  tollgate check
+  tollgate check --config tollgate.yaml -o json")]
+    Check,
+    /// Look for what is wrong on this machine: configuration, folder, ports, server, backends
+    #[command(after_help = "\
+Examples:
+  tollgate doctor
+  tollgate doctor -o json")]
+    Doctor,
+    /// Print the JSON schema of the configuration
+    #[command(after_help = "\
+Examples:
+  tollgate schema > tollgate.schema.json")]
+    Schema,
+    /// Subscriptions and their keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Products: bundles of APIs and models
+    #[command(subcommand)]
+    Products(Objects),
+    /// APIs offered on the gateway port
+    #[command(subcommand)]
+    Apis(Objects),
+    /// Backends, with their live state
+    #[command(subcommand)]
+    Backends(Objects),
+    /// Pools of backends
+    #[command(subcommand)]
+    Pools(Objects),
+    /// Models: what callers write in "model"
+    #[command(subcommand)]
+    Models(Objects),
+    /// Users, as declared in the configuration
+    #[command(subcommand)]
+    Users(ReadOnly),
+    /// Administrators, backup, database
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Tell the running server to read its configuration again
+    #[command(after_help = "\
+Examples:
+  tollgate reload
+
+All or nothing: an invalid configuration is refused with every problem, and the old one stays.")]
+    Reload,
+    /// Print a completion script
+    #[command(after_help = "\
+Examples:
+  tollgate completions bash > /etc/bash_completion.d/tollgate
+  tollgate completions zsh > \"${fpath[1]}/_tollgate\"")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version
+    #[command(after_help = "\
+Examples:
+  tollgate version -o json")]
+    Version,
+}
+
+/// Addresses instead of the configured ones.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Listen {
+    /// Gateway address instead of the configured one, such as 127.0.0.1:9080
+    #[arg(long, env = "TOLLGATE_GATEWAY_LISTEN", value_name = "ADDRESS:PORT")]
+    pub gateway_listen: Option<SocketAddr>,
+    /// Console address instead of the configured one, such as 127.0.0.1:9081
+    #[arg(long, env = "TOLLGATE_CONSOLE_LISTEN", value_name = "ADDRESS:PORT")]
+    pub console_listen: Option<SocketAddr>,
+}
+
+/// `serve`
+#[derive(Clone, Debug, Default, Args)]
+pub struct Serve {
+    /// Addresses.
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Do not watch the configuration's files for changes (SIGHUP and `tollgate reload` still work)
+    #[arg(long)]
+    pub no_watch: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The file to write; an existing one is left alone
+    #[arg(default_value = "tollgate.yaml")]
+    pub path: PathBuf,
+    /// Print it instead
+    #[arg(long)]
+    pub stdout: bool,
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// List subscriptions
+    #[command(after_help = "Examples:\n  tollgate keys list\n  tollgate keys list -o csv")]
+    List,
+    /// Show one subscription (never its keys: those are shown once, at creation)
+    #[command(after_help = "Examples:\n  tollgate keys show team-a -o yaml")]
+    Show {
+        /// The subscription's id
+        id: String,
+    },
+    /// Create a subscription and print its keys, once
+    #[command(after_help = "\
+Examples:
+  tollgate keys create team-a --product starter
+  KEY=$(tollgate keys create team-a --product starter -q)
+  tollgate keys create batch --scope api:orders --expires 2027-01-01T00:00:00Z --metadata cost_centre=42")]
+    Create(CreateKey),
+    /// Replace one of the two keys by a new one; the old one is refused within a second
+    #[command(after_help = "\
+Examples:
+  tollgate keys regenerate team-a --which secondary
+  tollgate keys regenerate team-a -q")]
+    Regenerate {
+        /// The subscription's id
+        id: String,
+        /// Which key
+        #[arg(long, value_enum, default_value_t)]
+        which: Which,
+    },
+    /// Block a subscription; it can be activated again
+    #[command(after_help = "Examples:\n  tollgate keys suspend team-a")]
+    Suspend {
+        /// The subscription's id
+        id: String,
+    },
+    /// Approve a submitted or unblock a suspended subscription
+    #[command(after_help = "Examples:\n  tollgate keys activate team-a")]
+    Activate {
+        /// The subscription's id
+        id: String,
+    },
+    /// Refuse a submitted subscription
+    #[command(after_help = "Examples:\n  tollgate keys reject team-a")]
+    Reject {
+        /// The subscription's id
+        id: String,
+    },
+    /// End a subscription for good
+    #[command(after_help = "Examples:\n  tollgate keys cancel team-a")]
+    Cancel {
+        /// The subscription's id
+        id: String,
+    },
+    /// Delete a subscription
+    #[command(after_help = "Examples:\n  tollgate keys delete team-a")]
+    Delete {
+        /// The subscription's id
+        id: String,
+    },
+}
+
+/// Which of a subscription's two keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The primary key
+    #[default]
+    Primary,
+    /// The secondary key
+    Secondary,
+}
+
+/// `keys create`
+#[derive(Clone, Debug, Args)]
+pub struct CreateKey {
+    /// The new subscription's id
+    pub id: String,
+    /// Product that it gives access to
+    #[arg(long, required_unless_present = "scope")]
+    pub product: Option<String>,
+    /// Instead of a product: product:ID, api:ID or all
+    #[arg(long, conflicts_with = "product")]
+    pub scope: Option<String>,
+    /// For people
+    #[arg(long)]
+    pub title: Option<String>,
+    /// No longer valid from this moment (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub expires: Option<jiff::Timestamp>,
+    /// Only these models (repeat, or separate by commas)
+    #[arg(long = "model", value_name = "MODEL", value_delimiter = ',')]
+    pub models: Vec<String>,
+    /// The user it belongs to
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Labels for reports (repeat)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub metadata: Vec<(String, String)>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, such as cost_centre=42".to_owned()),
+    }
+}
+
+/// The commands of a kind of objects that can be managed.
+#[derive(Debug, Subcommand)]
+pub enum Objects {
+    /// List them
+    #[command(after_help = "Examples:\n  tollgate backends list\n  tollgate models list -o json")]
+    List,
+    /// Show one
+    #[command(after_help = "Examples:\n  tollgate backends show openai -o yaml")]
+    Show {
+        /// Its id (a model's name)
+        id: String,
+    },
+    /// Create one from a JSON or YAML file, in the configuration file's words
+    #[command(after_help = "\
+Examples:
+  tollgate backends create -f openai.yaml
+  echo '{\"id\":\"extra\",\"apis\":[\"openai\"]}' | tollgate products create -f -
+  tollgate models create -f model.json --dry-run")]
+    Create(Write),
+    /// Create one or replace it by a JSON or YAML file
+    #[command(after_help = "Examples:\n  tollgate pools put -f chat.yaml")]
+    Put(Write),
+    /// Delete one
+    #[command(after_help = "Examples:\n  tollgate models delete fast")]
+    Delete {
+        /// Its id (a model's name)
+        id: String,
+    },
+}
+
+/// Where an object's new state is read.
+#[derive(Clone, Debug, Args)]
+pub struct Write {
+    /// JSON or YAML file; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// Check everything, store nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// The commands of a kind of objects that only the configuration file declares.
+#[derive(Debug, Subcommand)]
+pub enum ReadOnly {
+    /// List them
+    #[command(after_help = "Examples:\n  tollgate users list")]
+    List,
+    /// Show one
+    #[command(after_help = "Examples:\n  tollgate users show ada")]
+    Show {
+        /// Its id
+        id: String,
+    },
+}
+
+/// `admin`: all of them work on this machine's database, whether the server runs or not.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Print a link that signs in to the console once, within 30 minutes
+    #[command(after_help = "Examples:\n  tollgate admin login-link -q")]
+    LoginLink,
+    /// Create an administrator's token and print it, once
+    #[command(after_help = "\
+Examples:
+  tollgate admin token ci
+  export TOLLGATE_TOKEN=$(tollgate admin token ci -q)")]
+    Token {
+        /// A name to recognise it by
+        name: String,
+    },
+    /// List administrators' tokens, without the tokens
+    #[command(after_help = "Examples:\n  tollgate admin tokens -o csv")]
+    Tokens,
+    /// Revoke an administrator's token; it is refused at once
+    #[command(after_help = "Examples:\n  tollgate admin revoke ci")]
+    Revoke {
+        /// The token's name
+        name: String,
+    },
+    /// Copy the database to a file, while the server runs
+    #[command(after_help = "Examples:\n  tollgate admin backup tollgate-backup.db")]
+    Backup {
+        /// The file to write; must not exist
+        file: PathBuf,
+    },
+    /// Put a backup in the database's place; the server must be stopped
+    #[command(after_help = "Examples:\n  tollgate admin restore tollgate-backup.db")]
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
+    /// Bring the database to this version's schema (serve does it too)
+    #[command(after_help = "Examples:\n  tollgate admin migrate")]
+    Migrate,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn good_lines_parse() {
+        for line in [
+            "tollgate",
+            "tollgate --gateway-listen 127.0.0.1:0",
+            "tollgate serve --config x.yaml --gateway-listen 127.0.0.1:0 --no-watch",
+            "tollgate --config x.yaml check -o json",
+            "tollgate keys create team-a --product starter -q",
+            "tollgate keys create team-a --scope api:orders --metadata a=b --metadata c=d=e",
+            "tollgate keys regenerate team-a --which secondary",
+            "tollgate backends create -f - --dry-run",
+            "tollgate users list -o csv",
+            "tollgate admin login-link --offline",
+            "tollgate completions bash",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_to_nothing_is_not_set() {
+        let line = ["tollgate", "--config", "", "--data-dir", "", "--server", "", "version"];
+        let global = Cli::try_parse_from(line).expect("parses").global.without_blanks();
+        assert!(global.config.is_none() && global.data_dir.is_none() && global.server.is_none());
+    }
+
+    #[test]
+    fn bad_lines_are_refused_with_code_2() {
+        for line in [
+            "tollgate nonsense",
+            "tollgate keys create team-a",
+            "tollgate keys create team-a --product a --scope all",
+            "tollgate keys create team-a --product a --metadata nothing",
+            "tollgate keys create team-a --product a --expires tomorrow",
+            "tollgate serve --gateway-listen nowhere",
+            "tollgate users delete ada",
+            "tollgate keys list -o xml",
+            "tollgate keys list --offline --server http://127.0.0.1:8081",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_that_does_something_has_examples() {
+        fn walk(command: &clap::Command, path: &str) {
+            if command.get_subcommands().next().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:"), "{path} has no examples");
+            }
+            for sub in command.get_subcommands() {
+                walk(sub, &format!("{path} {}", sub.get_name()));
+            }
+        }
+        walk(&Cli::command(), "tollgate");
+    }
+}

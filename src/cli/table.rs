@@ -1,0 +1,113 @@
+//! Rows of JSON objects as aligned columns, as CSV, and one object as lines.
+
+use serde_json::Value;
+
+/// Aligned columns under a heading, two spaces apart; control characters are shown escaped so that stored
+/// text cannot drive the terminal.
+pub fn aligned(rows: &[Value], columns: &[&str]) -> String {
+    let heading = columns.iter().map(|column| column.to_uppercase().replace('_', " ")).collect();
+    let mut lines: Vec<Vec<String>> = vec![heading];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|column| shown(&row[*column])).collect()));
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|at| lines.iter().map(|line: &Vec<String>| line[at].chars().count()).max().unwrap_or(0))
+        .collect();
+    lines.iter().map(|line| padded(line, &widths)).collect()
+}
+
+/// One field a line, the identifier first; what is not set is left out.
+pub fn fields(object: &Value) -> String {
+    let Some(object) = object.as_object() else { return format!("{}\n", shown(object)) };
+    let mut fields: Vec<(&String, &Value)> = object.iter().filter(|(_, value)| !is_empty(value)).collect();
+    fields.sort_by_key(|(key, _)| !matches!(key.as_str(), "id" | "name"));
+    let width = fields.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        fields.into_iter().map(|(key, value)| format!("{key:width$}  {}\n", shown(value))).collect();
+    lines.concat()
+}
+
+/// RFC 4180, with a header line. A text that a spreadsheet would take for a formula is prefixed with `'`.
+pub fn csv(rows: &[Value], columns: &[&str]) -> String {
+    let mut text = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(",") + "\r\n";
+    for row in rows {
+        let cells: Vec<String> = columns.iter().map(|column| quoted(&cell(&row[*column]))).collect();
+        text.push_str(&cells.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        _ => false,
+    }
+}
+
+fn padded(line: &[String], widths: &[usize]) -> String {
+    let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    cells.join("  ").trim_end().to_owned() + "\n"
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "-".to_owned(),
+        Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
+            items.iter().map(plain).collect::<Vec<_>>().join(", ")
+        }
+        other => plain(other),
+    };
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Value::Null => String::new(),
+        other => plain(other),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_missing_fields_are_dashes() {
+        let rows = [json!({"id": "a", "apis": ["x", "y"]}), json!({"id": "longer", "state": "active"})];
+        assert_eq!(
+            aligned(&rows, &["id", "state", "apis"]),
+            "ID      STATE   APIS\na       -       x, y\nlonger  active  -\n"
+        );
+    }
+
+    #[test]
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(shown(&json!("a\u{1b}[2Jb")), "a\\u{1b}[2Jb");
+    }
+
+    #[test]
+    fn csv_quotes_and_disarms() {
+        let rows = [json!({"a": "x,\"y\"", "b": "=cmd()", "c": -3, "d": null})];
+        assert_eq!(csv(&rows, &["a", "b", "c", "d"]), "a,b,c,d\r\n\"x,\"\"y\"\"\",'=cmd(),-3,\r\n");
+    }
+
+    #[test]
+    fn fields_are_one_a_line() {
+        assert_eq!(
+            fields(&json!({"apis": ["x"], "id": "a", "nothing": null, "none": {}, "state": "active"})),
+            "id     a\napis   x\nstate  active\n"
+        );
+    }
+}

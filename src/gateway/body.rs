@@ -1,0 +1,119 @@
+//! Reading bodies whole, within bounds.
+
+use std::{future::poll_fn, pin::Pin, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use tokio::time::timeout;
+
+use super::{answer::Upstream, exchange::Exchange};
+use crate::exchange::{Fault, FaultKind};
+
+/// Largest list of stored objects that is filtered.
+pub const LARGEST_LIST: usize = 16 << 20;
+/// How much of an error answer is read to judge it.
+const LARGEST_ERROR: usize = 64 << 10;
+/// How long an error answer may take to arrive.
+const LONGEST_ERROR: Duration = Duration::from_secs(5);
+
+/// The caller's body, whole.
+pub async fn collect(exchange: &mut Exchange) -> Result<Bytes, Fault> {
+    let Some(mut body) = exchange.body.take() else { return Ok(Bytes::new()) };
+    let mut pieces = Pieces::default();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        if let Ok(data) = frame?.into_data() {
+            pieces.push(data);
+        }
+    }
+    exchange.settlement.bytes_in = pieces.len() as u64;
+    Ok(pieces.whole())
+}
+
+/// The rest of a backend's answer, whole; more than `limit` bytes is the backend's fault.
+pub async fn rest(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault> {
+    let unreadable = |why: String| Fault::new(FaultKind::BackendUnreachable, why);
+    let mut pieces = Pieces::default();
+    for held in std::mem::take(&mut upstream.held) {
+        pieces.push(held);
+    }
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
+        let frame = frame.map_err(|fault| unreadable(fault.to_string()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let data = match &mut upstream.decoder {
+            None => data,
+            Some(decoder) => decoder.push(&data).map_err(|error| unreadable(format!("content coding: {error}")))?,
+        };
+        pieces.push(data);
+        if pieces.len() > limit {
+            return Err(unreadable(format!("The backend's list is larger than {limit} bytes.")));
+        }
+    }
+    Ok(pieces.whole())
+}
+
+/// Reads the beginning of an error answer into `upstream.held` (and its end, when it is short) and returns it.
+///
+/// A body that breaks or dawdles is judged by what came.
+pub async fn beginning(upstream: &mut Upstream) -> Bytes {
+    match timeout(LONGEST_ERROR, fill(upstream)).await {
+        Ok(()) | Err(_) => upstream.held.concat().into(),
+    }
+}
+
+async fn fill(upstream: &mut Upstream) {
+    let mut size = 0;
+    while size < LARGEST_ERROR && !upstream.ended {
+        match poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                let data = match &mut upstream.decoder {
+                    None => data,
+                    Some(decoder) => decoder.push(&data).unwrap_or_default(),
+                };
+                size += data.len();
+                upstream.tap.push(data, &mut upstream.held);
+            }
+            Some(Err(_)) => return,
+            None => {
+                upstream.tap.finish(&mut upstream.held);
+                upstream.ended = true;
+            }
+        }
+    }
+}
+
+/// Pieces of a body; one piece is handed on without a copy.
+#[derive(Default)]
+struct Pieces {
+    first: Option<Bytes>,
+    more: Option<BytesMut>,
+}
+
+impl Pieces {
+    fn push(&mut self, data: Bytes) {
+        match (&mut self.more, &self.first) {
+            (Some(more), _) => more.extend_from_slice(&data),
+            (None, None) => self.first = Some(data),
+            (None, Some(first)) => {
+                let mut more = BytesMut::with_capacity((first.len() + data.len()) * 2);
+                more.extend_from_slice(first);
+                more.extend_from_slice(&data);
+                self.more = Some(more);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match (&self.more, &self.first) {
+            (Some(more), _) => more.len(),
+            (None, first) => first.as_ref().map_or(0, Bytes::len),
+        }
+    }
+
+    fn whole(self) -> Bytes {
+        match self.more {
+            Some(more) => more.freeze(),
+            None => self.first.unwrap_or_default(),
+        }
+    }
+}

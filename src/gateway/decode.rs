@@ -1,0 +1,127 @@
+//! Taking a content coding off, piece by piece.
+//!
+//! Model backends are asked for `identity`; some compress all the same, and usage cannot be read from that.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+
+/// A streaming decoder of one content coding.
+pub enum Decoder {
+    /// gzip
+    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    /// deflate with the zlib wrapper (RFC 9110 8.4.1.2).
+    Deflate(Box<flate2::write::ZlibDecoder<Vec<u8>>>),
+    /// br
+    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    /// zstd
+    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+}
+
+impl Decoder {
+    /// The decoder that `headers` ask for; the headers that spoke of coded bytes are taken out with it.
+    ///
+    /// `Ok(None)`: the body is not coded. An unknown or stacked coding is an error that names it.
+    pub fn of(headers: &mut HeaderMap) -> Result<Option<Self>, String> {
+        let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
+        let decoder = match coding.as_bytes().to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => return Ok(None),
+            b"gzip" | b"x-gzip" => Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            b"deflate" => Self::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
+            b"br" => Self::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
+            b"zstd" => Self::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new()).map_err(|e| e.to_string())?)),
+            other => return Err(format!("unknown content coding `{}`", String::from_utf8_lossy(other))),
+        };
+        headers.remove(header::CONTENT_ENCODING);
+        headers.remove(header::CONTENT_LENGTH);
+        Ok(Some(decoder))
+    }
+
+    /// Decodes one piece; what comes out may be empty.
+    pub fn push(&mut self, coded: &[u8]) -> io::Result<Bytes> {
+        match self {
+            Self::Gzip(decoder) => {
+                decoder.write_all(coded)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            Self::Deflate(decoder) => {
+                decoder.write_all(coded)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            Self::Brotli(decoder) => {
+                decoder.write_all(coded)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+            Self::Zstd(decoder) => {
+                decoder.write_all(coded)?;
+                decoder.flush()?;
+                Ok(take(decoder.get_mut()))
+            }
+        }
+    }
+}
+
+fn take(decoded: &mut Vec<u8>) -> Bytes {
+    Bytes::from(std::mem::take(decoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coded(coding: &str, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        match coding {
+            "gzip" => {
+                let mut encoder = flate2::write::GzEncoder::new(&mut out, flate2::Compression::fast());
+                encoder.write_all(text).expect("memory");
+                encoder.finish().expect("memory");
+            }
+            "deflate" => {
+                let mut encoder = flate2::write::ZlibEncoder::new(&mut out, flate2::Compression::fast());
+                encoder.write_all(text).expect("memory");
+                encoder.finish().expect("memory");
+            }
+            "br" => {
+                brotli::CompressorWriter::new(&mut out, 4096, 4, 22).write_all(text).expect("memory");
+            }
+            "zstd" => out = zstd::encode_all(text, 1).expect("memory"),
+            other => panic!("{other}"),
+        }
+        out
+    }
+
+    #[test]
+    fn every_coding_decodes_in_single_bytes() {
+        let text = b"data: {\"a\":1}\n\ndata: [DONE]\n\n".repeat(50);
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, coding.parse().expect("coding"));
+            headers.insert(header::CONTENT_LENGTH, 5.into());
+            let mut decoder = Decoder::of(&mut headers).expect(coding).expect(coding);
+            assert!(headers.is_empty());
+            let mut decoded = Vec::new();
+            for byte in coded(coding, &text) {
+                decoded.extend_from_slice(&decoder.push(&[byte]).expect(coding));
+            }
+            assert_eq!(decoded, text, "{coding}");
+        }
+    }
+
+    #[test]
+    fn junk_and_unknown_codings_are_errors() {
+        for coding in ["gzip", "deflate", "zstd"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, coding.parse().expect("coding"));
+            let mut decoder = Decoder::of(&mut headers).expect(coding).expect(coding);
+            assert!(decoder.push(b"this is not compressed at all").is_err(), "{coding}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_ENCODING, "gzip, br".parse().expect("value"));
+        assert!(Decoder::of(&mut headers).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! One request on its way: what the steps of the journey hand on.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, request::Parts};
+use hyper::upgrade::OnUpgrade;
+use tollgate_providers::{Family, Surface};
+
+use super::{
+    Gateway, admission, headers,
+    keys::{self, Caller},
+    listener::{BodyWatch, Inbound},
+    peer::Peer,
+    upgrade::{self, Upgrade},
+};
+use crate::{
+    exchange::{Fault, FaultKind, Record},
+    model::{Entropy, Trace},
+    snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
+    telemetry::{new_request_id, valid_request_id},
+    usage::Settlement,
+};
+
+/// Header by which a caller names a model on calls whose path and body cannot (files, batches).
+const MODEL_HEADER: &str = "x-tollgate-model";
+
+/// In whose words an error is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// `{statusCode, message}`, as APIM does.
+    Plain,
+    /// A model API of that family; the surface decides the form inside a stream.
+    Model(Family, Option<Surface>),
+}
+
+/// One request on its way.
+pub struct Exchange {
+    /// What all exchanges share.
+    pub gateway: Arc<Gateway>,
+    /// The one picture of configuration that this exchange sees.
+    pub snapshot: Arc<Snapshot>,
+    /// Ends the exchange when dropped.
+    pub settlement: Settlement,
+    /// The caller's head; the key is taken out by [`Exchange::authenticate`].
+    pub parts: Parts,
+    /// The caller's body until a step takes it.
+    pub body: Option<Inbound>,
+    /// Who sent it.
+    pub peer: Arc<Peer>,
+    /// In whose words an error is told.
+    pub envelope: Envelope,
+    /// The API that matched.
+    pub api: Option<Arc<ApiEntry>>,
+    /// Whose key.
+    pub subscription: Option<Arc<SubscriptionEntry>>,
+    /// The product it goes through.
+    pub product: Option<Arc<ProductEntry>>,
+    /// Whether the caller asked for a WebSocket, in due form.
+    pub asked_upgrade: Option<Upgrade>,
+    /// The model that a header names, for calls whose path and body cannot (files, batches).
+    pub model_by_header: Option<HeaderValue>,
+    /// Tells what became of the caller's body when somebody else reads it.
+    pub body_watch: BodyWatch,
+    /// The caller's side of a protocol upgrade.
+    pub upgrade: Option<OnUpgrade>,
+    /// A cookie to set with the answer, for cookie affinity.
+    pub set_cookie: Option<String>,
+}
+
+impl Exchange {
+    /// Opens the exchange and its settlement.
+    #[must_use]
+    pub fn open(gateway: &Arc<Gateway>, request: Request<Inbound>, peer: Arc<Peer>) -> Self {
+        let (mut parts, body) = request.into_parts();
+        let settlement = Settlement::open(record(gateway, &parts, &peer), gateway.sink.clone());
+        let asked_upgrade = upgrade::wanted(&parts);
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        Self {
+            gateway: gateway.clone(),
+            snapshot: gateway.hub.load(),
+            settlement,
+            parts,
+            body_watch: body.watch(),
+            body: Some(body),
+            peer,
+            envelope: Envelope::Plain,
+            api: None,
+            subscription: None,
+            product: None,
+            asked_upgrade,
+            model_by_header: None,
+            upgrade,
+            set_cookie: None,
+        }
+    }
+
+    /// Finds the caller by key and takes the key out of the request.
+    pub fn authenticate(&mut self) -> Result<(), Fault> {
+        let api = self.api.as_ref().ok_or_else(|| Fault::new(FaultKind::Internal, "authenticated before routing"))?;
+        let now = self.gateway.clock.now();
+        let Parts { headers, uri, .. } = &mut self.parts;
+        match keys::authenticate(&self.snapshot.keys, api, now, headers, uri)? {
+            Caller::Known(subscription) => {
+                self.settlement.subscription = Some(subscription.id.clone());
+                self.settlement.user.clone_from(&subscription.user);
+                self.product = subscription.product().cloned();
+                self.subscription = Some(subscription);
+            }
+            Caller::Anonymous => self.product = api.open.as_ref().and_then(|open| open.product.clone()),
+        }
+        self.settlement.product = self.product.as_ref().map(|product| product.id.clone());
+        Ok(())
+    }
+
+    /// Takes out what must not reach a backend and adds what it may know of the caller.
+    pub fn clean_headers(&mut self) {
+        let host = admission::authority(&self.parts).to_owned();
+        let headers = &mut self.parts.headers;
+        self.model_by_header = headers.remove(MODEL_HEADER);
+        headers::strip_request(headers, self.peer.trusted);
+        headers::add_forwarded(headers, &self.peer, &host);
+        if self.settlement.trace.parent_id == 0 {
+            headers.remove("tracestate");
+        }
+        if let Ok(parent) = HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
+        {
+            headers.insert("traceparent", parent);
+        }
+    }
+
+    /// Whether this caller may use `model`.
+    #[must_use]
+    pub fn may_use(&self, model: &ModelTarget) -> bool {
+        match &self.subscription {
+            Some(subscription) => subscription.allows(model),
+            None => self.product.as_ref().is_none_or(|product| product.models.allows(&model.name)),
+        }
+    }
+
+    /// Whether this caller's API shows `model` at all.
+    #[must_use]
+    pub fn sees(&self, model: &ModelTarget) -> bool {
+        let workspace = self.api.as_ref().and_then(|api| api.workspace.as_ref());
+        model.is_visible_in(workspace)
+    }
+
+    /// The id that names this exchange to its caller.
+    #[must_use]
+    pub fn request_id(&self) -> String {
+        match &self.settlement.client_request_id {
+            Some(own) => own.to_string(),
+            None => self.settlement.id.to_string(),
+        }
+    }
+}
+
+fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
+    let Gateway { clock, entropy, .. } = gateway;
+    let path = parts.uri.path();
+    let mut record =
+        Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
+    record.client = Some(peer.client);
+    record.client_request_id = client_request_id(parts);
+    record.trace = trace(parts, entropy);
+    record
+}
+
+/// The caller's trace, continued, or a new one. A repeated or malformed `traceparent` starts anew (W3C 3.2.2).
+fn trace(parts: &Parts, entropy: &Entropy) -> Trace {
+    let mut all = parts.headers.get_all("traceparent").iter();
+    let only = all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok());
+    only.and_then(|text| Trace::resume(text, entropy)).unwrap_or_else(|| Trace::start(entropy, false))
+}
+
+fn client_request_id(parts: &Parts) -> Option<Arc<str>> {
+    let value = parts.headers.get("x-request-id")?.to_str().ok()?;
+    valid_request_id(value).then(|| value.into())
+}

@@ -1,0 +1,162 @@
+//! A call of a model surface: from the caller's `model` to a backend's answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header;
+use tollgate_providers::{Call, Family, Surface, head, head::Head};
+
+use super::{
+    affinity::{self, Content},
+    answer::Answer,
+    attempt::{self, Preference},
+    body,
+    exchange::{Envelope, Exchange},
+    model_list,
+    model_task::ModelTask,
+    stored, switch,
+};
+use crate::{
+    exchange::{Fault, FaultKind},
+    outbound::{Backend, Pool},
+    snapshot::ModelTarget,
+};
+
+/// How often one request may move on to a model with a larger context.
+const MOST_SWITCHES: usize = 3;
+
+/// Answers the call, or says why not before anything is sent.
+pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
+    if let Some(answer) = model_list::answer(exchange, &call) {
+        return answer;
+    }
+    if call.surface == Surface::Realtime {
+        return realtime(exchange, call).await;
+    }
+    let body = body::collect(exchange).await?;
+    let head = read(exchange, &call, &body)?;
+    note_head(exchange, &head);
+    let home = stored::authorise(exchange, &call, Some(&head)).await?;
+    let model = model(exchange, &call, head.model.as_deref())?;
+    let is_list = stored::is_list(&call, &exchange.parts.method);
+    let task = ModelTask::new(exchange, call, head, body, model);
+    let answer = switching(exchange, task, home).await?;
+    if is_list { filtered(exchange, answer).await } else { Ok(answer) }
+}
+
+/// Runs the attempts, moving on to a model with a larger context when a prompt is too long.
+async fn switching(
+    exchange: &mut Exchange,
+    mut task: ModelTask,
+    home: Option<crate::model::BackendId>,
+) -> Result<Answer, Fault> {
+    for _ in 0..MOST_SWITCHES {
+        let pool = task.pool();
+        let family = task.call.surface.family();
+        let usable = move |backend: &Backend| backend.kind().speaks(family);
+        check_dialect(&pool, family, &usable)?;
+        let content = Content { surface: task.call.surface, body: &task.body, end_user: task.head.end_user.as_deref() };
+        let affinity = affinity::key(pool.affinity(), exchange, Some(content));
+        let preference = Preference { affinity, home: home.clone(), usable: &usable };
+        let answer = attempt::run(exchange, &pool, &preference, &mut task).await?;
+        match task.larger(exchange) {
+            Some(larger) => task.switch_to(exchange, larger),
+            None => return Ok(answer),
+        }
+    }
+    Err(Fault::new(FaultKind::NoBackend, "The chain of `larger_context` models is longer than three."))
+}
+
+fn check_dialect(pool: &Pool, family: Family, usable: &dyn Fn(&Backend) -> bool) -> Result<(), Fault> {
+    if pool.members().any(usable) {
+        return Ok(());
+    }
+    let name = match family {
+        Family::OpenAi => "OpenAI",
+        Family::Anthropic => "Anthropic",
+        Family::Gemini => "Gemini",
+    };
+    let message = format!("The backends of this model do not speak the {name} dialect of this endpoint.");
+    Err(Fault::new(FaultKind::DialectNotSupported, message).at("model"))
+}
+
+fn read(exchange: &Exchange, call: &Call, body: &Bytes) -> Result<Head, Fault> {
+    if !call.surface.has_body(&exchange.parts.method) {
+        return Ok(Head::default());
+    }
+    let content_type = exchange.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let read = head::read(call.surface, content_type, body);
+    read.map_err(|bad| {
+        let fault = Fault::new(FaultKind::InvalidBody, bad.to_string());
+        match bad.param() {
+            Some(param) => fault.at(param.to_owned()),
+            None => fault,
+        }
+    })
+}
+
+fn note_head(exchange: &mut Exchange, head: &Head) {
+    exchange.settlement.end_user = head.end_user.as_deref().map(Into::into);
+}
+
+/// The model that the path, the body or a header names; for calls that name none, the first this caller may use.
+fn model(exchange: &mut Exchange, call: &Call, by_body: Option<&str>) -> Result<Arc<ModelTarget>, Fault> {
+    let by_header = exchange.model_by_header.clone();
+    let by_header = by_header.as_ref().and_then(|value| value.to_str().ok());
+    let named = call.model.as_deref().or(by_body).or(by_header);
+    let found = match named {
+        Some(name) => named_model(exchange, name)?,
+        None if call.surface.needs_model() => {
+            return Err(Fault::new(FaultKind::InvalidBody, "You must provide a model parameter.").at("model"));
+        }
+        None => first_model(exchange, call)?,
+    };
+    exchange.settlement.model = Some(found.name.clone());
+    Ok(found)
+}
+
+fn named_model(exchange: &Exchange, name: &str) -> Result<Arc<ModelTarget>, Fault> {
+    let found = exchange.snapshot.models.get(name).filter(|model| exchange.sees(model));
+    let Some(model) = found else {
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
+        let message = format!("The model `{shown}` does not exist. `GET /v1/models` lists those this key may use.");
+        return Err(Fault::new(FaultKind::ModelNotFound, message).at("model"));
+    };
+    if exchange.may_use(model) {
+        return Ok(model.clone());
+    }
+    let message = format!("This key may not use the model `{}`.", model.name);
+    Err(Fault::new(FaultKind::ModelNotAllowed, message).at("model"))
+}
+
+fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fault> {
+    let family = call.surface.family();
+    let mut usable = exchange.snapshot.models.iter().filter(|model| exchange.sees(model) && exchange.may_use(model));
+    let found = usable.find(|model| model.pool.members().any(|backend| backend.kind().speaks(family)));
+    found.cloned().ok_or_else(|| {
+        Fault::new(FaultKind::ModelNotFound, "This key may use no model whose backend serves this endpoint.")
+            .at("model")
+    })
+}
+
+async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
+    switch::required(exchange)?;
+    let model = model(exchange, &call, None)?;
+    let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
+    switching(exchange, task, None).await
+}
+
+/// A list of stored objects is read whole and other subscriptions' objects are taken out.
+async fn filtered(exchange: &mut Exchange, answer: Answer) -> Result<Answer, Fault> {
+    let Answer::Upstream(mut upstream) = answer else { return Ok(answer) };
+    if !upstream.head.status.is_success() {
+        return Ok(Answer::Upstream(upstream));
+    }
+    let list = body::rest(&mut upstream, body::LARGEST_LIST).await?;
+    let own = stored::filtered(exchange, &list).await?;
+    let mut answer = http::Response::new(own);
+    *answer.status_mut() = upstream.head.status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    debug_assert!(matches!(exchange.envelope, Envelope::Model(..)));
+    Ok(Answer::Local(answer))
+}

@@ -1,0 +1,239 @@
+//! How a model call is encoded for each backend, and what each answer is worth.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use tollgate_providers::{
+    Call, Surface,
+    classify::{self, Class},
+    head::Head,
+    retry_after::{retry_after, retry_after_in_body},
+    tap::Tap,
+    upstream::Target,
+};
+
+use super::{
+    answer::Upstream,
+    attempt::{Judged, Outbound, Task},
+    body,
+    decode::Decoder,
+    exchange::Exchange,
+    hold::{self, Held},
+    switch,
+    tally::{Setback, SetbackKind},
+};
+use crate::{
+    outbound::{Choice, Failure, Incoming, Outgoing, Pool},
+    snapshot::ModelTarget,
+};
+
+/// A model call on its way to a backend.
+pub struct ModelTask {
+    /// What the path asks for.
+    pub call: Call,
+    /// What routing must know of the body.
+    pub head: Head,
+    /// The caller's body.
+    pub body: Bytes,
+    model: Arc<ModelTarget>,
+    query: Option<String>,
+    headers: HeaderMap,
+    method: Method,
+    /// Whether usage was asked for in the caller's place in the attempt under way.
+    injected: bool,
+    too_long: bool,
+}
+
+impl ModelTask {
+    /// A call that nothing was sent of yet.
+    #[must_use]
+    pub fn new(exchange: &Exchange, call: Call, head: Head, body: Bytes, model: Arc<ModelTarget>) -> Self {
+        let parts = &exchange.parts;
+        let query = parts.uri.query().map(ToOwned::to_owned);
+        let mut headers = headers(&parts.headers, call.surface);
+        if let Some(upgrade) = exchange.asked_upgrade {
+            upgrade.announce(&mut headers);
+        }
+        let method = parts.method.clone();
+        Self { call, head, body, model, query, headers, method, injected: false, too_long: false }
+    }
+
+    /// The pool of the model in question.
+    #[must_use]
+    pub fn pool(&self) -> Arc<Pool> {
+        self.model.pool.clone()
+    }
+
+    /// The model to move on to, when the prompt was too long for this one.
+    #[must_use]
+    pub fn larger(&self, exchange: &Exchange) -> Option<Arc<ModelTarget>> {
+        let name = self.model.larger_context.as_deref().filter(|_| self.too_long)?;
+        let larger = exchange.snapshot.models.get(name)?;
+        exchange.may_use(larger).then(|| larger.clone())
+    }
+
+    /// Moves on to another model.
+    pub fn switch_to(&mut self, exchange: &mut Exchange, model: Arc<ModelTarget>) {
+        exchange.settlement.model = Some(model.name.clone());
+        self.model = model;
+        self.too_long = false;
+    }
+
+    /// Only a stream of these endpoints reports usage in a chunk that must be asked for.
+    fn wants_usage(&self) -> bool {
+        let asks = matches!(self.call.surface, Surface::ChatCompletions | Surface::Completions);
+        asks && self.head.streamed && !self.head.asked_usage
+    }
+
+    async fn answered(&mut self, exchange: &mut Exchange, choice: Choice, mut answer: Response<Incoming>) -> Judged {
+        let is_stream = is_event_stream(answer.headers());
+        let decoder = match Decoder::of(answer.headers_mut()) {
+            Ok(decoder) => decoder,
+            Err(why) => return unusable(exchange, choice, &why),
+        };
+        let tap = if is_stream { Tap::stream(self.call.surface, self.injected) } else { Tap::body(self.call.surface) };
+        let mut upstream = Upstream::new(answer, tap, choice);
+        upstream.decoder = decoder;
+        upstream.withholds = is_stream && self.injected;
+        if !is_stream {
+            return self.take(exchange, upstream, false);
+        }
+        match hold::hold(&mut upstream).await {
+            Held::Content => self.take(exchange, upstream, true),
+            Held::Error { status } => {
+                exchange.settlement.streams();
+                again(upstream, Some(status), SetbackKind::Server)
+            }
+            Held::Broken(fault) => {
+                let kind = fault.map_or(SetbackKind::Server, SetbackKind::Broken);
+                again(upstream, None, kind)
+            }
+        }
+    }
+
+    fn take(&self, exchange: &mut Exchange, mut upstream: Upstream, is_stream: bool) -> Judged {
+        let first_byte = exchange.gateway.clock.ticks().since(upstream.choice.sent_at());
+        upstream.choice.succeeded(upstream.head.status.as_u16(), first_byte);
+        if is_stream {
+            exchange.settlement.streams();
+        }
+        exchange.settlement.upstream_model = Some(self.upstream_model(&upstream.choice));
+        Judged::Take(Box::new(upstream))
+    }
+
+    fn upstream_model(&self, choice: &Choice) -> Arc<str> {
+        choice.upstream_model.clone().unwrap_or_else(|| self.model.upstream_model.clone())
+    }
+
+    async fn refused(&mut self, exchange: &mut Exchange, choice: Choice, mut answer: Response<Incoming>) -> Judged {
+        let status = answer.status().as_u16();
+        let decoder = Decoder::of(answer.headers_mut()).ok().flatten();
+        let mut upstream = Upstream::new(answer, Tap::opaque(), choice);
+        upstream.decoder = decoder;
+        let text = body::beginning(&mut upstream).await;
+        let now = exchange.gateway.clock.now().as_millis();
+        let wait = retry_after(&upstream.head.headers, now).or_else(|| retry_after_in_body(&text));
+        match classify::classify(upstream.backend().kind(), status, &text) {
+            Class::UsageOptionRejected if self.injected => {
+                exchange.gateway.learned.note_usage_option_rejected(upstream.backend().id());
+                Judged::Resend(upstream.choice)
+            }
+            Class::ContextLength => {
+                self.too_long = true;
+                self.take(exchange, upstream, false)
+            }
+            Class::Credential => {
+                upstream.choice.failed(&Failure::Credential(status));
+                again(upstream, Some(status), SetbackKind::Credential)
+            }
+            Class::RateLimited => {
+                upstream.choice.failed(&Failure::Throttled { retry_after: wait });
+                again(upstream, Some(status), SetbackKind::Throttled(wait))
+            }
+            Class::Server | Class::Overloaded => {
+                upstream.choice.failed(&Failure::Status { status, retry_after: wait });
+                again(upstream, Some(status), SetbackKind::Server)
+            }
+            _ => self.take(exchange, upstream, false),
+        }
+    }
+}
+
+/// Settles what the pool hears of a setback that it was not told of yet, and makes the setback.
+fn again(mut upstream: Upstream, status: Option<u16>, kind: SetbackKind) -> Judged {
+    let backend = upstream.backend().id().clone();
+    let is_error_answer = !upstream.head.status.is_success();
+    if !is_error_answer {
+        match &kind {
+            SetbackKind::Broken(fault) => upstream.choice.failed(&Failure::Send(fault)),
+            _ => upstream.choice.failed(&Failure::Stream),
+        }
+    }
+    let relayable = matches!(kind, SetbackKind::Server)
+        .then(|| Box::new(upstream))
+        .filter(|upstream| is_error_answer || upstream.tap.error().is_some());
+    Judged::Again(Setback { backend, status, kind, relayable })
+}
+
+fn unusable(exchange: &Exchange, mut choice: Choice, why: &str) -> Judged {
+    tracing::warn!(backend = %choice.backend.id(), request_id = %exchange.settlement.id, why, "unusable answer");
+    choice.failed(&Failure::Stream);
+    let backend = choice.backend.id().clone();
+    Judged::Again(Setback { backend, status: None, kind: SetbackKind::Server, relayable: None })
+}
+
+impl Task for ModelTask {
+    fn encode(&mut self, exchange: &Exchange, choice: &Choice) -> Option<Outbound> {
+        let backend = &choice.backend;
+        let upstream_model = self.upstream_model(choice);
+        self.injected = self.wants_usage() && !exchange.gateway.learned.rejects_usage_option(backend.id());
+        let path_and_query = self.call.upstream(&Target {
+            kind: backend.kind(),
+            base_path: backend.base_path(),
+            model: Some(&upstream_model),
+            api_version: backend.api_version(),
+            query: self.query.as_deref(),
+        });
+        let body = self.head.rewrite(&self.body, Some(&upstream_model), self.injected);
+        let body = if body.is_empty() { Outgoing::Empty } else { Outgoing::Full(body) };
+        Some(Outbound { method: self.method.clone(), path_and_query, headers: self.headers.clone(), body })
+    }
+
+    async fn judge(&mut self, exchange: &mut Exchange, choice: Choice, answer: Response<Incoming>) -> Judged {
+        match answer.status() {
+            StatusCode::SWITCHING_PROTOCOLS => switch::judge(exchange, choice, answer),
+            status if status.is_client_error() || status.is_server_error() => {
+                self.refused(exchange, choice, answer).await
+            }
+            _ => self.answered(exchange, choice, answer).await,
+        }
+    }
+
+    /// A model call changes nothing at the provider that must not happen twice; creating a file or batch does.
+    fn may_repeat(&self, reached: bool) -> bool {
+        let creates = matches!(self.call.surface, Surface::Files | Surface::Batches);
+        !(reached && creates && self.method == Method::POST)
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
+}
+
+/// The caller's headers as a model backend gets them: nothing that tells a provider who the caller is, and no
+/// coding that hides usage.
+fn headers(callers: &HeaderMap, surface: Surface) -> HeaderMap {
+    let mut headers = callers.clone();
+    for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
+        headers.remove(name);
+    }
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"] {
+        headers.remove(name);
+    }
+    if surface != Surface::Realtime {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    headers
+}

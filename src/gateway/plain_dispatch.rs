@@ -1,0 +1,144 @@
+//! A call of a plain HTTP API: bodies pass as they come, both ways.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tollgate_providers::{retry_after::retry_after, tap::Tap};
+
+use super::{
+    affinity,
+    answer::{Answer, Upstream},
+    attempt::{self, Judged, Outbound, Preference, Task},
+    body,
+    exchange::Exchange,
+    switch,
+    tally::{Setback, SetbackKind},
+};
+use crate::{
+    exchange::Fault,
+    outbound::{Choice, Failure, Incoming, Outgoing, Pool},
+};
+
+/// Answers the call.
+pub async fn dispatch(exchange: &mut Exchange, pool: &Arc<Pool>, path: &str) -> Result<Answer, Fault> {
+    let affinity = affinity::key(pool.affinity(), exchange, None);
+    let preference = Preference { affinity, home: None, usable: &|_| true };
+    let mut task = PlainTask::new(exchange, pool, path).await?;
+    attempt::run(exchange, pool, &preference, &mut task).await
+}
+
+/// What is left of the caller's body.
+enum Payload {
+    /// None, or all of it in memory: can be sent again.
+    Held(bytes::Bytes),
+    /// Passes as it comes: can be sent once.
+    Passing(Option<Outgoing>),
+}
+
+struct PlainTask {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    payload: Payload,
+    repeat_anything: bool,
+}
+
+impl PlainTask {
+    async fn new(exchange: &mut Exchange, pool: &Pool, path: &str) -> Result<Self, Fault> {
+        let payload = payload(exchange).await?;
+        let parts = &exchange.parts;
+        let mut headers = parts.headers.clone();
+        headers.remove(header::HOST);
+        if let Some(upgrade) = exchange.asked_upgrade {
+            upgrade.announce(&mut headers);
+        }
+        if matches!(payload, Payload::Held(_)) {
+            headers.remove(header::CONTENT_LENGTH);
+            headers.remove(header::EXPECT);
+        }
+        Ok(Self {
+            method: parts.method.clone(),
+            path: path.to_owned(),
+            query: parts.uri.query().map(ToOwned::to_owned),
+            headers,
+            payload,
+            repeat_anything: pool.retry().non_idempotent,
+        })
+    }
+
+    fn path_and_query(&self, base: &str) -> String {
+        let base = base.trim_end_matches('/');
+        let path = if self.path == "/" && !base.is_empty() { "" } else { self.path.as_str() };
+        match &self.query {
+            Some(query) => format!("{base}{path}?{query}"),
+            None => format!("{base}{path}"),
+        }
+    }
+}
+
+/// Small bodies of known length are held so that they can be sent again; all others pass as they come.
+async fn payload(exchange: &mut Exchange) -> Result<Payload, Fault> {
+    let Some(inbound) = &exchange.body else { return Ok(Payload::Held(bytes::Bytes::new())) };
+    let largest = exchange.snapshot.settings.server.gateway.replay_buffer.0;
+    match inbound.size_hint().exact() {
+        Some(0) => Ok(Payload::Held(bytes::Bytes::new())),
+        Some(size) if size <= largest => Ok(Payload::Held(body::collect(exchange).await?)),
+        _ => {
+            let inbound = exchange.body.take().map(|inbound| inbound.map_err(Into::into).boxed_unsync());
+            Ok(Payload::Passing(inbound.map(Outgoing::Stream)))
+        }
+    }
+}
+
+impl Task for PlainTask {
+    fn encode(&mut self, _: &Exchange, choice: &Choice) -> Option<Outbound> {
+        let body = match &mut self.payload {
+            Payload::Held(bytes) if bytes.is_empty() => Outgoing::Empty,
+            Payload::Held(bytes) => Outgoing::Full(bytes.clone()),
+            Payload::Passing(body) => body.take()?,
+        };
+        Some(Outbound {
+            method: self.method.clone(),
+            path_and_query: self.path_and_query(choice.backend.base_path()),
+            headers: self.headers.clone(),
+            body,
+        })
+    }
+
+    async fn judge(&mut self, exchange: &mut Exchange, mut choice: Choice, answer: Response<Incoming>) -> Judged {
+        let status = answer.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return switch::judge(exchange, choice, answer);
+        }
+        let code = status.as_u16();
+        let now = exchange.gateway.clock.now().as_millis();
+        let wait = retry_after(answer.headers(), now);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            choice.failed(&Failure::Throttled { retry_after: wait });
+            return setback(answer, choice, SetbackKind::Throttled(wait));
+        }
+        if status.is_server_error() {
+            choice.failed(&Failure::Status { status: code, retry_after: wait });
+            return setback(answer, choice, SetbackKind::Server);
+        }
+        let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
+        choice.succeeded(code, first_byte);
+        Judged::Take(Box::new(Upstream::new(answer, Tap::opaque(), choice)))
+    }
+
+    /// RFC 9110 9.2.2: idempotent methods may be repeated; others only while no byte has reached a backend.
+    fn may_repeat(&self, reached: bool) -> bool {
+        let spent = matches!(self.payload, Payload::Passing(None));
+        !spent && (!reached || self.method.is_idempotent() || self.repeat_anything)
+    }
+}
+
+fn setback(answer: Response<Incoming>, choice: Choice, kind: SetbackKind) -> Judged {
+    let backend = choice.backend.id().clone();
+    let status = Some(answer.status().as_u16());
+    let relayable = Some(Box::new(Upstream::new(answer, Tap::opaque(), choice)));
+    Judged::Again(Setback { backend, status, kind, relayable })
+}

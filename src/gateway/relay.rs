@@ -1,0 +1,386 @@
+//! Passing an answer on: bytes as they arrive, an observer on a copy, the settlement at the end.
+//!
+//! An answer that breaks never looks complete: event streams get an in-band error in their dialect and then an
+//! unclean end, anything else just the unclean end.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::timeout;
+use tollgate_providers::{
+    Certainty, Surface,
+    envelope::{self, ErrorText},
+    tap::Tap,
+};
+
+use super::{
+    answer::{Answer, Upstream},
+    decode::Decoder,
+    exchange::{Envelope, Exchange},
+    listener::Drain,
+    owners::{Owner, Watch},
+    respond, switch,
+};
+use crate::{
+    exchange::Outcome,
+    model::{Clock, clock::Ticks},
+    outbound::{BoxError, Choice, Failure, Incoming},
+    usage::Settlement,
+};
+
+/// How long an answer is read on after its client has gone.
+const LONGEST_READING_ON: Duration = Duration::from_secs(30);
+
+/// The body of every answer of the gateway port.
+pub struct AnswerBody(Kind);
+
+enum Kind {
+    Local { bytes: Option<Bytes>, settlement: Option<Settlement> },
+    Relay(Option<Box<Relay>>),
+}
+
+/// Turns what the journey ended in into the answer.
+pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
+    match answer {
+        Answer::Local(answer) => respond::local(exchange, answer),
+        Answer::Upgraded(upgraded) => switch::switch(exchange, *upgraded),
+        Answer::Upstream(upstream) => {
+            let mut head = Response::from_parts(upstream.head.clone(), ());
+            respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
+            exchange.settlement.status = head.status().as_u16();
+            exchange.settlement.backend = Some(upstream.backend().id().clone());
+            exchange.settlement.kind = Some(upstream.backend().kind());
+            head.map(|()| AnswerBody(Kind::Relay(Some(Box::new(Relay::new(exchange, *upstream))))))
+        }
+    }
+}
+
+impl AnswerBody {
+    /// A body made here that belongs to no exchange (health checks).
+    #[must_use]
+    pub fn local(bytes: Bytes) -> Self {
+        Self(Kind::Local { bytes: Some(bytes), settlement: None })
+    }
+
+    /// A body made here that ends an exchange.
+    #[must_use]
+    pub fn settling(bytes: Bytes, mut settlement: Settlement, outcome: Outcome) -> Self {
+        settlement.outcome = outcome;
+        settlement.bytes_out = bytes.len() as u64;
+        Self(Kind::Local { bytes: Some(bytes), settlement: Some(settlement) })
+    }
+}
+
+/// Where a relayed body stands.
+enum Phase {
+    /// The backend is sending.
+    Flowing,
+    /// All came through; trailers may follow.
+    Complete(Option<HeaderMap>),
+    /// It broke: what is queued goes out, then an unclean end.
+    Broken,
+    /// Nothing more.
+    Over,
+}
+
+struct Relay {
+    body: Incoming,
+    decoder: Option<Decoder>,
+    tap: Tap,
+    queue: VecDeque<Bytes>,
+    scratch: Vec<Bytes>,
+    phase: Phase,
+    surface: Option<Surface>,
+    is_stream: bool,
+    is_intact: bool,
+    is_read_to_end: bool,
+    settlement: Option<Settlement>,
+    choice: Choice,
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    owners: Option<Watch>,
+    request_id: String,
+    clock: Clock,
+    started: Ticks,
+}
+
+impl Relay {
+    fn new(exchange: Exchange, upstream: Upstream) -> Self {
+        let Exchange { gateway, settlement, envelope, .. } = &exchange;
+        let surface = match envelope {
+            Envelope::Model(_, surface) => *surface,
+            Envelope::Plain => None,
+        };
+        let owner = Owner {
+            subscription: exchange.subscription.as_ref().map(|subscription| subscription.id.clone()),
+            backend: upstream.backend().id().clone(),
+        };
+        let watch = surface.and_then(|surface| gateway.owners.watch(surface, &exchange.parts.method, owner));
+        let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
+        let mut relay = Self {
+            is_stream: settlement.streamed,
+            is_intact,
+            is_read_to_end: false,
+            surface,
+            started: settlement.started,
+            clock: gateway.clock.clone(),
+            ended: ended(gateway.drain.clone()),
+            owners: watch,
+            request_id: exchange.request_id(),
+            settlement: Some(exchange.settlement),
+            body: upstream.body,
+            decoder: upstream.decoder,
+            tap: upstream.tap,
+            queue: upstream.held.into(),
+            scratch: Vec::new(),
+            phase: Phase::Flowing,
+            choice: upstream.choice,
+        };
+        relay.note_content();
+        relay.note_objects();
+        if upstream.ended {
+            relay.judge_end(None);
+        } else if relay.body.is_end_stream() {
+            relay.finish(None);
+        }
+        relay
+    }
+
+    fn note_content(&mut self) {
+        let Some(settlement) = self.settlement.as_mut().filter(|s| s.ttft.is_none()) else { return };
+        if self.tap.has_content() || (!self.is_stream && !self.queue.is_empty()) {
+            settlement.ttft = Some(self.clock.ticks().since(self.started));
+        }
+    }
+
+    fn note_objects(&mut self) {
+        let Some(watch) = &mut self.owners else { return };
+        if let Some(id) = self.tap.object_id() {
+            watch.note(id);
+        }
+        watch.note_files(self.tap.owned_files());
+    }
+
+    fn observe(&mut self, data: Bytes) {
+        let data = match &mut self.decoder {
+            None => data,
+            Some(decoder) => match decoder.push(&data) {
+                Ok(decoded) => decoded,
+                Err(error) => return self.fail("backend_sent_junk", &format!("content coding: {error}")),
+            },
+        };
+        self.tap.push(data, &mut self.scratch);
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.note_content();
+        if self.is_stream {
+            self.note_objects();
+        }
+        if self.body.is_end_stream() {
+            self.finish(None);
+        }
+    }
+
+    /// The backend's body has ended cleanly: whole, or an event stream without its last event.
+    fn finish(&mut self, trailers: Option<HeaderMap>) {
+        self.tap.finish(&mut self.scratch);
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.note_content();
+        self.note_objects();
+        self.judge_end(trailers);
+    }
+
+    fn judge_end(&mut self, trailers: Option<HeaderMap>) {
+        let is_whole = !self.is_stream || self.tap.is_complete();
+        match (is_whole, self.tap.error().is_some()) {
+            (true, _) => self.complete(trailers),
+            (false, true) => self.end_after_its_own_error(),
+            (false, false) => self.fail("backend_broke_off", "The backend ended the stream before it was complete."),
+        }
+    }
+
+    fn complete(&mut self, trailers: Option<HeaderMap>) {
+        self.phase = Phase::Complete(trailers);
+        self.set_outcome(Outcome::Complete, None);
+    }
+
+    /// The backend has told its error itself; the end must still not look like a whole answer's.
+    fn end_after_its_own_error(&mut self) {
+        self.choice.failed(&Failure::Stream);
+        self.set_outcome(Outcome::UpstreamCut, Some("backend_error"));
+        self.phase = Phase::Broken;
+    }
+
+    fn set_outcome(&mut self, outcome: Outcome, error: Option<&'static str>) {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.outcome = outcome;
+            settlement.error = error;
+        }
+    }
+
+    fn fail(&mut self, code: &'static str, message: &str) {
+        self.choice.failed(&Failure::Stream);
+        self.break_off(Outcome::UpstreamCut, code, message);
+    }
+
+    fn break_off(&mut self, outcome: Outcome, code: &'static str, message: &str) {
+        if let (true, Some(surface)) = (self.is_stream, self.surface) {
+            let text =
+                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id, kind_hint: None };
+            self.queue.push_back(envelope::stream_error(surface, &text).into());
+        }
+        self.set_outcome(outcome, Some(code));
+        self.phase = Phase::Broken;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        loop {
+            if let Some(bytes) = self.queue.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
+            }
+            match &mut self.phase {
+                Phase::Flowing => ready!(self.advance(cx)),
+                Phase::Complete(trailers) => {
+                    let trailers = trailers.take();
+                    self.over();
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+                }
+                Phase::Broken => {
+                    self.over();
+                    return Poll::Ready(Some(Err("the backend's answer broke off".into())));
+                }
+                Phase::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Reads the next piece from the backend; returns when there is something to look at.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => self.observe(data),
+                Err(frame) => self.finish(frame.into_trailers().ok()),
+            },
+            Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
+            Poll::Ready(None) => self.finish(None),
+            Poll::Pending => {
+                ready!(self.ended.as_mut().poll(cx));
+                self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn sent(&mut self, bytes: Bytes) -> Bytes {
+        if let Some(settlement) = &mut self.settlement {
+            settlement.bytes_out += bytes.len() as u64;
+        }
+        if self.queue.is_empty() && matches!(self.phase, Phase::Complete(None)) {
+            self.over();
+        }
+        bytes
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.queue.is_empty()
+    }
+
+    /// Settles; called once, at the last byte or the break.
+    fn over(&mut self) {
+        self.phase = Phase::Over;
+        self.fill_usage();
+        self.settlement = None;
+    }
+
+    fn fill_usage(&mut self) {
+        let Some(settlement) = &mut self.settlement else { return };
+        let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
+        settlement.usage = self.tap.usage();
+        settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
+            (false, _) => Certainty::Unknown,
+            (true, true) => Certainty::Exact,
+            (true, false) => Certainty::LowerBound,
+        };
+    }
+
+    fn is_worth_reading_on(&self) -> bool {
+        let is_open = self.settlement.is_some() && matches!(self.phase, Phase::Flowing);
+        is_open && self.surface.is_some() && self.choice.backend.drain_on_disconnect()
+    }
+
+    /// Reads the rest without the client, so that its usage is known; then settles as "client gone".
+    async fn read_on(mut self: Box<Self>) {
+        let reading = async {
+            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await {
+                let Ok(data) = frame.into_data() else { continue };
+                let decoded = self.decoder.as_mut().map_or(Ok(data.clone()), |decoder| decoder.push(&data));
+                let Ok(data) = decoded else { return };
+                self.tap.push(data, &mut self.scratch);
+                self.scratch.clear();
+            }
+            self.tap.finish(&mut self.scratch);
+        };
+        if timeout(LONGEST_READING_ON, reading).await.is_ok() {
+            self.is_read_to_end = self.tap.is_complete();
+        }
+        self.fill_usage();
+    }
+}
+
+/// Completes when open exchanges must stop.
+fn ended(drain: Drain) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move { drain.ended().await })
+}
+
+impl Drop for AnswerBody {
+    /// The client may have gone before the end: then what was seen so far is settled and the backend's side closes,
+    /// or the rest is read without the client, where the backend is set so.
+    fn drop(&mut self) {
+        let Kind::Relay(relay) = &mut self.0 else { return };
+        let Some(mut relay) = relay.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if relay.is_worth_reading_on() => {
+                runtime.spawn(relay.read_on());
+            }
+            _ => relay.fill_usage(),
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.get_mut().0 {
+            Kind::Local { bytes, settlement } => {
+                *settlement = None;
+                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+            }
+            Kind::Relay(Some(relay)) => relay.poll(cx),
+            Kind::Relay(None) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Local { bytes, .. } => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Kind::Relay(Some(relay)) => relay.is_over(),
+            Kind::Relay(None) => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Local { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Relay(Some(relay)) if relay.is_intact => relay.body.size_hint(),
+            Kind::Relay(_) => SizeHint::default(),
+        }
+    }
+}

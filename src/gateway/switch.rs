@@ -1,0 +1,77 @@
+//! Changing the protocol: a caller's WebSocket handshake passed on, a backend's 101 passed back, then bytes both
+//! ways.
+//!
+//! Only a 101 that the caller asked for is believed: any other would let a backend speak on the caller's
+//! connection.
+
+use http::{Response, StatusCode};
+
+use super::{
+    answer::Upgraded,
+    attempt::Judged,
+    exchange::Exchange,
+    headers,
+    relay::AnswerBody,
+    respond,
+    tally::{Setback, SetbackKind},
+    upgrade::{self, End},
+};
+use crate::{
+    exchange::{Fault, FaultKind, Outcome},
+    outbound::{Choice, Failure, Incoming},
+};
+
+/// Refuses a call of a WebSocket endpoint that asks for no WebSocket.
+pub fn required(exchange: &Exchange) -> Result<(), Fault> {
+    if exchange.asked_upgrade.is_some() {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::InvalidBody, "This endpoint needs a WebSocket: send `Upgrade: websocket`."))
+}
+
+/// A backend's 101: taken if the caller asked for it, the backend's fault otherwise.
+pub fn judge(exchange: &mut Exchange, mut choice: Choice, mut answer: Response<Incoming>) -> Judged {
+    let accepted = upgrade::accepted(exchange.asked_upgrade, answer.status(), answer.headers());
+    let (Some(client), Ok(true)) = (exchange.upgrade.take(), accepted) else {
+        choice.failed(&Failure::Stream);
+        let backend = choice.backend.id().clone();
+        return Judged::Again(Setback { backend, status: Some(101), kind: SetbackKind::Server, relayable: None });
+    };
+    let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
+    choice.succeeded(101, first_byte);
+    let backend = hyper::upgrade::on(&mut answer);
+    let (head, _) = answer.into_parts();
+    Judged::Upgrade(Box::new(Upgraded { head, backend, client, choice }))
+}
+
+/// Answers 101 and relays bytes until either side ends.
+pub fn switch(mut exchange: Exchange, upgraded: Upgraded) -> Response<AnswerBody> {
+    let mut answer = Response::new(AnswerBody::local(bytes::Bytes::new()));
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *answer.headers_mut() = upgraded.head.headers.clone();
+    headers::strip_response(answer.headers_mut());
+    if let Some(upgrade) = exchange.asked_upgrade {
+        upgrade.announce(answer.headers_mut());
+    }
+    respond::ids(answer.headers_mut(), &exchange.request_id());
+    exchange.settlement.status = 101;
+    exchange.settlement.backend = Some(upgraded.choice.backend.id().clone());
+    exchange.settlement.kind = Some(upgraded.choice.backend.kind());
+    tokio::spawn(splice(exchange, upgraded));
+    answer
+}
+
+async fn splice(exchange: Exchange, upgraded: Upgraded) {
+    let Upgraded { backend, client, choice, .. } = upgraded;
+    let idle = choice.backend.timeouts().total.0;
+    let passed = upgrade::splice(client, backend, idle, &exchange.gateway.drain).await;
+    drop(choice);
+    let mut settlement = exchange.settlement;
+    settlement.bytes_in = passed.up;
+    settlement.bytes_out = passed.down;
+    settlement.end(match passed.end {
+        End::Complete => Outcome::Complete,
+        End::Broken => Outcome::UpstreamCut,
+        End::Idle | End::Ended => Outcome::Ended,
+    });
+}

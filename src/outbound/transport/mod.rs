@@ -1,0 +1,188 @@
+//! How requests travel to a backend: connections by their settings, shared by all backends that have the same.
+//!
+//! One transport holds hyper-util clients (and with them the kept-alive connections) for one set of connection
+//! settings. Changing any of them, or the contents of a certificate file, makes another transport; the old one
+//! ends with the last exchange that uses it.
+
+mod connect;
+mod dial;
+mod lanes;
+mod link;
+mod proxy;
+mod tls;
+
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use http::{HeaderMap, Request, Response};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use tollgate_providers::Kind;
+
+use self::{connect::Connector, dial::Dialer, lanes::Lanes, proxy::Proxy, tls::Tls};
+use super::{
+    SendFault, SendFaultKind, egress,
+    incoming::{Incoming, Patience},
+    outgoing::{Outgoing, Upload, Watched},
+};
+use crate::settings::{self, objects::HttpVersion, objects::Timeouts};
+
+pub use self::dial::{Resolve, SystemResolver};
+pub(super) use self::lanes::Lane;
+
+/// A pooled client that sends our bodies over our connections.
+type Wire = Client<Connector, Watched>;
+
+/// Connection settings, checked and read: what makes two transports the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct TransportKey(Option<WireKey>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct WireKey {
+    http: HttpVersion,
+    egress: egress::Rules,
+    proxy: Option<Proxy>,
+    tls: Tls,
+    connect: Duration,
+}
+
+impl TransportKey {
+    /// Reads the connection settings, certificates included. Every problem names its field.
+    pub(super) fn compile(
+        setting: &settings::Backend,
+        egress: egress::Rules,
+        base_dir: &Path,
+    ) -> Result<Self, Vec<String>> {
+        if setting.kind == Kind::Sim {
+            return Ok(Self(None));
+        }
+        let mut problems = Vec::new();
+        let tls = Tls::read(&setting.tls, base_dir).map_err(|found| problems.extend(found)).ok();
+        let proxy = match setting.proxy.as_deref().map(|url| Proxy::parse(url, &egress)).transpose() {
+            Ok(proxy) => proxy,
+            Err(problem) => {
+                problems.push(format!("proxy: {problem}"));
+                None
+            }
+        };
+        match tls {
+            Some(tls) if problems.is_empty() => {
+                let connect = setting.timeouts.connect.0;
+                Ok(Self(Some(WireKey { http: setting.http, egress, proxy, tls, connect })))
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+/// The way to a backend.
+pub(super) struct Transport(Way);
+
+enum Way {
+    /// Simulated answers: no network.
+    Sim,
+    Net(Box<Net>),
+}
+
+struct Net {
+    http: HttpVersion,
+    dialer: Arc<Dialer>,
+    lanes: Lanes,
+    /// HTTP/1.1 only, for protocol upgrades (WebSocket), which HTTP/2 connections do not offer.
+    upgrades: OnceLock<Wire>,
+}
+
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_sim() { "Transport(sim)" } else { "Transport(net)" })
+    }
+}
+
+impl Transport {
+    pub(super) fn new(key: &TransportKey, resolver: Arc<dyn Resolve>) -> Self {
+        let Some(key) = &key.0 else { return Self(Way::Sim) };
+        let dialer =
+            Arc::new(Dialer::new(resolver, key.egress.clone(), key.proxy.clone(), key.tls.clone(), key.connect));
+        let lanes = Lanes::new(key.http == HttpVersion::Http2);
+        Self(Way::Net(Box::new(Net { http: key.http, dialer, lanes, upgrades: OnceLock::new() })))
+    }
+
+    pub(super) fn is_sim(&self) -> bool {
+        matches!(self.0, Way::Sim)
+    }
+
+    /// Whether every request of this transport wants a Host header (HTTP/1.1), rather than `:authority`.
+    pub(super) fn sets_host(&self, tls: bool) -> bool {
+        match &self.0 {
+            Way::Sim => true,
+            Way::Net(net) => net.http == HttpVersion::Http1 || (net.http == HttpVersion::Auto && !tls),
+        }
+    }
+
+    /// Sends a request over the network and waits for its head.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        mut request: Request<Outgoing>,
+        timeouts: &Timeouts,
+    ) -> Result<Response<Incoming>, SendFault> {
+        let Way::Net(net) = &self.0 else {
+            return Err(SendFault::unsent(SendFaultKind::Protocol, "a simulated backend has no connections"));
+        };
+        net.dialer.authorize(&mut request);
+        let mut patience = Patience::new(timeouts);
+        let upload = (!request.body().is_replayable()).then(|| Upload::new(patience.start()));
+        let upgrade = wants_upgrade(request.headers());
+        let request = request.map(|body| Watched::new(body, upload.clone()));
+        let lane = if upgrade { None } else { Some(Lane::enter(self.clone(), &net.lanes)) };
+        let mut sending = match &lane {
+            None => net.upgrades.get_or_init(|| net.client(true)).request(request),
+            Some(lane) => lane.client(&net.lanes, || net.client(false)).request(request),
+        };
+        let dialling = || net.dialer.is_dialling();
+        let response = patience.head(&mut sending, upload.as_ref(), &dialling).await?;
+        if response.version() == http::Version::HTTP_2 {
+            net.lanes.multiplex();
+        }
+        Ok(response.map(|body| Incoming::wire(body, patience, lane)))
+    }
+
+    fn lanes(&self) -> Option<&Lanes> {
+        match &self.0 {
+            Way::Sim => None,
+            Way::Net(net) => Some(&net.lanes),
+        }
+    }
+}
+
+impl Net {
+    fn client(&self, http1: bool) -> Wire {
+        let http1 = http1 || self.http == HttpVersion::Http1;
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http2_only(!http1 && self.http == HttpVersion::Http2)
+            .http2_initial_stream_window_size(1 << 20)
+            .http2_initial_connection_window_size(4 << 20)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(20));
+        builder.build(Connector::new(self.dialer.clone(), http1))
+    }
+}
+
+/// How long a connection is kept without use. Cloud load balancers close theirs after 60 s to 350 s; a close that
+/// arrives first is noticed before the next use.
+const IDLE: Duration = Duration::from_secs(90);
+/// Kept connections for one origin: enough for the burst after a burst.
+const MAX_IDLE: usize = 4_096;
+
+fn wants_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(http::header::UPGRADE)
+}

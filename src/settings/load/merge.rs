@@ -1,0 +1,202 @@
+//! Several files made one: lists concatenate, an object is declared once, the process is described once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use serde_json::Value as Json;
+
+use super::{place::Places, source::Text};
+use crate::{
+    document::{self, Mark, Node, Value},
+    settings::{
+        Object, ObjectKind, Origin, Problem, Settings,
+        read::{Found, Reader, Rules, expand::Expander, shape},
+    },
+};
+
+/// The version of the format that this version reads.
+const VERSION: u64 = 1;
+
+/// What the files said so far.
+pub struct Merge {
+    /// The settings.
+    pub settings: Settings,
+    /// Objects that are declared but could not be read: references to them are not wrong.
+    pub unread: HashSet<(ObjectKind, String)>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// Files that took part.
+    pub files: Vec<PathBuf>,
+    /// Where everything stood.
+    pub places: Places,
+    /// Every file could be parsed.
+    pub complete: bool,
+    server: Option<Origin>,
+    declared: HashMap<(ObjectKind, String), Origin>,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            unread: HashSet::new(),
+            problems: Vec::new(),
+            files: Vec::new(),
+            places: Places::default(),
+            complete: true,
+            server: None,
+            declared: HashMap::new(),
+        }
+    }
+}
+
+impl Merge {
+    /// Adds a file.
+    pub fn add(&mut self, text: &Text, env: &dyn Fn(&str) -> Option<String>) {
+        if text.folder.is_some() {
+            self.files.push(text.name.as_ref().clone());
+        }
+        let root = match document::read(&text.text, text.format) {
+            Ok(root) if text.in_folder && is_openapi(&root) => return,
+            Ok(root) => root,
+            Err(broken) => {
+                let problem =
+                    |broken: document::Broken| Problem::new("", broken.message).at(Some(origin(&text.name, broken.at)));
+                self.problems.extend(broken.into_iter().map(problem));
+                self.complete = false;
+                return;
+            }
+        };
+        if root.value != Value::Null {
+            self.read(text, &root, env);
+        }
+    }
+
+    fn read(&mut self, text: &Text, root: &Node, env: &dyn Fn(&str) -> Option<String>) {
+        let rules = || Rules::File(Expander::new(env, text.folder.as_deref()), text.format);
+        let mut reader = Reader::new(rules());
+        let whole = reader.read(root, shape::settings(), "");
+        self.problems.extend(std::mem::take(&mut reader.found).into_iter().map(|found| located(&text.name, found)));
+        let file = self.places.file(&text.name, std::mem::take(&mut reader.marks));
+        self.files.extend(reader.into_files());
+        let mut pieces = match whole {
+            Some(whole) => Pieces::of(&whole),
+            None => Pieces::salvage(root, &mut Reader::new(rules())),
+        };
+        self.process(&text.name, root, &mut pieces);
+        for (kind, items) in pieces.objects {
+            for (index, item) in items.into_iter().enumerate() {
+                self.object(&text.name, file, root, (kind, index), item);
+            }
+        }
+    }
+
+    /// The parts that describe the process: once in all files.
+    fn process(&mut self, name: &Arc<PathBuf>, root: &Node, pieces: &mut Pieces) {
+        if let (Some(version), Some(node)) = (&pieces.version, root.get("version"))
+            && *version != VERSION
+        {
+            let message = format!("version {version} of the format is not known here; write {VERSION}");
+            self.problems.push(Problem::new("version", message).at(Some(origin(name, node.at))));
+        }
+        let (Some(server), Some(node)) = (pieces.server.take(), root.get("server")) else { return };
+        let at = origin(name, node.at);
+        if let Some(first) = &self.server {
+            let message = format!("`server` is described twice: first at {first}; write it in one file");
+            self.problems.push(Problem::new("server", message).at(Some(at)));
+            return;
+        }
+        self.server = Some(at.clone());
+        match serde_json::from_value(server) {
+            Ok(server) => self.settings.server = server,
+            Err(error) => self.problems.push(Problem::new("server", error.to_string()).at(Some(at))),
+        }
+    }
+
+    fn object(
+        &mut self,
+        name: &Arc<PathBuf>,
+        file: usize,
+        root: &Node,
+        (kind, index): (ObjectKind, usize),
+        item: Option<Json>,
+    ) {
+        let Some(node) = root.get(kind.plural()).and_then(|list| item_of(list, index)) else { return };
+        let at = origin(name, node.at);
+        let path = || format!("{}[{index}]", kind.plural());
+        let id = node.get(kind.key()).and_then(Node::as_text);
+        let Some(item) = item else {
+            self.unread.extend(id.map(|id| (kind, id.to_owned())));
+            return;
+        };
+        let object = match Object::decode(kind, item) {
+            Ok(object) => object,
+            Err(error) => {
+                self.unread.extend(id.map(|id| (kind, id.to_owned())));
+                self.problems.push(Problem::new(path(), error.to_string()).at(Some(at)));
+                return;
+            }
+        };
+        let key = (kind, object.id().to_owned());
+        if let Some(first) = self.declared.get(&key) {
+            let message = format!("the {} `{}` is declared twice: first at {first}", kind.singular(), key.1);
+            self.problems.push(Problem::new(path(), message).at(Some(at)));
+            return;
+        }
+        self.declared.insert(key.clone(), at.clone());
+        self.settings.origins.insert(key, at);
+        self.settings.push(object);
+        self.places.item(kind, file, index);
+    }
+}
+
+/// What was read of one file; an object that could not be read is none.
+#[derive(Default)]
+struct Pieces {
+    version: Option<u64>,
+    server: Option<Json>,
+    objects: Vec<(ObjectKind, Vec<Option<Json>>)>,
+}
+
+impl Pieces {
+    fn of(whole: &Json) -> Self {
+        let list = |kind: ObjectKind| whole[kind.plural()].as_array().cloned().unwrap_or_default();
+        Self {
+            version: whole["version"].as_u64(),
+            server: whole.get("server").cloned(),
+            objects: ObjectKind::ALL.map(|kind| (kind, list(kind).into_iter().map(Some).collect())).into(),
+        }
+    }
+
+    /// What can be read of a file that has problems, so that the rest can be checked in the same run.
+    fn salvage(root: &Node, reader: &mut Reader<'_>) -> Self {
+        let objects = ObjectKind::ALL.map(|kind| {
+            let list = root.get(kind.plural()).map(|node| &node.value);
+            let Some(Value::Sequence(items)) = list else { return (kind, Vec::new()) };
+            (kind, items.iter().map(|item| reader.read(item, shape::object(kind), "")).collect())
+        });
+        Self { objects: objects.into(), ..Self::default() }
+    }
+}
+
+fn item_of(list: &Node, index: usize) -> Option<&Node> {
+    match &list.value {
+        Value::Sequence(items) => items.get(index),
+        _ => None,
+    }
+}
+
+fn is_openapi(root: &Node) -> bool {
+    root.get("openapi").or_else(|| root.get("swagger")).is_some()
+}
+
+fn located(name: &Arc<PathBuf>, found: Found) -> Problem {
+    Problem::new(found.path, found.message).at(Some(origin(name, found.at)))
+}
+
+fn origin(name: &Arc<PathBuf>, at: Mark) -> Origin {
+    Origin { file: Arc::clone(name), line: at.line, column: at.column }
+}

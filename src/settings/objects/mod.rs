@@ -1,0 +1,24 @@
+//! Settings of the objects that the admin API manages too: one shape for the file, the API and the database.
+//!
+//! One file a noun. How they are read is in `settings::read`, what they may mean together in `settings::check`.
+
+pub mod api;
+pub mod backend;
+pub mod model;
+pub mod people;
+pub mod pool;
+pub mod product;
+pub mod subscription;
+
+pub use api::{Api, ApiKind, KeyNames, Operation, VersionScheme, Versioning};
+pub use backend::{Backend, BackendTls, BreakerRule, Credential, FailureCondition, HealthCheck, HttpVersion, Timeouts};
+pub use model::Model;
+pub use people::{Group, User, Workspace};
+pub use pool::{Affinity, Balance, Member, Pool, Retry};
+pub use product::{Approval, Product};
+pub use subscription::{Scope, State, Subscription};
+
+/// The default of switches that are on unless said otherwise.
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,48 @@
+//! Workspaces, users and groups: who owns things.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{GroupId, UserId, WorkspaceId};
+
+/// A tenant inside one gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Identifier.
+    pub id: WorkspaceId,
+    /// Name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// A person who owns subscriptions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Identifier.
+    pub id: UserId,
+    /// Name for people.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// E-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// A blocked user's subscriptions are refused.
+    #[serde(default)]
+    pub blocked: bool,
+    /// Groups that the user is in.
+    #[serde(default)]
+    pub groups: Vec<GroupId>,
+}
+
+/// A group of users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Identifier.
+    pub id: GroupId,
+    /// Name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+}

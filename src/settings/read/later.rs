@@ -1,0 +1,46 @@
+//! Settings that the manual speaks of and this version does not have yet: refused with a clear sentence, because a
+//! limit that is accepted and ignored is worse than none.
+
+/// Type of the settings, and the fields of it that belong to later versions.
+const LATER: &[(&str, &[&str])] = &[
+    (
+        "Settings",
+        &[
+            "cache",
+            "certificates",
+            "limits",
+            "named_values",
+            "policies",
+            "policy",
+            "policy_fragments",
+            "prices",
+            "tags",
+            "version_sets",
+        ],
+    ),
+    ("Server", &["shared_state"]),
+    ("Backend", &["auth"]),
+    ("Credential", &["auth"]),
+    ("Model", &["cache", "limits", "policy", "price"]),
+    ("Product", &["cache", "limits", "policy"]),
+    ("Subscription", &["limits", "policy"]),
+    ("Api", &["cache", "limits", "policy", "releases", "revisions", "tags"]),
+    ("Operation", &["cache", "limits", "policy"]),
+    ("Workspace", &["limits", "policy"]),
+    ("User", &["limits"]),
+    ("Group", &["limits"]),
+];
+
+/// Words of choices that belong to later versions: the schema does not offer them.
+pub const LATER_WORDS: &[&str] = &["bedrock"];
+
+/// The message for a field of a later version.
+pub(super) fn refusal(of: &str, field: &str) -> Option<String> {
+    let (_, fields) = LATER.iter().find(|(name, _)| *name == of)?;
+    fields.contains(&field).then(|| not_available(field))
+}
+
+/// The sentence for anything that a later version brings.
+pub fn not_available(what: &str) -> String {
+    format!("`{what}` is not available in this version of Tollgate; remove it (see CHANGELOG)")
+}

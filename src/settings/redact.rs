@@ -1,0 +1,81 @@
+//! Objects as answers show them: every secret replaced by the fact that it is set.
+
+use serde_json::{Map, Value, json};
+
+use super::{Object, ObjectKind};
+
+/// The object as JSON without its secrets, for API answers and exports.
+///
+/// * backend: `key` becomes `"key_set": true`, each of `credentials` becomes `{"key_set": true}`, and `headers`
+///   becomes the list of their names, `headers_set`;
+/// * subscription: `key` and `secondary_key` become `"key_set": true` and `"secondary_key_set": true`.
+///
+/// Settings that are not set (`null`) are left out.
+#[must_use]
+pub fn redacted(object: &Object) -> Value {
+    let mut value = object.to_json();
+    let Value::Object(fields) = &mut value else { return value };
+    fields.retain(|_, value| !value.is_null());
+    match object.kind() {
+        ObjectKind::Backend => redact_backend(fields),
+        ObjectKind::Subscription => {
+            hide(fields, "key");
+            hide(fields, "secondary_key");
+        }
+        _ => {}
+    }
+    value
+}
+
+fn redact_backend(fields: &mut Map<String, Value>) {
+    hide(fields, "key");
+    if let Some(Value::Array(credentials)) = fields.get_mut("credentials") {
+        for credential in credentials.iter_mut().filter_map(Value::as_object_mut) {
+            hide(credential, "key");
+        }
+    }
+    if let Some(Value::Object(headers)) = fields.remove("headers")
+        && !headers.is_empty()
+    {
+        fields.insert("headers_set".into(), headers.keys().cloned().collect());
+    }
+}
+
+fn hide(fields: &mut Map<String, Value>, name: &str) {
+    if fields.remove(name).is_some() {
+        fields.insert(format!("{name}_set"), json!(true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::object_from_json;
+
+    #[test]
+    fn no_secret_is_shown_and_what_is_set_is_said() {
+        let rows = [
+            (
+                ObjectKind::Backend,
+                json!({"id": "b", "kind": "openai", "key": "canary", "credentials": [{"key": "canary"}], "headers": {"x-a": "canary"}}),
+                json!({"key_set": true, "credentials": [{"key_set": true}], "headers_set": ["x-a"]}),
+            ),
+            (
+                ObjectKind::Subscription,
+                json!({"id": "s", "scope": "all", "key": "canary", "secondary_key": "canary"}),
+                json!({"key_set": true, "secondary_key_set": true}),
+            ),
+            (ObjectKind::Subscription, json!({"id": "s", "scope": "all"}), json!({"id": "s"})),
+        ];
+        for (kind, value, wanted) in rows {
+            let object = object_from_json(kind, &value).expect("good");
+            let shown = redacted(&object);
+            assert!(!shown.to_string().contains("canary"), "{shown}");
+            assert!(!format!("{object:?}").contains("canary"), "{object:?}");
+            for (name, value) in wanted.as_object().expect("fields") {
+                assert_eq!(&shown[name], value, "{shown}");
+            }
+            assert_eq!(shown.get("key_set").is_some(), value.get("key").is_some());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Why the store could not do it, in words for the operator.
+
+use std::path::PathBuf;
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote since the revision that the commit is based on: read again and retry.
+    #[error("the database changed meanwhile; read it again and retry")]
+    Moved,
+    /// A key is already that of another subscription (or its other key).
+    #[error("this key is already in use by a subscription")]
+    DuplicateKey,
+    /// An administrator's token of that name exists.
+    #[error("an administrator's token of that name exists already; delete it first or choose another name")]
+    DuplicateName,
+    /// A row was sealed with another key, or changed by hand.
+    #[error(
+        "{kind}/{id} in the database cannot be opened: it was sealed with another key; restore the `secret.key` \
+         (or TOLLGATE_SECRET_KEY) that this database was written with"
+    )]
+    Sealed {
+        /// The object's kind, plural.
+        kind: &'static str,
+        /// The object's id.
+        id: String,
+    },
+    /// A row does not hold what this version writes.
+    #[error("the database holds {0}; it was written by a newer version of Tollgate or changed by hand")]
+    Corrupt(String),
+    /// The key for sealing is not 32 bytes in base64.
+    #[error("{0} does not hold 32 bytes in base64; make one with: head -c 32 /dev/urandom | base64")]
+    SecretKey(String),
+    /// A file or folder could not be made or read.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database file could not be opened.
+    #[error("cannot open the database {path}: {source}", path = path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A newer version of Tollgate has used the database.
+    #[error("the database {path} was written by a newer version of Tollgate; run that version, or restore a backup", path = path.display())]
+    Newer {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the database's schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database did not do it: away, full, locked.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+}

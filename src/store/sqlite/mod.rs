@@ -1,0 +1,116 @@
+//! The SQLite adapter: one connection that writes, a few that read, write-ahead log, every commit synced.
+
+mod access;
+mod objects;
+mod owners;
+
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use sqlx::{
+    SqlitePool,
+    migrate::MigrateError,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
+};
+
+use super::{Answer, SecretKey, Store, StoreError};
+use crate::model::Timestamp;
+
+/// How long a writer waits for another process's commit.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Connections that read; each is a thread, and only admin calls read.
+const READERS: u32 = 2;
+
+/// A database in one SQLite file. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    write: SqlitePool,
+    read: SqlitePool,
+    secret: Arc<SecretKey>,
+}
+
+impl Sqlite {
+    /// Opens the file (making it 0600, its folder 0700 when missing) and brings its schema up to date.
+    ///
+    /// # Errors
+    /// The file cannot be made or opened, is no database, or is of a newer version.
+    pub async fn open(path: &Path, secret: SecretKey) -> Result<Self, StoreError> {
+        make_private(path).map_err(|source| StoreError::File { path: PathBuf::from(path), source })?;
+        let options = options(path);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|source| StoreError::Open { path: PathBuf::from(path), source })?;
+        migrate(&write, path).await?;
+        let options = options.pragma("query_only", "ON");
+        let read = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
+        Ok(Self { write, read, secret: Arc::new(secret) })
+    }
+
+    /// Waits until all connections are closed and the log is folded into the file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// A transaction that holds the write lock from its start, so that what it reads cannot change before it writes.
+    async fn writing(&self) -> Result<SqliteTransaction<'static>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        make_private(to).map_err(|source| StoreError::File { path: PathBuf::from(to), source })?;
+        // VACUUM INTO takes an existing file only when it is empty: a backup never overwrites another.
+        sqlx::query("VACUUM INTO $1").bind(to.display().to_string()).execute(&self.write).await?;
+        Ok(())
+    }
+}
+
+impl Store for Sqlite {
+    fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()> {
+        Box::pin(self.copy_to(to))
+    }
+}
+
+async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    match sqlx::migrate!("./migrations/sqlite").run(write).await {
+        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer { path: PathBuf::from(path) }),
+        done => Ok(done?),
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .foreign_keys(true)
+}
+
+/// SQLite gives its log files the mode of the database file.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+/// Times are stored as signed nanoseconds: enough until the year 2262.
+fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn time(nanos: i64) -> Timestamp {
+    Timestamp::from_nanos(nanos.try_into().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! The integration tests: every behaviour through the front door of a real gateway, with scripted fake backends.
+//!
+//! `world` starts a gateway, `vendor` the backends, `client` sends exact bytes. One module a theme; a new case is a
+//! new test or a new line of a table there.
+
+mod admin;
+mod admission;
+mod client;
+mod first_run;
+mod http2;
+mod keys;
+mod models_surfaces;
+mod observability;
+mod open_streams;
+mod plain_http;
+mod pools;
+mod realtime;
+mod recordings;
+mod reload;
+mod shutdown;
+mod sim;
+mod stored_objects;
+mod streaming;
+mod tls;
+mod vendor;
+mod vendors;
+mod world;

@@ -1,0 +1,171 @@
+//! Responses, files and batches belong to the subscription that created them, and stay where they are stored.
+
+use serde_json::{Value, json};
+
+use crate::{
+    client::Call,
+    vendor::{Reply, Seen, Vendor, dialect},
+    world::{BACKEND_KEY, KEY, OTHER_KEY, World},
+};
+
+/// A provider that numbers what it creates with its own name, and knows only its own objects.
+async fn provider(name: &'static str) -> Vendor {
+    Vendor::start(move |seen, number| answer(name, seen, number)).await
+}
+
+fn answer(name: &str, seen: &Seen, number: usize) -> Reply {
+    let path = seen.target.split('?').next().unwrap_or_default();
+    let id = |kind: &str| format!("{kind}_{name}{number}");
+    match (seen.method.as_str(), path) {
+        ("POST", "/v1/responses") => dialect::response(&id("resp")),
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": id("file"), "object": "file"})),
+        ("POST", "/v1/batches") => Reply::json(200, &json!({"id": id("batch"), "object": "batch"})),
+        ("GET", "/v1/files" | "/v1/batches") => {
+            let kind = if path.ends_with("files") { "file" } else { "batch" };
+            let data: Vec<Value> =
+                (0..40).map(|n| json!({"id": format!("{kind}_{name}{n}"), "object": kind})).collect();
+            Reply::json(200, &json!({"object": "list", "data": data, "has_more": false}))
+        }
+        _ if path.contains(name) => {
+            Reply::json(200, &json!({"id": path.rsplit('/').next(), "object": "stored", "at": name}))
+        }
+        _ => dialect::openai_error(404, "not_found"),
+    }
+}
+
+async fn world() -> World {
+    let config = format!(
+        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
+pools: [{{ id: both, members: [{{ backend: a }}, {{ backend: b }}] }}]
+models: [{{ name: m, pool: both }}]
+"
+    );
+    let (a, b) = (provider("a").await, provider("b").await);
+    World::builder().config(&config).vendor("a", a).vendor("b", b).start().await
+}
+
+fn upload() -> Call {
+    let body = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n{}\r\n--x--\r\n";
+    Call::new("POST", "/v1/files").header("content-type", "multipart/form-data; boundary=x").body(body)
+}
+
+async fn created(world: &World, call: Call, key: &str) -> String {
+    let answer = world.send(&call.key(key)).await.expect_whole(200);
+    answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+fn total(world: &World) -> usize {
+    world.vendor("a").count() + world.vendor("b").count()
+}
+
+#[tokio::test]
+async fn others_get_404_and_the_owner_reaches_the_backend_that_stores_it() {
+    let world = world().await;
+    for _ in 0..4 {
+        let response = created(&world, Call::post("/v1/responses", &json!({"model": "m", "input": "x"})), KEY).await;
+        let file = created(&world, upload(), KEY).await;
+        let batch = Call::post(
+            "/v1/batches",
+            &json!({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}),
+        );
+        let batch = created(&world, batch, KEY).await;
+        for (method, path) in [
+            ("GET", format!("/v1/responses/{response}")),
+            ("GET", format!("/v1/responses/{response}/input_items")),
+            ("POST", format!("/v1/responses/{response}/cancel")),
+            ("GET", format!("/v1/files/{file}")),
+            ("GET", format!("/v1/files/{file}/content")),
+            ("GET", format!("/v1/batches/{batch}")),
+            ("POST", format!("/v1/batches/{batch}/cancel")),
+            ("GET", format!("/openai/v1/responses/{response}")),
+            ("DELETE", format!("/v1/responses/{response}")),
+            ("DELETE", format!("/v1/files/{file}")),
+        ] {
+            let before = total(&world);
+            let foreign = world.send(&Call::new(method, &path).key(OTHER_KEY)).await.expect_whole(404);
+            assert!(foreign.json()["error"]["message"].is_string(), "{method} {path}");
+            assert_eq!(total(&world), before, "{method} {path}: nothing was asked of a backend");
+            let own = world.send(&Call::new(method, &path).key(KEY)).await;
+            assert_eq!(own.status, 200, "{method} {path}: {}", own.text());
+        }
+    }
+    assert!(world.vendor("a").count() > 0 && world.vendor("b").count() > 0, "both backends store something");
+}
+
+#[tokio::test]
+async fn objects_that_nobody_created_here_are_404() {
+    let world = world().await;
+    for path in ["/v1/responses/resp_a1", "/v1/files/file_a1", "/v1/files/file_a1/content", "/v1/batches/batch_a1"] {
+        world.send(&Call::get(path).key(KEY)).await.expect_whole(404);
+    }
+    assert_eq!(total(&world), 0);
+}
+
+#[tokio::test]
+async fn lists_show_the_callers_own_objects_only() {
+    let world = world().await;
+    let own = [created(&world, upload(), KEY).await, created(&world, upload(), KEY).await];
+    let foreign = created(&world, upload(), OTHER_KEY).await;
+    for (key, mut expected) in [(KEY, own.to_vec()), (OTHER_KEY, vec![foreign])] {
+        let list = world.send(&Call::get("/v1/files").key(key)).await.expect_whole(200).json();
+        let data = list["data"].as_array().expect("a list");
+        let mut listed: Vec<String> = data.iter().map(|file| file["id"].as_str().expect("an id").to_owned()).collect();
+        listed.sort();
+        expected.sort();
+        assert_eq!(listed, expected);
+    }
+    let none = world.send(&Call::get("/v1/batches").key(KEY)).await.expect_whole(200).json();
+    assert_eq!(none["data"], json!([]));
+}
+
+#[tokio::test]
+async fn references_to_objects_of_others_are_404_before_anything_is_sent() {
+    let world = world().await;
+    let response = created(&world, Call::post("/v1/responses", &json!({"model": "m", "input": "x"})), KEY).await;
+    let file = created(&world, upload(), KEY).await;
+    let before = total(&world);
+    for (path, body) in [
+        ("/v1/responses", json!({"model": "m", "input": "x", "previous_response_id": response})),
+        ("/v1/batches", json!({"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"})),
+        (
+            "/v1/responses",
+            json!({"model": "m", "input": [{"role": "user", "content": [{"type": "input_file", "file_id": file}]}]}),
+        ),
+    ] {
+        let answer = world.send(&Call::post(path, &body).key(OTHER_KEY)).await;
+        assert_eq!(answer.status, 404, "{path} {body}: {}", answer.text());
+    }
+    assert_eq!(total(&world), before);
+}
+
+#[tokio::test]
+async fn a_conversation_stays_where_its_responses_are() {
+    let world = world().await;
+    for _ in 0..4 {
+        let first = created(&world, Call::post("/v1/responses", &json!({"model": "m", "input": "x"})), KEY).await;
+        let home = first.trim_start_matches("resp_")[..1].to_owned();
+        let mut previous = first;
+        for _ in 0..3 {
+            let body = json!({"model": "m", "input": "y", "previous_response_id": previous});
+            previous = created(&world, Call::post("/v1/responses", &body), KEY).await;
+            assert_eq!(previous.trim_start_matches("resp_")[..1], home, "{previous}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_owned_too() {
+    let vendor = Vendor::start(|seen, _| {
+        if seen.method == "POST" {
+            Reply::events(dialect::response_events(&["x"]))
+        } else {
+            dialect::response("resp_1")
+        }
+    })
+    .await;
+    let world = World::one("openai", vendor).await;
+    let body = json!({"model": "m", "input": "x", "stream": true});
+    world.send(&Call::post("/v1/responses", &body).key(KEY)).await.expect_whole(200);
+    world.send(&Call::get("/v1/responses/resp_1").key(OTHER_KEY)).await.expect_whole(404);
+    world.send(&Call::get("/v1/responses/resp_1").key(KEY)).await.expect_whole(200);
+}

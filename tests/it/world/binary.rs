@@ -1,0 +1,136 @@
+//! The compiled binary as a child process, for what only a process can show: signals, exit codes, its memory.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::ADMIN_TOKEN;
+use crate::{client::Call, vendor::Vendor};
+
+/// A running `tollgate serve`.
+pub struct Binary {
+    child: Child,
+    folder: TempDir,
+    /// The data plane's address.
+    pub gateway: SocketAddr,
+    /// The console's address.
+    pub console: SocketAddr,
+}
+
+impl Binary {
+    /// Starts it on free ports and waits until it is ready. `config` is YAML without `server`; `server` are lines of
+    /// that section.
+    #[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
+    pub async fn start(config: &str, server: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (gateway, console) = (Vendor::nobody().await, Vendor::nobody().await);
+        let access_log = folder.path().join("access.log");
+        let text = format!(
+            "version: 1\nserver:\n  gateway: {{ listen: \"{gateway}\" }}\n  console: {{ listen: \"{console}\" }}\n  access_log: {{ format: json, path: {} }}\n{server}{config}",
+            access_log.display()
+        );
+        let file = folder.path().join("tollgate.yaml");
+        std::fs::write(&file, text).expect("a writable folder");
+        let output = std::fs::File::create(folder.path().join("output.txt")).expect("a writable folder");
+        let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["serve", "--config"])
+            .arg(&file)
+            .current_dir(folder.path())
+            .env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a file"))
+            .stderr(output)
+            .spawn()
+            .expect("the binary starts");
+        let mut binary = Self { child, folder, gateway, console };
+        binary.until_ready().await;
+        binary
+    }
+
+    async fn until_ready(&mut self) {
+        for _ in 0..1_000 {
+            if let Some(status) = self.child.try_wait().expect("our child") {
+                panic!("{status}: {}", self.output());
+            }
+            if tokio::net::TcpStream::connect(self.gateway).await.is_ok() {
+                let answer = Call::get("/readyz").send(self.gateway).await;
+                if answer.status == 200 {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not ready after 10 s: {}", self.output());
+    }
+
+    /// What it printed so far, both streams.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("output.txt")).unwrap_or_default()
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).expect("process ids are positive");
+        kill_process(Pid::from_raw(id).expect("not zero"), signal).expect("ours to signal");
+    }
+
+    /// Runs another `tollgate` command in its folder, with its configuration; what it printed on standard output.
+    #[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
+    pub fn command(&self, line: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(["--config", "tollgate.yaml"]).args(line.split_whitespace()).current_dir(self.folder.path());
+        let output = command.env_remove("TOLLGATE_TOKEN").stdin(Stdio::null()).output().expect("the binary starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {} {errors}", output.status);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Waits until it has ended; fails the test after `within`.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
+        let waiting = async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("our child") {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let ended = tokio::time::timeout(within, waiting).await;
+        ended.unwrap_or_else(|_| panic!("still running after {within:?}"))
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("our child").is_none()
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a Linux process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        if let Err(problem) = self.child.kill() {
+            eprintln!("could not end the child: {problem}");
+        }
+        self.child.wait().expect("our child");
+        if std::thread::panicking() {
+            eprintln!("{}", self.output());
+        }
+    }
+}

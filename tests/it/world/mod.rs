@@ -1,0 +1,226 @@
+//! A real gateway on free ports with scripted backends behind it and a clock that tests move.
+//!
+//! When a [`World`] is dropped the gateway is drained, and the test fails if an exchange was not settled exactly
+//! once (`drain`) or if a secret or a prompt shows up in anything the gateway wrote (`canary`).
+
+pub mod access;
+pub mod binary;
+pub mod canary;
+pub mod host;
+pub mod metrics;
+
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
+
+use tempfile::TempDir;
+use tollgate::model::{Clock, Timestamp};
+
+use crate::{
+    client::{Answer, Call},
+    vendor::Vendor,
+};
+use host::Host;
+
+/// Key of subscription `team-a`.
+pub const KEY: &str = "key-of-team-a-canary-0001";
+/// Secondary key of subscription `team-a`.
+pub const SECOND_KEY: &str = "key-of-team-a-canary-0002";
+/// Key of subscription `team-b`.
+pub const OTHER_KEY: &str = "key-of-team-b-canary-0003";
+/// What the backends are configured with.
+pub const BACKEND_KEY: &str = "sk-backend-canary-0004";
+/// The administrator's token.
+pub const ADMIN_TOKEN: &str = "administrator-token-canary-0005";
+/// Part of every prompt.
+pub const PROMPT: &str = "prompt-canary-0006";
+
+const SUBSCRIPTIONS: &str = "
+products: [{ id: all }]
+subscriptions:
+  - { id: team-a, product: all, key: key-of-team-a-canary-0001, secondary_key: key-of-team-a-canary-0002 }
+  - { id: team-b, product: all, key: key-of-team-b-canary-0003 }
+";
+
+/// Where the tests' clock starts: 2026-01-02T03:04:05Z.
+pub const START: Timestamp = Timestamp::from_secs(1_767_323_045);
+
+/// What a world is made of.
+#[derive(Default)]
+pub struct Builder {
+    config: String,
+    server: Vec<String>,
+    vendors: BTreeMap<String, Vendor>,
+    system_clock: bool,
+}
+
+impl Builder {
+    /// YAML without `server`. `vendor://name` becomes that vendor's `http://127.0.0.1:port`, `vendor://nobody` a
+    /// port where nothing listens. Without `subscriptions`, `team-a` and `team-b` may use everything.
+    pub fn config(mut self, yaml: &str) -> Self {
+        self.config = yaml.to_owned();
+        self
+    }
+
+    /// A line of the `server` section.
+    pub fn server(mut self, line: &str) -> Self {
+        self.server.push(line.to_owned());
+        self
+    }
+
+    /// A backend that the configuration can name.
+    pub fn vendor(mut self, name: &str, vendor: Vendor) -> Self {
+        self.vendors.insert(name.to_owned(), vendor);
+        self
+    }
+
+    /// The machine's clock instead of one that stands still.
+    pub fn system_clock(mut self) -> Self {
+        self.system_clock = true;
+        self
+    }
+
+    /// Starts it; fails the test when the gateway does not start.
+    pub async fn start(self) -> World {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = if self.system_clock { Clock::system() } else { Clock::manual(START) };
+        let nobody = Vendor::nobody().await;
+        let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody };
+        world.write(&self.config);
+        let host = Host::start(&world.config_file(), world.folder.path(), clock.clone()).await;
+        World { unstarted: world, host, clock }
+    }
+}
+
+struct Unstarted {
+    folder: TempDir,
+    server: Vec<String>,
+    vendors: BTreeMap<String, Vendor>,
+    nobody: SocketAddr,
+}
+
+impl Unstarted {
+    fn config_file(&self) -> PathBuf {
+        self.folder.path().join("tollgate.yaml")
+    }
+
+    fn write(&mut self, config: &str) {
+        let mut text =
+            format!("version: 1\nserver:\n  access_log: {{ format: json, path: {} }}\n", self.access_log().display());
+        if !self.server.iter().any(|line| line.starts_with("shutdown_grace")) {
+            text.push_str("  shutdown_grace: 2s\n");
+        }
+        for line in &self.server {
+            writeln!(text, "  {line}").expect("memory");
+        }
+        text.push_str(config);
+        if !config.contains("subscriptions:") {
+            text.push_str(SUBSCRIPTIONS);
+        }
+        let mut text = text.replace("vendor://nobody", &format!("http://{}", self.nobody));
+        for (name, vendor) in &self.vendors {
+            text = text.replace(&format!("vendor://{name}"), &vendor.url());
+        }
+        std::fs::write(self.config_file(), text).expect("a writable folder");
+    }
+
+    fn access_log(&self) -> PathBuf {
+        self.folder.path().join("access.log")
+    }
+}
+
+/// A running gateway and its backends.
+pub struct World {
+    unstarted: Unstarted,
+    host: Host,
+    /// The gateway's clock.
+    pub clock: Clock,
+}
+
+impl World {
+    /// Starts describing one.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Model `m` (at the backend: `up`) on one backend `one` of that kind, played by `vendor`.
+    pub async fn one(kind: &str, vendor: Vendor) -> Self {
+        Self::builder().config(&one_backend(kind)).vendor("one", vendor).start().await
+    }
+
+    /// The data plane's address.
+    pub fn gateway(&self) -> SocketAddr {
+        self.host.gateway
+    }
+
+    /// The console's address.
+    pub fn console(&self) -> SocketAddr {
+        self.host.console
+    }
+
+    /// A backend by the name given to [`Builder::vendor`].
+    pub fn vendor(&self, name: &str) -> &Vendor {
+        &self.unstarted.vendors[name]
+    }
+
+    /// Sends a request to the gateway.
+    pub async fn send(&self, call: &Call) -> Answer {
+        call.send(self.gateway()).await
+    }
+
+    /// Sends a request to the admin API with the administrator's token.
+    pub async fn admin(&self, call: Call) -> Answer {
+        call.key(ADMIN_TOKEN).send(self.console()).await
+    }
+
+    /// Moves the gateway's clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Replaces the configuration file and has it read.
+    pub async fn reload(&mut self, config: &str) -> Result<(), String> {
+        self.unstarted.write(config);
+        self.host.reload().await
+    }
+
+    /// Replaces the configuration file and tells nobody.
+    pub fn write_only(&mut self, config: &str) {
+        self.unstarted.write(config);
+    }
+
+    /// Access lines once there are `count` of them.
+    pub async fn lines(&self, count: usize) -> Vec<serde_json::Value> {
+        access::lines(&self.unstarted.access_log(), count).await
+    }
+
+    /// The only access line.
+    pub async fn line(&self) -> serde_json::Value {
+        let lines = self.lines(1).await;
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        lines.into_iter().next().expect("one")
+    }
+
+    /// The gateway's metrics now.
+    pub async fn metrics(&self) -> metrics::Metrics {
+        metrics::Metrics::read(self.console()).await
+    }
+}
+
+/// Model `m` (at the backend: `up`) on one backend `one` of that kind at `vendor://one`.
+pub fn one_backend(kind: &str) -> String {
+    let path = if matches!(kind, "openai" | "openai-compatible" | "ollama") { "/v1" } else { "" };
+    format!(
+        "backends: [{{ id: one, kind: {kind}, url: \"vendor://one{path}\", key: {BACKEND_KEY} }}]\n\
+         models: [{{ name: m, backend: one, upstream_model: up }}]\n"
+    )
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let ending = self.host.end();
+        if std::thread::panicking() {
+            return;
+        }
+        ending.assert_settled();
+        canary::assert_absent(self.unstarted.folder.path(), &ending.printed);
+    }
+}
