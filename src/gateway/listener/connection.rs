@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -102,19 +103,35 @@ impl<S: Service> Server<S> {
         let deadlines = Deadlines { head: settings.header_timeout.0, write: settings.write_timeout.0 };
         let wire = Wire::new(io, Arc::clone(&watch), door.words(), deadlines, place);
         let mut connection = pin!(self.protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
+        let mut reasons = once(async {
+            tokio::select! {
+                () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
+                () = watch.sweep(settings.write_timeout.0) => {}
+                () = self.drain.started() => {}
+            }
+        });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => return log(outcome),
-            () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
-            () = watch.sweep(settings.write_timeout.0) => {}
-            () = self.drain.started() => {}
+            _ = reasons.next() => connection.as_mut().graceful_shutdown(),
         }
-        connection.as_mut().graceful_shutdown();
+        let mut reasons = once(async {
+            tokio::select! {
+                () = watch.sweep(settings.write_timeout.0) => {}
+                () = watch.abandoned(FLUSH) => {}
+            }
+        });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => log(outcome),
-            () = watch.sweep(settings.write_timeout.0) => {}
-            () = watch.abandoned(FLUSH) => {}
+            _ = reasons.next() => tracing::debug!("connection dropped: the client does not let it close"),
         }
     }
+}
+
+/// A future that is only polled when it was itself woken: the connection beside it wakes for every chunk.
+fn once<F: Future>(future: F) -> FuturesUnordered<F> {
+    [future].into_iter().collect()
 }
 
 fn log(outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
