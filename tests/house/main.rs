@@ -3,6 +3,7 @@
 //! Reads the sources, runs nothing. ARCHITECTURE.md says why each rule exists; the text of a failure says what to do.
 
 mod bans;
+mod docs;
 mod imports;
 mod shape;
 mod source;

@@ -5,8 +5,8 @@ use memchr::memchr;
 
 use crate::gateway::admission::WireHead;
 
-/// First bytes of every HTTP/2 connection (RFC 9113 section 3.4), as far as no HTTP/1 method starts like that.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+/// First bytes of every HTTP/2 connection (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of the request line that are kept to recognise whose head it was.
 const START: usize = 24;

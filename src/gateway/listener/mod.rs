@@ -102,3 +102,6 @@ async fn close(caps: &caps::Caps, drain: &Drain) {
         () = overdue => tracing::warn!("connections were still open at the end and are dropped"),
     }
 }
+
+#[cfg(test)]
+mod tests;

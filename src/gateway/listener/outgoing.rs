@@ -9,18 +9,27 @@ use std::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
 
 use super::{BoxError, watch::OpenExchange};
+
+/// How long the end of a failed answer waits for the bytes before it: hyper discards what it has not yet written when
+/// a body fails, and the last words of a cut stream, its error event, must arrive.
+const PARTING: Duration = Duration::from_millis(100);
 
 /// An answer's body with its open exchange.
 pub(super) struct Outgoing<B> {
     body: Held<B>,
     open: OpenExchange,
+    /// Data was handed to hyper and nothing has been waited for since.
+    unflushed: bool,
+    parting: Option<(BoxError, Pin<Box<Sleep>>)>,
 }
 
 enum Held<B> {
@@ -59,7 +68,7 @@ where
 {
     /// A body whose socket is timed by `wire`.
     pub(super) fn plain(body: B, open: OpenExchange) -> Self {
-        Self { body: Held::Plain(body), open }
+        Self::of(Held::Plain(body), open)
     }
 
     /// A body of one of several streams of a connection.
@@ -69,7 +78,33 @@ where
         let shared: Arc<dyn Stallable> = Arc::clone(&stream) as _;
         let weak: Weak<dyn Stallable> = Arc::downgrade(&shared);
         open.watch().add_stream(weak);
-        Self { body: Held::Watched(stream), open }
+        Self::of(Held::Watched(stream), open)
+    }
+
+    fn of(body: Held<B>, open: OpenExchange) -> Self {
+        Self { body, open, unflushed: false, parting: None }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let stream = match &mut self.body {
+            Held::Plain(body) => return Pin::new(body).poll_frame(cx),
+            Held::Watched(stream) => stream,
+        };
+        let mut body = stream.body.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(body) = body.as_mut() else {
+            return Poll::Ready(Some(Err("the client took nothing for the write timeout".into())));
+        };
+        let frame = Pin::new(body).poll_frame(cx);
+        stream.taken_at.store(if frame.is_ready() { self.open.watch().age() + 1 } else { 0 }, Relaxed);
+        frame
+    }
+
+    /// Ready when the bytes before a failure have had their time.
+    fn poll_parting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some((_, timer)) = &mut self.parting {
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(self.parting.take().map(|(error, _)| Err(error)))
     }
 }
 
@@ -81,17 +116,17 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, open } = &mut *self;
-        match body {
-            Held::Plain(body) => Pin::new(body).poll_frame(cx),
-            Held::Watched(stream) => {
-                let mut body = stream.body.lock().unwrap_or_else(PoisonError::into_inner);
-                let Some(body) = body.as_mut() else {
-                    return Poll::Ready(Some(Err("the client took nothing for the write timeout".into())));
-                };
-                let frame = Pin::new(body).poll_frame(cx);
-                stream.taken_at.store(if frame.is_ready() { open.watch().age() + 1 } else { 0 }, Relaxed);
-                frame
+        if self.parting.is_some() {
+            return self.poll_parting(cx);
+        }
+        match self.poll_body(cx) {
+            Poll::Ready(Some(Err(error))) if self.unflushed => {
+                self.parting = Some((error, Box::pin(tokio::time::sleep(PARTING))));
+                self.poll_parting(cx)
+            }
+            outcome => {
+                self.unflushed = outcome.is_ready();
+                outcome
             }
         }
     }

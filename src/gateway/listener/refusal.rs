@@ -13,6 +13,8 @@ use http_body::Body;
 use super::BoxError;
 use crate::exchange::{Fault, FaultKind};
 
+const TOO_LARGE: &str = "The request head is too large (max_header_size) or has more than 100 headers.";
+
 /// The parser's own answer, if `bytes` is one: a status line and no header but these.
 pub(super) fn recognise(bytes: &[u8], has_request_line: bool) -> Option<Fault> {
     let head = bytes.strip_prefix(b"HTTP/1.1 4")?.strip_suffix(b"\r\n\r\n")?;
@@ -25,7 +27,7 @@ pub(super) fn recognise(bytes: &[u8], has_request_line: bool) -> Option<Fault> {
     let (kind, message) = match status {
         "00" => (FaultKind::BadRequest, "The request is not well-formed HTTP."),
         "14" => (FaultKind::UriTooLong, "The request target is too long."),
-        "31" if has_request_line => (FaultKind::HeadTooLarge, "The request head is too large (max_header_size)."),
+        "31" if has_request_line => (FaultKind::HeadTooLarge, TOO_LARGE),
         "31" => (FaultKind::UriTooLong, "The request line is too long."),
         _ => return None,
     };

@@ -136,26 +136,24 @@ impl Watch {
 
     /// Completes when the connection has had no exchange for `keep_alive` (a first one for `first`).
     pub(super) async fn idle(&self, first: Duration, keep_alive: Duration) {
-        tokio::time::sleep(first).await;
-        if self.opened.load(Relaxed) == 0 {
-            return;
-        }
         loop {
-            let since = Duration::from_millis(self.idle_since.load(Relaxed));
-            let left = if self.has_open() || self.upgraded.load(Relaxed) {
+            let age = self.born.elapsed();
+            let left = if self.has_open() || self.is_tunnel() {
                 keep_alive
+            } else if self.opened.load(Relaxed) == 0 {
+                first.saturating_sub(age)
             } else {
-                (since + keep_alive).saturating_sub(self.born.elapsed())
+                let since = Duration::from_millis(self.idle_since.load(Relaxed));
+                (since + keep_alive).saturating_sub(age)
             };
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left).await;
+            // Never longer than the keep-alive time: what is busy now may be idle a moment later.
+            tokio::time::sleep(left.min(keep_alive)).await;
         }
     }
-}
 
-impl Watch {
     /// Completes when a connection that was asked to close should be dropped: `patience` after its last exchange
     /// closed, or after all exchanges were ended.
     pub(super) async fn abandoned(&self, patience: Duration) {

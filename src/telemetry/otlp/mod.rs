@@ -114,7 +114,13 @@ fn resource() -> Resource {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
     use super::*;
+    use crate::{model::Trace, telemetry::event::sample};
 
     #[test]
     fn the_share_of_sampled_traces_is_as_set() {
@@ -123,6 +129,62 @@ mod tests {
             let sampled: i32 = (0..1_000).map(|n| i32::from(is_sampled(share, spread(n)))).sum();
             assert!((sampled - expected).abs() <= 1, "{share}: {sampled}");
         }
+    }
+
+    /// Takes one request as a collector would, and answers it.
+    async fn collect(listener: TcpListener) -> Vec<u8> {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let (mut request, mut piece) = (Vec::new(), [0; 4_096]);
+        while !is_whole(&request) {
+            let read = stream.read(&mut piece).await.expect("readable");
+            assert!(read > 0, "ended early: {}", String::from_utf8_lossy(&request));
+            request.extend_from_slice(&piece[..read]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("writable");
+        request
+    }
+
+    fn is_whole(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+        let Some(head) = text.find("\r\n\r\n") else { return false };
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: "));
+        request.len() >= head + 4 + length.and_then(|length| length.parse::<usize>().ok()).unwrap_or(usize::MAX / 2)
+    }
+
+    #[tokio::test]
+    async fn spans_reach_a_collector_as_protobuf_over_http() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let endpoint = format!("http://{}/v1/traces", listener.local_addr().expect("bound"));
+        let collector = tokio::spawn(collect(listener));
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let metrics = Metrics::default();
+        let otlp = Otlp::start(&endpoint, 1.0, client, &metrics).expect("starts");
+        otlp.export(&sample::chat());
+        otlp.flush().await;
+        let request = collector.await.expect("one request");
+        assert!(request.starts_with(b"POST /v1/traces HTTP/1.1\r\n"));
+        let text = String::from_utf8_lossy(&request);
+        for part in
+            ["application/x-protobuf", "service.name", "tollgate", "chat gpt-4o-2024", "gen_ai.usage.input_tokens"]
+        {
+            assert!(text.contains(part), "{part}");
+        }
+        assert_eq!(metrics.spans_dropped("export_failed").get(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_sampled_is_not_sent() {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let metrics = Metrics::default();
+        let otlp = Otlp::start("http://127.0.0.1:9/v1/traces", 1.0, client, &metrics).expect("starts");
+        let event = sample::chat();
+        otlp.export(&ExchangeEvent { trace: Trace { sampled: false, ..event.trace }, ..event });
+        otlp.export(&ExchangeEvent { trace: Trace::default(), ..event });
+        otlp.flush().await;
+        assert_eq!(metrics.spans_dropped("export_failed").get(), 0);
+        otlp.export(&event);
+        otlp.flush().await;
+        assert_eq!(metrics.spans_dropped("export_failed").get(), 3, "nobody listens on port 9");
     }
 
     #[tokio::test]
