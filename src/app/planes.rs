@@ -45,16 +45,16 @@ pub struct Ports {
 
 impl Ports {
     /// Binds both.
-    pub async fn bind(server: &Server) -> Result<Self, StartProblem> {
-        let gateway = bind(&server.gateway, "gateway").await?;
-        let console = bind(&console::listener(&server.console), "console").await?;
+    pub fn bind(server: &Server) -> Result<Self, StartProblem> {
+        let gateway = bind(&server.gateway, "gateway")?;
+        let console = bind(&console::listener(&server.console), "console")?;
         let gateway_url = url(server.gateway.tls.as_ref(), gateway.addr());
         let console_url = url(server.console.tls.as_ref(), console.addr());
         Ok(Self { gateway, console, gateway_url, console_url })
     }
 }
 
-async fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
+fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
     listener::bind(listener).map_err(|problem| match problem {
         BindProblem::Taken { addr } => StartProblem::Bind(format!(
             "{addr} is taken by another process: stop it, or choose another address for the {name} \
