@@ -122,8 +122,7 @@ impl Exchange {
         if self.settlement.trace.parent_id == 0 {
             headers.remove("tracestate");
         }
-        if let Ok(parent) =
-            HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
+        if let Ok(parent) = HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
         {
             headers.insert("traceparent", parent);
         }
