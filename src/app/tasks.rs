@@ -24,9 +24,13 @@ pub type Stop = watch::Receiver<bool>;
 async fn pause(period: Duration, stop: &mut Stop) -> bool {
     tokio::select! {
         () = time::sleep(period) => true,
-        // Closed means that the owner is gone: stop too.
-        _ = stop.wait_for(|stop| *stop) => false,
+        () = stopped(stop) => false,
     }
+}
+
+/// Waits for the word to stop. That nobody is left to say it means the same.
+async fn stopped(stop: &mut Stop) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 /// Takes over what other processes write to the database.
@@ -61,11 +65,7 @@ pub async fn follow_files(reloader: Arc<Reloader>, mut stop: Stop) {
 
 /// Runs the active health checks of backends.
 pub async fn check_health(hub: Arc<Hub>, mut stop: Stop) {
-    let shutdown = async {
-        // Closed means that the owner is gone: stop too.
-        stop.wait_for(|stop| *stop).await.is_ok();
-    };
-    hub.fleet().run_health_checks(shutdown).await;
+    hub.fleet().run_health_checks(stopped(&mut stop)).await;
 }
 
 /// Writes when keys were last used, now and then and at the end.

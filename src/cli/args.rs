@@ -21,6 +21,9 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub global: Global,
+    /// Flags of `serve`, for when it is left out.
+    #[command(flatten)]
+    pub serve: Serve,
 }
 
 const EXAMPLES: &str = "\
@@ -417,6 +420,7 @@ mod tests {
     fn good_lines_parse() {
         for line in [
             "tollgate",
+            "tollgate --gateway-listen 127.0.0.1:0",
             "tollgate serve --config x.yaml --gateway-listen 127.0.0.1:0 --no-watch",
             "tollgate --config x.yaml check -o json",
             "tollgate keys create team-a --product starter -q",

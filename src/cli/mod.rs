@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global.without_blanks();
-    match cli.command.unwrap_or(Command::Serve(args::Serve::default())) {
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(serve) => serve::run(global, &serve),
         Command::Demo(listen) => serve::demo(global, &listen),
         Command::Init(init) => init::run(&init),

@@ -81,3 +81,110 @@ pub fn read(text: &str, format: Format) -> Result<Node, Vec<Broken>> {
         Format::Toml => toml::read(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::strategy::Strategy;
+
+    use super::*;
+
+    /// Pieces that mean something to one of the readers.
+    const PIECES: &[&str] = &[
+        " ",
+        "  ",
+        "\t",
+        "\r",
+        "\n",
+        "\n  ",
+        "-",
+        "- ",
+        "?",
+        "? ",
+        ":",
+        ": ",
+        ",",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#",
+        " #",
+        "&a ",
+        "*a",
+        "!",
+        "!!str ",
+        "|",
+        "|2-",
+        ">",
+        "'",
+        "\"",
+        "%",
+        "@",
+        "`",
+        "=",
+        ".",
+        "0",
+        "1",
+        "a",
+        "b",
+        "~",
+        "<<: ",
+        "${",
+        "${A}",
+        "---",
+        "...",
+        "%YAML 1.2\n",
+        "[[x]]\n",
+        "[x]\n",
+        "\"\"\"",
+        "\\",
+        "\\u00",
+        "\\ud83d",
+        "e9",
+        "\u{feff}",
+        "\u{85}",
+        "\u{2028}",
+        "ü",
+        "\0",
+        "null",
+        "true",
+        "\"a\":",
+        "1979-05-27",
+    ];
+
+    fn texts() -> impl Strategy<Value = String> {
+        proptest::collection::vec(proptest::sample::select(PIECES), 0..50).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_a_reader_panic(text in texts()) {
+            for format in [Format::Yaml, Format::Json, Format::Toml] {
+                if let Err(broken) = read(&text, format) {
+                    proptest::prop_assert!(!broken.is_empty());
+                    proptest::prop_assert!(broken.iter().all(|broken| broken.at.line >= 1 && !broken.message.is_empty()));
+                }
+            }
+        }
+
+        #[test]
+        fn json_is_read_as_serde_json_reads_it(text in texts()) {
+            if let Ok(wanted) = serde_json::from_str::<serde_json::Value>(&text) {
+                proptest::prop_assert_eq!(read(&text, Format::Json).map(|node| node.to_json()), Ok(wanted));
+            }
+        }
+    }
+
+    #[test]
+    fn endings_name_formats() {
+        let rows = [
+            ("a.yaml", Some(Format::Yaml)),
+            ("a.YML", Some(Format::Yaml)),
+            ("a.b.json", Some(Format::Json)),
+            ("a", None),
+        ];
+        for (name, format) in rows {
+            assert_eq!(Format::of(Path::new(name)), format, "{name}");
+        }
+    }
+}

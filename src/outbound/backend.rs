@@ -188,13 +188,8 @@ fn endpoint(setting: &settings::Backend, rules: &egress::Rules) -> Result<Endpoi
 
 /// The header of each credential. `key` and `credentials` may both be given: `key` goes first.
 fn carriers(setting: &settings::Backend, problems: &mut Vec<String>) -> Vec<(Secret, Carrier)> {
-    let name = setting.key_header.as_deref().and_then(|name| match HeaderName::try_from(name) {
-        Ok(name) => Some(name),
-        Err(_) => {
-            problems.push(format!("key_header: `{name}` is not a header name"));
-            None
-        }
-    });
+    let name = setting.key_header.as_deref().map(HeaderName::try_from);
+    let name = keep(name.transpose().map_err(|_| "not a header name".to_owned()), "key_header", problems).flatten();
     let keys = setting.key.iter().chain(setting.credentials.iter().map(|credential| &credential.key));
     let mut carriers = Vec::new();
     for (index, key) in keys.enumerate() {

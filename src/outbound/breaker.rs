@@ -146,7 +146,7 @@ impl Breaker {
         match (self.phase, broken) {
             (Phase::Closed, _) => self.count(rules, ending, now, entropy),
             // Only a request that was let past the open breaker says something of the present.
-            (Phase::Open { .. } | Phase::HalfOpen { .. }, None) if pass != Pass::Free => self.close(now),
+            (Phase::Open { .. } | Phase::HalfOpen { .. }, None) if pass != Pass::Free => Some(self.close(now)),
             (Phase::HalfOpen { cooldown, .. }, Some(rule)) if self.is_current(pass) => {
                 Some(self.open(rule, cooldown, ending, now, entropy))
             }
@@ -170,11 +170,11 @@ impl Breaker {
         self.phase = phase;
     }
 
-    fn close(&mut self, now: Ticks) -> Option<Change> {
+    fn close(&mut self, now: Ticks) -> Change {
         self.trips = 0;
         self.windows.clear();
         self.enter(Phase::Closed, now);
-        Some(Change::Closed)
+        Change::Closed
     }
 
     /// Adds the result to every rule's window; the first rule that has had enough opens the breaker.

@@ -47,23 +47,23 @@ impl Rules {
 
     /// Whether `address` may be dialled.
     pub fn check(&self, address: IpAddr) -> Result<(), Forbidden> {
-        if self.allow.iter().any(|net| net.contains(&address)) {
-            return Ok(());
-        }
-        let embedded = embedded_v4(address);
-        if embedded.is_some_and(|v4| self.allow.iter().any(|net| net.contains(&IpAddr::V4(v4)))) {
-            return Ok(());
-        }
-        let range = match (address, embedded) {
-            (IpAddr::V4(v4), _) => range_v4(v4),
-            (IpAddr::V6(v6), None) => range_v6(v6),
-            (IpAddr::V6(_), Some(v4)) => range_v4(v4),
+        let range = match address {
+            _ if self.allows(address) => None,
+            IpAddr::V4(v4) => range_v4(v4),
+            IpAddr::V6(v6) => range_v6(v6).or_else(|| {
+                let carried = embedded_v4(v6).filter(|v4| !self.allows(IpAddr::V4(*v4)))?;
+                range_v4(carried)
+            }),
         };
         match range {
             None => Ok(()),
             Some("loopback") if self.loopback => Ok(()),
             Some(range) => Err(Forbidden { address, range }),
         }
+    }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        self.allow.iter().any(|net| net.contains(&address))
     }
 
     /// Checks the host of a URL before any name is resolved: addresses in any spelling (decimal, octal, hex,
@@ -106,8 +106,8 @@ const RANGES_V4: &[([u8; 4], u8, &str)] = &[
     ([240, 0, 0, 0], 4, "reserved"),
 ];
 
-/// IANA's special-purpose registry for IPv6, and multicast. Forms that carry an IPv4 address are not listed:
-/// [`embedded_v4`] reads them first.
+/// IANA's special-purpose registry for IPv6, and multicast. Most forms that carry an IPv4 address are not listed:
+/// they are as public as what they carry.
 const RANGES_V6: &[(Ipv6Addr, u32, &str)] = &[
     (Ipv6Addr::UNSPECIFIED, 128, "unspecified"),
     (Ipv6Addr::LOCALHOST, 128, "loopback"),
@@ -140,21 +140,20 @@ fn range_v6(address: Ipv6Addr) -> Option<&'static str> {
 }
 
 /// The IPv4 address that an IPv6 address carries: a packet sent to it may end up there.
-fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
-    let IpAddr::V6(v6) = address else { return None };
-    let [a, b, c, d, e, f, g, h] = v6.segments();
+fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let segments = address.segments();
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match [a, b, c, d, e, f] {
-        // ::a.b.c.d, deprecated; :: and ::1 themselves are IPv6's own.
-        [0, 0, 0, 0, 0, 0] if g != 0 || h > 1 => Some(join(g, h)),
-        // Mapped, translated (RFC 2765) and NAT64 (RFC 6052).
-        [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(join(g, h)),
+    let last = join(segments[6], segments[7]);
+    match segments {
         // 6to4.
         [0x2002, high, low, ..] => Some(join(high, low)),
         // Teredo: the client's address is inverted (RFC 4380).
-        [0x2001, 0, ..] => Some(join(!g, !h)),
-        // ISATAP interface identifiers (RFC 5214).
-        [_, _, _, _, 0 | 0x200, 0x5efe] => Some(join(g, h)),
+        [0x2001, 0, ..] => Some(Ipv4Addr::from(!u32::from(last))),
+        // ::a.b.c.d (deprecated; :: and ::1 themselves are IPv6's own), mapped, translated (RFC 2765).
+        [0, 0, 0, 0, 0, 0, ..] if u32::from(last) <= 1 => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..]
+        // NAT64 (RFC 6052) and ISATAP interface identifiers (RFC 5214).
+        | [0x64, 0xff9b, 0, 0, 0, 0, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => Some(last),
         _ => None,
     }
 }
@@ -222,6 +221,7 @@ mod tests {
             "[2001:2::1]",
             "[5f00::1]",
             "[2600::5efe:10.0.0.1]",
+            "[fe80::5efe:1.1.1.1]",
             "１２７.0.0.1",
             "",
             ".",

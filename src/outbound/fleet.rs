@@ -35,8 +35,9 @@ struct Shared {
 #[derive(Default)]
 struct Registry {
     cores: HashMap<BackendId, Arc<Core>>,
-    /// The newest compilation of each backend: becomes live when its configuration does.
-    candidates: HashMap<BackendId, Weak<Backend>>,
+    /// Compilations of each backend that are still held, the newest last: it becomes live when its configuration
+    /// does. Those of a refused configuration are dropped by whoever compiled it.
+    candidates: HashMap<BackendId, Vec<Weak<Backend>>>,
     live: HashMap<BackendId, Weak<Backend>>,
     transports: HashMap<TransportKey, Weak<Transport>>,
 }
@@ -82,7 +83,7 @@ impl Fleet {
         let transport = registry.transport(&draft.transport, &self.0.resolver);
         let core = registry.core(&setting.id, &self.0.surroundings);
         let backend = Arc::new(draft.join(setting, core, transport));
-        registry.candidates.insert(setting.id.clone(), Arc::downgrade(&backend));
+        registry.candidate(&backend);
         Ok(backend)
     }
 
@@ -106,11 +107,14 @@ impl Fleet {
     pub fn retain(&self, ids: &HashSet<BackendId>) {
         let mut registry = self.registry();
         let registry = &mut *registry;
-        registry.live = std::mem::take(&mut registry.candidates);
-        registry.live.retain(|id, backend| ids.contains(id) && backend.strong_count() > 0);
+        registry.candidates.retain(|id, _| ids.contains(id));
+        let newest = |(id, compiled): (&BackendId, &Vec<Weak<Backend>>)| {
+            let held = compiled.iter().rfind(|backend| backend.strong_count() > 0)?;
+            Some((id.clone(), held.clone()))
+        };
+        registry.live = registry.candidates.iter().filter_map(newest).collect();
         registry.cores.retain(|id, _| ids.contains(id));
         registry.transports.retain(|_, transport| transport.strong_count() > 0);
-        registry.candidates.clone_from(&registry.live);
         for core in registry.cores.values() {
             core.known.lock().unwrap_or_else(PoisonError::into_inner).prune();
         }
@@ -147,6 +151,12 @@ impl Fleet {
 }
 
 impl Registry {
+    fn candidate(&mut self, backend: &Arc<Backend>) {
+        let compiled = self.candidates.entry(backend.id().clone()).or_default();
+        compiled.retain(|backend| backend.strong_count() > 0);
+        compiled.push(Arc::downgrade(backend));
+    }
+
     fn core(&mut self, id: &BackendId, surroundings: &Arc<Surroundings>) -> Arc<Core> {
         match self.cores.entry(id.clone()) {
             Entry::Occupied(entry) => entry.get().clone(),

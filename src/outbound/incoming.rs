@@ -198,7 +198,7 @@ impl Body for Incoming {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Wire(body) => body.size_hint(),
-            Source::Sim(_) => SizeHint::default(),
+            Source::Sim(play) => play.size_hint(),
             Source::Over => SizeHint::with_exact(0),
         }
     }

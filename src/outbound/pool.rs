@@ -199,9 +199,9 @@ impl Pool {
 
     /// Whose turn it is in a group.
     fn pick(&self, group: Range<usize>, wish: &Wish<'_>, now: Ticks) -> Option<usize> {
-        let free = group.filter(|index| self.standing(*index, wish, now) == Some(Standing::Free));
-        if let [only] = &self.members[..] {
-            return free.map(|index| (index, only)).next().map(|(index, _)| index);
+        let mut free = group.filter(|index| self.standing(*index, wish, now) == Some(Standing::Free));
+        if self.members.len() == 1 {
+            return free.next();
         }
         if let Some(key) = wish.affinity {
             let weighed = free.map(|index| (index, self.members[index].seed, self.members[index].weight));
@@ -290,14 +290,11 @@ impl Pool {
                 survey.add(index, standing);
             }
         }
-        if !self.eject_last
-            && let Some(index) = survey.last_ejected()
-            && !self.is_tried(index, wish, now)
-            && let Some(choice) = self.grip(index, wish, now, true)
-        {
-            return Ok(choice);
+        let Some(index) = survey.last_ejected().filter(|_| !self.eject_last) else { return Err(survey.verdict(now)) };
+        if self.is_tried(index, wish, now) {
+            return Err(NoneLeft { why: Why::Tried, ..survey.verdict(now) });
         }
-        Err(survey.verdict(now, !self.eject_last))
+        self.grip(index, wish, now, true).ok_or_else(|| survey.verdict(now))
     }
 }
 
@@ -365,15 +362,14 @@ impl Survey {
         self.latest.filter(|_| self.ejected == self.total).map(|(_, index)| index)
     }
 
-    /// `last_stays`: a pool that is wholly ejected had its last member tried.
-    fn verdict(&self, now: Ticks, last_stays: bool) -> NoneLeft {
+    fn verdict(&self, now: Ticks) -> NoneLeft {
         let why = if self.total == 0 {
             Why::NoneUsable
         } else if self.throttled == self.total {
             Why::Throttled
         } else if self.refused == self.total {
             Why::CredentialRefused
-        } else if self.tried > 0 || (last_stays && self.ejected == self.total) {
+        } else if self.tried > 0 {
             Why::Tried
         } else {
             Why::Open

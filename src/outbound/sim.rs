@@ -10,7 +10,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body::Frame;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tollgate_providers::sim::{Asked, Piece, Step, Steps, answer};
@@ -49,6 +49,9 @@ pub(super) async fn play(
     let mut response = Response::new(Incoming::sim(play, patience));
     *response.status_mut() = StatusCode::from_u16(script.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = script.headers;
+    if let Some(size) = response.body().size_hint().exact() {
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
+    }
     Ok(response)
 }
 
@@ -75,6 +78,8 @@ async fn collect(body: Outgoing) -> Result<Bytes, SendFault> {
 pub(super) struct Play {
     steps: Steps,
     next: Option<Step>,
+    /// The one after: known early, so that the last piece is known to be the last.
+    then: Option<Step>,
     /// When the next step is due.
     due: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -82,8 +87,8 @@ pub(super) struct Play {
 
 impl Play {
     fn new(mut steps: Steps) -> Self {
-        let next = steps.next();
-        Self { steps, next, due: None, timer: None }
+        let (next, then) = (steps.next(), steps.next());
+        Self { steps, next, then, due: None, timer: None }
     }
 
     /// The wait before the first piece, which is waited for before the head: that is what a caller sees of a model
@@ -98,17 +103,27 @@ impl Play {
         self.next.is_none()
     }
 
+    /// Exact where one piece is left, or none.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match (&self.next, &self.then) {
+            (None, _) => SizeHint::with_exact(0),
+            (Some(Step { piece: Piece::Data(data), .. }), None) => SizeHint::with_exact(data.len() as u64),
+            _ => SizeHint::default(),
+        }
+    }
+
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendFault>>> {
         let Some(after) = self.next.as_ref().map(|step| step.after) else { return Poll::Ready(None) };
         if !after.is_zero() {
             ready!(self.poll_due(after, cx));
         }
         let piece = self.next.take().map(|step| step.piece);
-        self.next = self.steps.next();
+        self.next = self.then.take();
+        self.then = self.steps.next();
         match piece {
             Some(Piece::Data(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
             Some(Piece::Cut) => {
-                self.next = None;
+                (self.next, self.then) = (None, None);
                 let text = "the simulated backend cut its answer";
                 Poll::Ready(Some(Err(SendFault::sent(SendFaultKind::BrokenOff, text))))
             }

@@ -1,15 +1,46 @@
 //! Events of Gemini: every chunk carries cumulative usage, and nothing but a finish reason marks the end.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
-use super::{Seen, StreamError};
+use super::{Seen, StreamError, chat::ERROR};
 use crate::{
     counts::Counts,
     json::{Elements, Members, lenient, object, says_something},
 };
 
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finishReason\""));
+static BLOCKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"blockReason\""));
+static COUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("TokenCount\""));
+
+/// Chunks larger than this are read at once: copying them to read them later is no saving.
+const MOST_UNREAD: usize = 16 * 1024;
+
 impl Seen {
     pub(super) fn gemini_event(&mut self, data: &[u8]) {
+        let told = |finder: &Finder<'_>| finder.find(data).is_some();
+        let ordinary = self.content && data.len() <= MOST_UNREAD && !told(&FINISH) && !told(&BLOCKED) && !told(&ERROR);
+        if !ordinary {
+            self.counts = self.settled_counts();
+            self.unread.clear();
+            self.read_gemini(data);
+        } else if told(&COUNT) {
+            // Figures are cumulative: only the last ones need reading.
+            data.clone_into(&mut self.unread);
+        }
+    }
+
+    /// The counts with those of the last unread chunk.
+    pub(super) fn settled_counts(&self) -> Counts {
+        let unread =
+            || serde_json::from_slice::<Members<'_>>(&self.unread).ok()?.get("usageMetadata").and_then(Counts::gemini);
+        let newer = if self.unread.is_empty() { None } else { unread() };
+        newer.filter(Counts::is_reported).unwrap_or(self.counts)
+    }
+
+    fn read_gemini(&mut self, data: &[u8]) {
         if let Ok(chunk) = serde_json::from_slice::<Members<'_>>(data) {
             self.gemini_chunk(&chunk);
         }

@@ -55,6 +55,8 @@ struct Seen {
     content: bool,
     complete: bool,
     counts: Counts,
+    /// Gemini's last chunk with figures, not read yet.
+    unread: Vec<u8>,
     error: Option<StreamError>,
     object_id: Option<String>,
     owned_files: Vec<String>,
@@ -156,7 +158,7 @@ impl Tap {
     /// What was consumed, as far as the provider said (for bodies: after `finish`).
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.seen.counts.usage()
+        self.seen.settled_counts().usage()
     }
 
     /// Id of the object that the answer created or is.

@@ -77,16 +77,9 @@ impl Tls {
         if setting.certificate.is_some() != setting.key.is_some() {
             problems.push("tls: `certificate` and `key` belong together; one of them is missing".into());
         }
-        let server_name = match setting.server_name.clone().map(ServerName::try_from).transpose() {
-            Ok(name) => name,
-            Err(_) => {
-                problems.push("tls.server_name: not a host name".into());
-                None
-            }
-        };
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let server_name = setting.server_name.clone().map(ServerName::try_from).transpose();
+        let server_name = server_name.map_err(|error| problems.push(format!("tls.server_name: {error}")));
+        let (Ok(server_name), true) = (server_name, problems.is_empty()) else { return Err(problems) };
         let config = config(&files).map_err(|problem| vec![problem])?;
         Ok(Self::new(digest(&files, setting.server_name.as_deref()), server_name, config))
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Index, Report, text};
-use crate::settings::{Api, ApiKind, ObjectKind, Settings};
+use crate::settings::{Api, ApiKind, ObjectKind, Settings, objects::VersionScheme};
 
 /// Paths that the gateway answers itself, before any API.
 const HEALTH_PATHS: [&str; 4] = ["/livez", "/readyz", "/healthz", "/status-0123456789abcdef"];
@@ -159,9 +159,9 @@ fn overlaps(settings: &Settings, report: &mut Report<'_>) {
     let mut taken: HashMap<(String, String, Option<String>), usize> = HashMap::new();
     for (at, api) in settings.apis.iter().enumerate() {
         let hosts = if api.hosts.is_empty() { vec![String::new()] } else { api.hosts.clone() };
-        let version = api.versioning.as_ref().map(|versioning| versioning.version.clone());
+        let (path, version) = address(api);
         for host in hosts {
-            let key = (host.to_ascii_lowercase(), api.path.trim_end_matches('/').to_owned(), version.clone());
+            let key = (host.to_ascii_lowercase(), path.clone(), version.clone());
             let Some(first) = taken.insert(key, at).filter(|first| *first != at) else { continue };
             let place = report.place(&format!("apis[{first}]"));
             let message = format!(
@@ -172,5 +172,16 @@ fn overlaps(settings: &Settings, report: &mut Report<'_>) {
             );
             report.error(&format!("apis[{at}].path"), message);
         }
+    }
+}
+
+/// The path that an API answers to, and its version where that is not in the path.
+fn address(api: &Api) -> (String, Option<String>) {
+    let path = api.path.trim_end_matches('/');
+    match &api.versioning {
+        Some(versioning) if versioning.scheme == VersionScheme::Path => {
+            (format!("{path}/{}", versioning.version), None)
+        }
+        versioning => (path.to_owned(), versioning.as_ref().map(|versioning| versioning.version.clone())),
     }
 }

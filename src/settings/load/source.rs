@@ -1,7 +1,7 @@
 //! Where the configuration comes from: a file, a folder of files, a text at hand.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Where the configuration comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
     /// One file; its ending names its format. A folder is taken as [`Source::Folder`].
     File(PathBuf),
@@ -29,6 +29,17 @@ pub enum Source {
         /// The text.
         text: String,
     },
+}
+
+impl fmt::Debug for Source {
+    /// Names only: the text may contain secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Folder(path) => write!(f, "Folder({})", path.display()),
+            Self::Text { name, .. } => write!(f, "Text({name})"),
+        }
+    }
 }
 
 /// The text of one configuration file.

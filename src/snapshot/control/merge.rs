@@ -61,7 +61,7 @@ fn add(
             return Ok(());
         }
         let why = "is in the database and now in the configuration file too; remove one of the two".to_owned();
-        let path = format!("{}/{}", row.kind.plural(), row.id);
+        let path = path_of(row.kind, &row.id);
         return Err(vec![Problem::new(path, why).at(Some(origin.clone()))]);
     }
     if !dormant {
@@ -99,9 +99,14 @@ fn put(settings: &mut Settings, replaces: bool, object: Object) {
 }
 
 fn in_row(row: &ObjectRow, problems: Vec<Problem>) -> Vec<Problem> {
-    let of = format!("{}/{}", row.kind.plural(), row.id);
+    let of = path_of(row.kind, &row.id);
     let named = |problem: Problem| Problem { path: join(&of, &problem.path), ..problem };
     problems.into_iter().map(named).collect()
+}
+
+/// An object as paths of problems name it when it has no place in a file.
+pub(super) fn path_of(kind: ObjectKind, id: &str) -> String {
+    format!("{}[{id}]", kind.plural())
 }
 
 fn join(object: &str, field: &str) -> String {
@@ -147,7 +152,7 @@ fn shared_keys(file: &Settings, keys: &[KeyRow]) -> Vec<Problem> {
             if stored.contains(&KeyHash::of(key.expose())) {
                 let at = (ObjectKind::Subscription, subscription.id.to_string());
                 let why = "its key is in use by a subscription of the database; choose another";
-                let problem = Problem::new(format!("subscriptions/{}", subscription.id), why);
+                let problem = Problem::new(path_of(ObjectKind::Subscription, subscription.id.as_str()), why);
                 problems.push(problem.at(file.origins.get(&at).cloned()));
             }
         }
@@ -186,7 +191,7 @@ pub(super) fn after(picture: &Picture, writes: &[Write], now: Timestamp) -> Pict
 }
 
 /// Positions in lists mean nothing to somebody who works with objects: `models[3].pool` of an object that no file
-/// declares becomes `models/fast.pool`.
+/// declares becomes `models[fast].pool`, as `settings::check` says it.
 pub(super) fn name_objects(problems: Vec<Problem>, settings: &Settings, declared: &Declared) -> Vec<Problem> {
     let named = |problem: Problem| match name(&problem.path, settings, declared) {
         Some(path) => Problem { path, ..problem },
@@ -202,5 +207,5 @@ fn name(path: &str, settings: &Settings, declared: &Declared) -> Option<String> 
     let objects = settings.objects(kind);
     let object = objects.get(index.parse::<usize>().ok()?)?;
     let from_file = declared.settings.origins.contains_key(&(kind, object.id().to_owned()));
-    (!from_file).then(|| join(&format!("{list}/{}", object.id()), field.trim_start_matches('.')))
+    (!from_file).then(|| join(&path_of(kind, object.id()), field.trim_start_matches('.')))
 }

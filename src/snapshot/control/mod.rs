@@ -207,8 +207,10 @@ fn prepare(compiler: &dyn Compiler, declared: &Declared, picture: &Picture) -> R
     let merged = merge::merge(declared, picture)?;
     let settings = Arc::new(merged.settings);
     let problems = crate::settings::check(&settings);
-    let compiled = if problems.is_empty() { compiler.compile(&settings, &merged.keys) } else { Err(problems) };
-    match compiled {
+    if !problems.is_empty() {
+        return Err(Refused::Invalid(problems));
+    }
+    match compiler.compile(&settings, &merged.keys) {
         Ok(ready) => Ok((View::new(picture.revision, settings, merged.entries), ready)),
         Err(problems) => Err(Refused::Invalid(merge::name_objects(problems, &settings, declared))),
     }

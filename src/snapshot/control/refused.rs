@@ -73,7 +73,7 @@ impl Refused {
     /// Drops the object's own name from the paths of problems when the caller sent just that object.
     pub(super) fn seen_from(self, changes: &[Change]) -> Self {
         let (Self::Invalid(problems), [change]) = (&self, changes) else { return self };
-        let own = format!("{}/{}", change.kind().plural(), change.id());
+        let own = super::merge::path_of(change.kind(), change.id());
         let near = |problem: &Problem| {
             let path =
                 problem.path.strip_prefix(&own).map_or(problem.path.as_str(), |rest| rest.trim_start_matches('.'));

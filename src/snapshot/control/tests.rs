@@ -93,7 +93,7 @@ fn file() -> Declared {
         (ObjectKind::Product, json!({"id": "team", "approval": "required"})),
         (ObjectKind::Subscription, json!({"id": "filed", "product": "team", "key": "a-key-of-the-file"})),
     ] {
-        let object = object(kind, value);
+        let object = object(kind, &value);
         let origin = Origin { file: Arc::new("tollgate.yaml".into()), line: 7, column: 3 };
         settings.origins.insert((kind, object.id().to_owned()), origin);
         settings.insert(object);
@@ -101,11 +101,11 @@ fn file() -> Declared {
     Declared { settings: with_defaults(settings), configured: true }
 }
 
-fn object(kind: ObjectKind, value: Value) -> Object {
-    object_from_json(kind, &value).expect("an object")
+fn object(kind: ObjectKind, value: &Value) -> Object {
+    object_from_json(kind, value).expect("an object")
 }
 
-fn subscription(value: Value) -> Subscription {
+fn subscription(value: &Value) -> Subscription {
     match object(ObjectKind::Subscription, value) {
         Object::Subscription(subscription) => *subscription,
         other => panic!("{other:?}"),
@@ -113,7 +113,10 @@ fn subscription(value: Value) -> Subscription {
 }
 
 fn model(name: &str) -> Change {
-    Change::Put { object: object(ObjectKind::Model, json!({"name": name, "backend": "sim"})), expect: Expect::Anything }
+    Change::Put {
+        object: object(ObjectKind::Model, &json!({"name": name, "backend": "sim"})),
+        expect: Expect::Anything,
+    }
 }
 
 fn delete(kind: ObjectKind, id: &str) -> Change {
@@ -129,7 +132,7 @@ async fn changes_are_stored_and_in_use_together_or_not_at_all() {
     let refused = world.control.apply(vec![model("three"), model("bad-1"), model("bad-2")], Run::Real).await;
     let Err(Refused::Invalid(problems)) = refused else { panic!("refused with problems") };
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert_eq!(lines, ["models/bad-1.name: is bad", "models/bad-2.name: is bad"]);
+    assert_eq!(lines, ["models[bad-1].name: is bad", "models[bad-2].name: is bad"]);
     assert_eq!(world.models_in_use(), ["gpt", "one", "two"]);
     let again = world.other(file()).await.view();
     assert_eq!(again.settings.models.len(), 3, "nothing of it was stored");
@@ -161,7 +164,7 @@ async fn what_the_file_declares_is_refused_with_its_place() {
 async fn preconditions_hold_or_nothing_happens() {
     let world = World::new(file()).await;
     let put = |title: &str, expect| Change::Put {
-        object: object(ObjectKind::Product, json!({"id": "p", "title": title})),
+        object: object(ObjectKind::Product, &json!({"id": "p", "title": title})),
         expect,
     };
     let apply = |change| world.control.apply(vec![change], Run::Real);
@@ -181,7 +184,7 @@ async fn preconditions_hold_or_nothing_happens() {
 #[tokio::test]
 async fn defaults_can_be_replaced_and_come_back() {
     let world = World::new(first_run()).await;
-    let starter = object(ObjectKind::Product, json!({"id": "starter", "title": "Mine"}));
+    let starter = object(ObjectKind::Product, &json!({"id": "starter", "title": "Mine"}));
     let title = || match &world.control.view().get(ObjectKind::Product, "starter").expect("there").object {
         Object::Product(product) => product.title.clone(),
         other => panic!("{other:?}"),
@@ -201,7 +204,7 @@ async fn defaults_can_be_replaced_and_come_back() {
 #[tokio::test]
 async fn keys_are_shown_once_hashed_and_replaced_at_once() {
     let world = World::new(first_run()).await;
-    let wanted = subscription(json!({"id": "team-a", "product": "starter"}));
+    let wanted = subscription(&json!({"id": "team-a", "product": "starter"}));
     let (view, issued) = world.control.create_subscription(wanted.clone(), Run::Real).await.expect("creates");
     let [primary, secondary] = [issued.primary, issued.secondary].map(|key| key.expect("made"));
     assert!(SubscriptionKey::is_plausible(primary.expose()));
@@ -232,7 +235,7 @@ async fn keys_that_could_not_work_are_refused_without_being_shown() {
     let world = World::new(file()).await;
     let create = |key: &str| {
         let wanted = json!({"id": "x", "product": "team", "key": key});
-        world.control.create_subscription(subscription(wanted), Run::Real)
+        world.control.create_subscription(subscription(&wanted), Run::Real)
     };
     let spoilt = format!("tg_{}", "x".repeat(36));
     for key in ["with a blank in it....", spoilt.as_str(), "a-key-of-the-file"] {
@@ -241,14 +244,14 @@ async fn keys_that_could_not_work_are_refused_without_being_shown() {
     }
     create("brought-along-0001").await.expect("a foreign key is fine");
     let other = json!({"id": "y", "product": "team", "key": "brought-along-0001"});
-    let refused = world.control.create_subscription(subscription(other), Run::Real).await;
+    let refused = world.control.create_subscription(subscription(&other), Run::Real).await;
     assert!(matches!(refused, Err(Refused::Store(StoreError::DuplicateKey))));
 }
 
 #[tokio::test]
 async fn states_follow_the_table_and_approval() {
     let world = World::new(file()).await;
-    let mut wanted = subscription(json!({"id": "s", "product": "team"}));
+    let mut wanted = subscription(&json!({"id": "s", "product": "team"}));
     wanted.state = world.control.first_state(&wanted);
     assert_eq!(wanted.state, State::Submitted, "the product asks for approval");
     world.control.create_subscription(wanted, Run::Real).await.expect("creates");
@@ -267,7 +270,7 @@ async fn states_follow_the_table_and_approval() {
 
 #[test]
 fn a_subscription_past_its_end_is_expired() {
-    let ends = subscription(json!({"id": "s", "product": "p", "expires": "2030-01-01T00:00:00Z"}));
+    let ends = subscription(&json!({"id": "s", "product": "p", "expires": "2030-01-01T00:00:00Z"}));
     let end = Timestamp::from_secs(1_893_456_000);
     assert_eq!(states::at(&ends, Timestamp::from_nanos(end.as_nanos() - 1)), State::Active);
     assert_eq!(states::at(&ends, end), State::Expired);
@@ -278,20 +281,20 @@ async fn a_reload_is_whole_or_refused() {
     let world = World::new(file()).await;
     world.control.apply(vec![model("mine")], Run::Real).await.expect("applies");
     let mut changed = file();
-    changed.settings.insert(object(ObjectKind::Model, json!({"name": "new", "backend": "sim"})));
+    changed.settings.insert(object(ObjectKind::Model, &json!({"name": "new", "backend": "sim"})));
     world.control.reload(changed.clone()).await.expect("reloads");
     assert_eq!(world.models_in_use(), ["gpt", "new", "mine"]);
 
-    changed.settings.insert(object(ObjectKind::Model, json!({"name": "bad", "backend": "sim"})));
+    changed.settings.insert(object(ObjectKind::Model, &json!({"name": "bad", "backend": "sim"})));
     assert!(matches!(world.control.reload(changed).await, Err(Refused::Invalid(_))));
     assert_eq!(world.models_in_use(), ["gpt", "new", "mine"]);
 
     let mut takes = file();
     let origin = Origin { file: Arc::new("tollgate.yaml".into()), line: 9, column: 3 };
     takes.settings.origins.insert((ObjectKind::Model, "mine".to_owned()), origin);
-    takes.settings.insert(object(ObjectKind::Model, json!({"name": "mine", "backend": "sim"})));
-    let refused = world.control.reload(takes).await.err().expect("two owners").to_string();
-    assert!(refused.starts_with("tollgate.yaml:9:3: models/mine: is in the database and now in"), "{refused}");
+    takes.settings.insert(object(ObjectKind::Model, &json!({"name": "mine", "backend": "sim"})));
+    let refused = world.control.reload(takes).await.expect_err("two owners").to_string();
+    assert!(refused.starts_with("tollgate.yaml:9:3: models[mine]: is in the database and now in"), "{refused}");
 }
 
 #[tokio::test]
@@ -317,7 +320,7 @@ async fn concurrent_changes_all_happen_in_one_process_and_in_two() {
 #[tokio::test]
 async fn a_key_revoked_elsewhere_is_gone_with_the_next_poll() {
     let world = World::new(file()).await;
-    let wanted = subscription(json!({"id": "s", "product": "team"}));
+    let wanted = subscription(&json!({"id": "s", "product": "team"}));
     world.control.create_subscription(wanted, Run::Real).await.expect("creates");
     assert_eq!(world.keys_in_use().len(), 2);
     assert!(!world.control.refresh().await.expect("nothing new"));
@@ -346,7 +349,7 @@ async fn what_does_not_compile_here_is_told_once_and_the_old_state_stays() {
 async fn objects_of_the_quick_start_sleep_while_there_is_a_configuration() {
     let world = World::new(first_run()).await;
     for id in ["quickstart", "tried"] {
-        let wanted = subscription(json!({"id": id, "product": "starter"}));
+        let wanted = subscription(&json!({"id": id, "product": "starter"}));
         world.control.create_subscription(wanted, Run::Real).await.expect("creates");
     }
     let configured = start(&world.path, file(), Arc::new(Recorder::default()), &world.clock).await.expect("starts");
@@ -365,7 +368,7 @@ async fn objects_of_the_quick_start_sleep_while_there_is_a_configuration() {
 async fn ten_thousand_subscriptions_stay_manageable() {
     let world = World::new(file()).await;
     let put = |nth: usize| Change::Put {
-        object: object(ObjectKind::Subscription, json!({"id": format!("s{nth:05}"), "product": "team"})),
+        object: object(ObjectKind::Subscription, &json!({"id": format!("s{nth:05}"), "product": "team"})),
         expect: Expect::Absent,
     };
     world.control.apply((0..10_000).map(put).collect(), Run::Real).await.expect("applies");

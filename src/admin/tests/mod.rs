@@ -1,0 +1,7 @@
+//! The admin API through its router, on a real database: tables of (method, path, headers, body) and status.
+
+mod access;
+mod description;
+mod objects;
+mod subscriptions;
+mod world;
