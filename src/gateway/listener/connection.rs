@@ -21,7 +21,7 @@ use super::{
     watch::Watch,
     wire::{Deadlines, Wire},
 };
-use crate::{gateway::peer::Peer, settings::server::Listener};
+use crate::{gateway::peer::Peer, settings::server::Listener, telemetry::metrics::Sight};
 
 /// Longest TLS handshake; the header timeout where that is shorter.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -71,6 +71,7 @@ pub(super) struct Server<S> {
     pub(super) protocol: auto::Builder<TokioExecutor>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: Drain,
+    pub(super) sight: Sight,
 }
 
 impl<S: Service> Server<S> {
@@ -80,14 +81,18 @@ impl<S: Service> Server<S> {
             tracing::debug!(%error, %addr, "connection gone before it began");
             return;
         }
+        let _open = self.sight.connected();
         let peer = Arc::new(Peer::of(addr, self.tls.is_some(), &self.house.trusted));
         let Some(tls) = &self.tls else { return self.drive(socket, peer, place).await };
         let limit = HANDSHAKE.min(self.house.settings.header_timeout.0);
         tokio::select! {
             shaken = tokio::time::timeout(limit, tls.accept(socket)) => match shaken {
                 Ok(Ok(stream)) => self.drive(stream, peer, place).await,
-                Ok(Err(error)) => tracing::debug!(%error, %addr, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%addr, "TLS handshake not complete in time"),
+                Ok(Err(error)) => {
+                    self.sight.refused("tls");
+                    tracing::debug!(%error, %addr, "TLS handshake failed");
+                }
+                Err(_) => self.sight.refused("tls_timeout"),
             },
             () = self.drain.ended() => {}
         }
