@@ -108,7 +108,8 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        let reason = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
         let message = format!(
             "cannot reach the server at {}: {reason}; start it (`tollgate serve`), name another (TOLLGATE_SERVER), \
              or use --offline",
