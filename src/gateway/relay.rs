@@ -25,7 +25,7 @@ use super::{
     answer::{Answer, Upstream},
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::Drain,
+    listener::{BodyWatch, Drain},
     owners::{Owner, Watch},
     respond, switch,
 };
@@ -103,6 +103,7 @@ struct Relay {
     is_intact: bool,
     is_read_to_end: bool,
     settlement: Option<Settlement>,
+    body_watch: BodyWatch,
     choice: Choice,
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     owners: Option<Watch>,
@@ -135,6 +136,7 @@ impl Relay {
             owners: watch,
             request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
+            body_watch: exchange.body_watch,
             body: upstream.body,
             decoder: upstream.decoder,
             tap: upstream.tap,
@@ -301,6 +303,7 @@ impl Relay {
     fn fill_usage(&mut self) {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
+        settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
         settlement.usage = self.tap.usage();
         settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
             (false, _) => Certainty::Unknown,
