@@ -35,7 +35,7 @@ use crate::{
 /// See [`StartProblem`]: nothing is left running then.
 pub async fn start(options: Options) -> Result<Running, StartProblem> {
     let ground = Ground::lay(&options).await?;
-    let ports = Ports::bind(&ground.server).await?;
+    let ports = Ports::bind(&ground.server)?;
     let local = LocalServer {
         console: ports.console_url.clone(),
         token: local_token(&options.entropy),

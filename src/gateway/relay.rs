@@ -25,7 +25,7 @@ use super::{
     answer::{Answer, Upstream},
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::Drain,
+    listener::{BodyWatch, Drain},
     owners::{Owner, Watch},
     respond, switch,
 };
@@ -105,6 +105,7 @@ struct Relay {
     /// The last piece ended inside an event, as far as that piece tells: a further blank line does no harm.
     is_inside_event: bool,
     settlement: Option<Settlement>,
+    body_watch: BodyWatch,
     choice: Choice,
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     owners: Option<Watch>,
@@ -138,6 +139,7 @@ impl Relay {
             owners: watch,
             request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
+            body_watch: exchange.body_watch,
             body: upstream.body,
             decoder: upstream.decoder,
             tap: upstream.tap,
@@ -315,6 +317,7 @@ impl Relay {
     fn fill_usage(&mut self) {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
+        settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
         settlement.usage = self.tap.usage();
         settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
             (false, _) => Certainty::Unknown,

@@ -57,13 +57,12 @@ impl Server {
     /// Everything printed up to a line that contains `text`.
     fn until(&mut self, text: &str) -> &str {
         while !self.seen.contains(text) {
-            match self.printed.recv_timeout(Duration::from_secs(20)) {
-                Ok(line) => self.seen.push_str(&format!("{}\n", line.trim_end_matches('\r'))),
-                Err(_) => {
-                    let errors = self.errors();
-                    panic!("`{text}` was not printed, but: {}\n{errors}", self.seen)
-                }
-            }
+            let Ok(line) = self.printed.recv_timeout(Duration::from_secs(20)) else {
+                let errors = self.errors();
+                panic!("`{text}` was not printed, but: {}\n{errors}", self.seen);
+            };
+            self.seen.push_str(line.trim_end_matches('\r'));
+            self.seen.push('\n');
         }
         &self.seen
     }
@@ -77,7 +76,7 @@ impl Server {
 
     /// Asks it to end as a service manager does; its exit code and diagnostics.
     fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = rustix_pid(&self.child);
+        let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("ours to signal");
         let status = self.child.wait().expect("ours to wait for");
         let mut text = String::new();
@@ -93,10 +92,6 @@ impl Drop for Server {
             self.child.wait().expect("ours to wait for");
         }
     }
-}
-
-fn rustix_pid(child: &Child) -> rustix::process::Pid {
-    rustix::process::Pid::from_child(child)
 }
 
 fn empty_folder() -> TempDir {
