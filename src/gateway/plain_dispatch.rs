@@ -72,7 +72,7 @@ impl PlainTask {
 
     fn path_and_query(&self, base: &str) -> String {
         let base = base.trim_end_matches('/');
-        let path = if self.path == "/" && !base.is_empty() { "" } else { self.path.as_str() };
+        let path = if self.path.is_empty() && base.is_empty() { "/" } else { self.path.as_str() };
         match &self.query {
             Some(query) => format!("{base}{path}?{query}"),
             None => format!("{base}{path}"),
