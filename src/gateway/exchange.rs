@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::{Family, Surface};
 
@@ -137,7 +137,7 @@ impl Exchange {
         }
     }
 
-    /// Whether this caller's API shows `model` at all.
+    /// Whether `model` exists for this caller: in its API's workspace, or shared.
     #[must_use]
     pub fn sees(&self, model: &ModelTarget) -> bool {
         let workspace = self.api.as_ref().and_then(|api| api.workspace.as_ref());
@@ -154,13 +154,21 @@ impl Exchange {
     }
 }
 
+/// The id for an answer that belongs to no exchange: the caller's own when it is valid.
+pub fn id_without_exchange(gateway: &Gateway, headers: &HeaderMap) -> String {
+    match client_request_id(headers) {
+        Some(own) => own.to_string(),
+        None => new_request_id(gateway.clock.now(), &gateway.entropy).to_string(),
+    }
+}
+
 fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
     let Gateway { clock, entropy, .. } = gateway;
     let path = parts.uri.path();
     let mut record =
         Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
     record.client = Some(peer.client);
-    record.client_request_id = client_request_id(parts);
+    record.client_request_id = client_request_id(&parts.headers);
     record.trace = trace(parts, entropy);
     record
 }
@@ -172,7 +180,7 @@ fn trace(parts: &Parts, entropy: &Entropy) -> Trace {
     only.and_then(|text| Trace::resume(text, entropy)).unwrap_or_else(|| Trace::start(entropy, false))
 }
 
-fn client_request_id(parts: &Parts) -> Option<Arc<str>> {
-    let value = parts.headers.get("x-request-id")?.to_str().ok()?;
+fn client_request_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let value = headers.get("x-request-id")?.to_str().ok()?;
     valid_request_id(value).then(|| value.into())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header;
-use tollgate_providers::{Call, Family, Surface, head, head::Head};
+use tollgate_providers::{Call, Family, Surface, head, head::Head, upstream};
 
 use super::{
     affinity::{self, Content},
@@ -139,8 +139,10 @@ fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fau
     })
 }
 
-async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
+/// A WebSocket names its model in the query.
+async fn realtime(exchange: &mut Exchange, mut call: Call) -> Result<Answer, Fault> {
     switch::required(exchange)?;
+    call.model = call.model.or_else(|| exchange.parts.uri.query().and_then(upstream::realtime_model));
     let model = model(exchange, &call, None)?;
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
     switching(exchange, task, None).await

@@ -102,6 +102,8 @@ struct Relay {
     is_stream: bool,
     is_intact: bool,
     is_read_to_end: bool,
+    /// The last piece ended inside an event, as far as that piece tells: a further blank line does no harm.
+    is_inside_event: bool,
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
     choice: Choice,
@@ -129,6 +131,7 @@ impl Relay {
             is_stream: settlement.streamed,
             is_intact,
             is_read_to_end: false,
+            is_inside_event: upstream.held.last().is_some_and(|last| !ends_an_event(last)),
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
@@ -179,7 +182,7 @@ impl Relay {
             },
         };
         self.tap.push(data, &mut self.scratch);
-        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.enqueue();
         self.note_content();
         if self.is_stream {
             self.note_objects();
@@ -189,10 +192,17 @@ impl Relay {
         }
     }
 
+    fn enqueue(&mut self) {
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        if let Some(last) = self.queue.back() {
+            self.is_inside_event = !ends_an_event(last);
+        }
+    }
+
     /// The backend's body has ended cleanly: whole, or an event stream without its last event.
     fn finish(&mut self, trailers: Option<HeaderMap>) {
         self.tap.finish(&mut self.scratch);
-        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.enqueue();
         self.note_content();
         self.note_objects();
         self.judge_end(trailers);
@@ -235,6 +245,10 @@ impl Relay {
         if let (true, Some(surface)) = (self.is_stream, self.surface) {
             let text =
                 ErrorText { status: 502, code, message, param: None, request_id: &self.request_id, kind_hint: None };
+            if self.is_inside_event {
+                // Else the half event and the error would read as one line that is neither.
+                self.queue.push_back(Bytes::from_static(b"\n\n"));
+            }
             self.queue.push_back(envelope::stream_error(surface, &text).into());
         }
         self.set_outcome(outcome, Some(code));
@@ -334,6 +348,11 @@ impl Relay {
         }
         self.fill_usage();
     }
+}
+
+/// Whether a piece of an event stream ends with a blank line.
+fn ends_an_event(piece: &[u8]) -> bool {
+    [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
 }
 
 /// Completes when open exchanges must stop.
