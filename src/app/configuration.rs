@@ -128,6 +128,7 @@ pub fn only_at_start(old: &Server, new: &Server) -> Vec<&'static str> {
         ("server.console", old.console != new.console),
         ("server.data_dir", old.data_dir != new.data_dir),
         ("server.database", old.database != new.database),
+        ("server.trusted_proxies", old.trusted_proxies != new.trusted_proxies),
         ("server.access_log", old.access_log != new.access_log),
         ("server.otlp", old.otlp != new.otlp),
         ("server.shutdown_grace", old.shutdown_grace != new.shutdown_grace),

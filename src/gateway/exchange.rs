@@ -137,12 +137,11 @@ impl Exchange {
         }
     }
 
-    /// Whether `model` exists for this caller: in its API's workspace, and among what its product lists.
+    /// Whether `model` exists for this caller: in its API's workspace, or shared.
     #[must_use]
     pub fn sees(&self, model: &ModelTarget) -> bool {
         let workspace = self.api.as_ref().and_then(|api| api.workspace.as_ref());
-        let is_offered = self.product.as_ref().is_none_or(|product| product.models.allows(&model.name));
-        is_offered && model.is_visible_in(workspace)
+        model.is_visible_in(workspace)
     }
 
     /// The id that names this exchange to its caller.

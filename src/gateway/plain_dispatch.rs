@@ -52,12 +52,13 @@ impl PlainTask {
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
         headers.remove(header::HOST);
+        // We have answered the caller's expectation ourselves by reading the body.
+        headers.remove(header::EXPECT);
         if let Some(upgrade) = exchange.asked_upgrade {
             upgrade.announce(&mut headers);
         }
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);
-            headers.remove(header::EXPECT);
         }
         Ok(Self {
             method: parts.method.clone(),

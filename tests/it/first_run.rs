@@ -116,6 +116,16 @@ fn assert_streams(answer: &Output) {
     assert!(events > 3 && text.contains("data: [DONE]"), "{text}\n{}", String::from_utf8_lossy(&answer.stderr));
 }
 
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if done() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what}: not after 10 s");
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("there").permissions().mode() & 0o777
 }
@@ -156,7 +166,9 @@ fn on_a_terminal_key_and_link_are_printed_once() {
     assert!(transcript.contains("Key      tg_") && transcript.contains("/login/"), "{transcript}");
     assert_streams(&paste(folder.path(), &curl(&transcript)));
     assert!(!folder.path().join("tollgate-data/first-login.txt").exists());
+    let announced = folder.path().join("tollgate-data/cli.json");
     drop(server);
+    wait_until("closing the terminal ends the server", || !announced.exists());
 
     let mut again = Server::start(terminal());
     let transcript = again.until("Ctrl+C").to_owned();
@@ -187,15 +199,7 @@ fn commands_of_the_same_user_find_the_server() {
     run("keys suspend team-a");
     assert_eq!(with_key(&key), "401");
     run("keys activate team-a --offline");
-    let mut seen = String::new();
-    for _ in 0..100 {
-        seen = with_key(&key);
-        if seen == "200" {
-            break;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(seen, "200", "the running server takes up what was done offline");
+    wait_until("the running server takes up what was done offline", || with_key(&key) == "200");
     for line in ["keys list", "keys show team-a -o yaml", "backends list", "models list -o csv", "doctor", "reload"] {
         assert!(!has_secret(&run(line)), "{line}");
     }
