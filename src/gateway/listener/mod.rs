@@ -81,7 +81,7 @@ pub async fn serve<S: Service>(
     let run = accept::run(bound.socket, &caps, &drain, |socket, addr, permit| {
         let exempt = server.house.trusted.contains(addr.ip());
         if let Some(place) = caps.place(permit, addr.ip(), exempt) {
-            drop(tokio::spawn(Arc::clone(&server).connection(socket, addr, place)));
+            server.start(socket, addr, place);
         }
     });
     tokio::select! {
