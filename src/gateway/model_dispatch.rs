@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header;
-use tollgate_providers::{Call, Family, Surface, head, head::Head};
+use tollgate_providers::{Call, Family, Surface, head, head::Head, upstream};
 
 use super::{
     affinity::{self, Content},
@@ -39,8 +39,10 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
     let model = model(exchange, &call, head.model.as_deref())?;
     let is_list = stored::is_list(&call, &exchange.parts.method);
+    let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
+    let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    let answer = switching(exchange, task, home).await?;
+    let answer = switching(exchange, task, affinity, home).await?;
     if is_list { filtered(exchange, answer).await } else { Ok(answer) }
 }
 
@@ -48,6 +50,7 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
 async fn switching(
     exchange: &mut Exchange,
     mut task: ModelTask,
+    affinity: Option<u64>,
     home: Option<crate::model::BackendId>,
 ) -> Result<Answer, Fault> {
     for _ in 0..MOST_SWITCHES {
@@ -55,8 +58,6 @@ async fn switching(
         let family = task.call.surface.family();
         let usable = move |backend: &Backend| backend.kind().speaks(family);
         check_dialect(&pool, family, &usable)?;
-        let content = Content { surface: task.call.surface, body: &task.body, end_user: task.head.end_user.as_deref() };
-        let affinity = affinity::key(pool.affinity(), exchange, Some(content));
         let preference = Preference { affinity, home: home.clone(), usable: &usable };
         let answer = attempt::run(exchange, &pool, &preference, &mut task).await?;
         match task.larger(exchange) {
@@ -139,11 +140,14 @@ fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fau
     })
 }
 
-async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
+/// A WebSocket names its model in the query.
+async fn realtime(exchange: &mut Exchange, mut call: Call) -> Result<Answer, Fault> {
     switch::required(exchange)?;
+    call.model = call.model.or_else(|| exchange.parts.uri.query().and_then(upstream::realtime_model));
     let model = model(exchange, &call, None)?;
+    let affinity = affinity::key(model.pool.affinity(), exchange, None);
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
-    switching(exchange, task, None).await
+    switching(exchange, task, affinity, None).await
 }
 
 /// A list of stored objects is read whole and other subscriptions' objects are taken out.

@@ -170,3 +170,19 @@ async fn attempts_are_counted_by_their_fault() {
     assert_eq!(metrics.sum("tollgate_backend_attempts_total", &[]), 2.0);
     assert_eq!(metrics.sum("tollgate_backend_attempts_total", &["result=\"ok\""]), 1.0);
 }
+
+#[tokio::test]
+async fn usage_of_whole_answers_is_read_in_every_dialect() {
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [], "contents": [], "input": PROMPT});
+    for (kind, path, reply) in [
+        ("openai", "/v1/chat/completions", dialect::chat("hi")),
+        ("openai", "/v1/responses", dialect::response("resp_1")),
+        ("anthropic", "/v1/messages", dialect::message("hi")),
+        ("gemini", "/v1beta/models/m:generateContent", dialect::gemini("hi")),
+    ] {
+        let world = World::one(kind, Vendor::always(reply).await).await;
+        world.send(&Call::post(path, &body).key(KEY)).await.expect_whole(200);
+        let line = world.line().await;
+        assert_eq!((&line["total_tokens"], &line["certainty"]), (&json!(18), &json!("exact")), "{path} {line}");
+    }
+}

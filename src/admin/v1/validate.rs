@@ -87,14 +87,11 @@ mod tests {
     #[test]
     fn files_are_neither_read_nor_probed() {
         for path in ["/etc/hostname", "/nowhere/at/all"] {
-            let texts = [
-                format!("version: 1\nmodels: [{{name: m, backend: '${{file:{path}}}'}}]\n"),
-                format!("version: 1\nmodels: [{{name: m, backend: \"\\u0024{{file:{path}}}\"}}]\n"),
-                format!("version: 1\nbackends: [{{id: a, kind: openai, tls: {{ca: {path}}}}}]\n"),
-            ];
-            for text in texts {
-                let problems = judged(&text).join("\n");
-                assert!(problems.contains("can only be named in its configuration file"), "{text}: {problems}");
+            let named = format!("version: 1\nbackends: [{{id: a, kind: openai, tls: {{ca: {path}}}}}]\n");
+            assert_eq!(judged(&named), Vec::<String>::new(), "named, not opened");
+            for read in [format!("'${{file:{path}}}'"), format!("\"\\u0024{{file:{path}}}\"")] {
+                let problems = judged(&format!("version: 1\nmodels: [{{name: m, backend: {read}}}]\n")).join("\n");
+                assert!(problems.contains("is read in configuration files only"), "{read}: {problems}");
             }
         }
     }

@@ -21,7 +21,7 @@ use super::{
     watch::Watch,
     wire::{Deadlines, Wire},
 };
-use crate::{gateway::peer::Peer, settings::server::Listener};
+use crate::{gateway::peer::Peer, settings::server::Listener, telemetry::metrics::Sight};
 
 /// Longest TLS handshake; the header timeout where that is shorter.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -71,6 +71,7 @@ pub(super) struct Server<S> {
     pub(super) protocol: auto::Builder<TokioExecutor>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: Drain,
+    pub(super) sight: Sight,
 }
 
 impl<S: Service> Server<S> {
@@ -80,12 +81,16 @@ impl<S: Service> Server<S> {
             tracing::debug!(%error, %addr, "connection gone before it began");
             return;
         }
-        let server = Arc::clone(self);
+        let (server, open) = (Arc::clone(self), self.sight.connected());
         let peer = Arc::new(Peer::of(addr, self.tls.is_some(), &self.house.trusted));
         // Two tasks rather than one with two branches: a plain connection does not carry the space of a TLS one.
         let task = match self.tls.clone() {
-            None => tokio::spawn(async move { server.drive(socket, peer, place).await }),
+            None => tokio::spawn(async move {
+                let _open = open;
+                server.drive(socket, peer, place).await;
+            }),
             Some(tls) => tokio::spawn(async move {
+                let _open = open;
                 if let Some(stream) = server.shake(tls, socket, addr).await {
                     Box::pin(server.drive(stream, peer, place)).await;
                 }
@@ -103,11 +108,12 @@ impl<S: Service> Server<S> {
         match shaken {
             Ok(Ok(stream)) => Some(stream),
             Ok(Err(error)) => {
+                self.sight.refused("tls");
                 tracing::debug!(%error, %addr, "TLS handshake failed");
                 None
             }
             Err(_) => {
-                tracing::debug!(%addr, "TLS handshake not complete in time");
+                self.sight.refused("tls_timeout");
                 None
             }
         }

@@ -3,9 +3,9 @@
 //! Each object has one owner: what the file declares the file owns, the database may only add, or stand in for a
 //! default that nobody wrote. Objects of the quick start are left out while there is a configuration file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Declared, Entry, Etag, Ownership, Refused, view::Entries};
+use super::{Declared, Entry, Etag, Ownership, Refused, View, view::Entries};
 use crate::{
     model::{KeyHash, Timestamp},
     settings::{Object, ObjectKind, Problem, Scope, Settings, Subscription, object_from_json},
@@ -21,15 +21,14 @@ pub(super) struct Merged {
     pub(super) keys: Vec<KeyRow>,
 }
 
-pub(super) fn merge(declared: &Declared, picture: &Picture) -> Result<Merged, Refused> {
+/// `known` is what was merged before: objects that have not changed since are not decoded again.
+pub(super) fn merge(declared: &Declared, picture: &Picture, known: Option<&View>) -> Result<Merged, Refused> {
     let mut settings = declared.settings.clone();
     let mut entries = of_file(&settings);
     let mut problems = Vec::new();
     for row in &picture.objects {
-        match add(declared, row, &mut settings, &mut entries) {
-            Ok(()) => {}
-            Err(found) => problems.extend(found),
-        }
+        let added = decode(row, known).and_then(|object| add(declared, row, object, (&mut settings, &mut entries)));
+        problems.extend(added.err().unwrap_or_default());
     }
     let keys = live_keys(&picture.keys, &entries);
     problems.extend(shared_keys(&declared.settings, &keys));
@@ -47,13 +46,20 @@ fn of_file(settings: &Settings) -> Entries {
     entries
 }
 
+fn decode(row: &ObjectRow, known: Option<&View>) -> Result<Object, Vec<Problem>> {
+    let etag = Etag::of_version(row.version);
+    match known.and_then(|view| view.get(row.kind, &row.id)).filter(|entry| entry.etag == etag) {
+        Some(entry) => Ok(entry.object.clone()),
+        None => object_from_json(row.kind, &row.body).map_err(|found| in_row(row, found)),
+    }
+}
+
 fn add(
     declared: &Declared,
     row: &ObjectRow,
-    settings: &mut Settings,
-    entries: &mut Entries,
+    object: Object,
+    (settings, entries): (&mut Settings, &mut Entries),
 ) -> Result<(), Vec<Problem>> {
-    let object = object_from_json(row.kind, &row.body).map_err(|found| in_row(row, found))?;
     let at = (row.kind, row.id.clone());
     let dormant = is_dormant(declared, &object);
     if let Some(Ownership::File(origin)) = entries.get(&at).map(|entry| &entry.ownership) {
@@ -188,6 +194,32 @@ pub(super) fn after(picture: &Picture, writes: &[Write], now: Timestamp) -> Pict
         }
     }
     next
+}
+
+/// What of a new picture can always be taken over, even when the whole of it does not compile: keys and
+/// subscriptions that are gone, suspended or ended, and new keys of subscriptions that were there. A key that was
+/// revoked must not stay valid because something else in the database is broken.
+pub(super) fn revocations(old: &Picture, new: &Picture) -> Picture {
+    let of_subscription = |row: &&ObjectRow| row.kind == ObjectKind::Subscription;
+    let stored: HashMap<&str, &ObjectRow> =
+        new.objects.iter().filter(of_subscription).map(|row| (row.id.as_str(), row)).collect();
+    let mut next = old.clone();
+    next.objects.retain_mut(|row| {
+        let now = stored.get(row.id.as_str());
+        row.kind != ObjectKind::Subscription || now.is_some_and(|now| take_end(row, now))
+    });
+    let left: HashSet<&str> = next.objects.iter().filter(of_subscription).map(|row| row.id.as_str()).collect();
+    next.keys = new.keys.iter().filter(|key| left.contains(key.subscription.as_str())).cloned().collect();
+    next
+}
+
+/// Takes over what decides whether a subscription is valid; always true. The version stays: this is not the row that
+/// the new one belongs to.
+fn take_end(row: &mut ObjectRow, now: &ObjectRow) -> bool {
+    for field in ["state", "expires"] {
+        row.body[field] = now.body[field].clone();
+    }
+    true
 }
 
 /// Positions in lists mean nothing to somebody who works with objects: `models[3].pool` of an object that no file

@@ -104,7 +104,7 @@ impl Control {
         entropy: Entropy,
     ) -> Result<Arc<Self>, Refused> {
         let picture = store.picture().await?;
-        let (view, ready) = prepare(&*compiler, &declared, &picture)?;
+        let (view, ready) = prepare(&*compiler, &declared, &picture, None)?;
         (ready.0)();
         let inner = Mutex::new(Inner { declared, picture, refused: None });
         Ok(Arc::new(Self { store, compiler, clock, entropy, inner, view: ArcSwap::from_pointee(view) }))
@@ -138,7 +138,7 @@ impl Control {
     pub async fn reload(&self, declared: Declared) -> Result<Arc<View>, Refused> {
         let mut inner = self.inner.lock().await;
         let picture = self.store.picture().await?;
-        let (view, ready) = prepare(&*self.compiler, &declared, &picture)?;
+        let (view, ready) = self.prepare(&declared, &picture)?;
         inner.declared = declared;
         Ok(self.put_in_use(&mut inner, picture, view, ready))
     }
@@ -146,8 +146,8 @@ impl Control {
     /// Takes over what another process wrote; whether there was anything. Meant to be polled.
     ///
     /// # Errors
-    /// What the other process wrote does not compile with this process's file (told once per revision), or the
-    /// store failed; the old state stays in use.
+    /// What the other process wrote does not compile with this process's file (told once per revision): the old
+    /// state stays in use, except that keys and subscriptions that were revoked are. Or the store failed.
     pub async fn refresh(&self) -> Result<bool, Refused> {
         let mut inner = self.inner.lock().await;
         let newest = self.store.revision().await?;
@@ -156,9 +156,19 @@ impl Control {
         }
         let adopted = self.adopt_stored(&mut inner).await;
         if matches!(adopted, Err(Refused::Invalid(_))) {
+            self.adopt_revocations(&mut inner).await?;
             inner.refused = Some(newest);
         }
         adopted.map(|()| true)
+    }
+
+    /// See [`merge::revocations`]. Stays on the old revision: changes made here meanwhile are refused with the
+    /// problems of what is stored.
+    async fn adopt_revocations(&self, inner: &mut MutexGuard<'_, Inner>) -> Result<(), Refused> {
+        let picture = merge::revocations(&inner.picture, &self.store.picture().await?);
+        let (view, ready) = prepare(&*self.compiler, &inner.declared, &picture, None)?;
+        self.put_in_use(inner, picture, view, ready);
+        Ok(())
     }
 
     async fn attempt(
@@ -170,8 +180,7 @@ impl Control {
         let now = self.clock.now();
         let writes = change::decide(&self.view.load(), changes)?;
         let mut picture = merge::after(&inner.picture, &writes, now);
-        let (view, ready) =
-            prepare(&*self.compiler, &inner.declared, &picture).map_err(|problems| problems.seen_from(changes))?;
+        let (view, ready) = self.prepare(&inner.declared, &picture).map_err(|problems| problems.seen_from(changes))?;
         if run == Run::Dry {
             return Ok(Arc::new(view));
         }
@@ -181,9 +190,13 @@ impl Control {
 
     async fn adopt_stored(&self, inner: &mut MutexGuard<'_, Inner>) -> Result<(), Refused> {
         let picture = self.store.picture().await?;
-        let (view, ready) = prepare(&*self.compiler, &inner.declared, &picture)?;
+        let (view, ready) = self.prepare(&inner.declared, &picture)?;
         self.put_in_use(inner, picture, view, ready);
         Ok(())
+    }
+
+    fn prepare(&self, declared: &Declared, picture: &Picture) -> Result<(View, Ready), Refused> {
+        prepare(&*self.compiler, declared, picture, Some(&self.view.load()))
     }
 
     /// Without an await between the swap and the bookkeeping: a caller that goes away cannot tear them apart.
@@ -203,8 +216,13 @@ impl Control {
     }
 }
 
-fn prepare(compiler: &dyn Compiler, declared: &Declared, picture: &Picture) -> Result<(View, Ready), Refused> {
-    let merged = merge::merge(declared, picture)?;
+fn prepare(
+    compiler: &dyn Compiler,
+    declared: &Declared,
+    picture: &Picture,
+    known: Option<&View>,
+) -> Result<(View, Ready), Refused> {
+    let merged = merge::merge(declared, picture, known)?;
     let settings = Arc::new(merged.settings);
     let problems = crate::settings::check(&settings);
     if !problems.is_empty() {

@@ -337,12 +337,39 @@ async fn what_does_not_compile_here_is_told_once_and_the_old_state_stays() {
     let store = Sqlite::open(&world.path.join("t.db"), secret).await.expect("opens");
     let other = Control::start(file(), Arc::new(store), Arc::new(NoDataPlane), world.clock.clone(), Entropy::seeded(2));
     let other = other.await.expect("starts");
+    for id in ["gone", "suspended", "renewed"] {
+        let wanted = subscription(&json!({"id": id, "product": "team"}));
+        other.create_subscription(wanted, Run::Real).await.expect("creates");
+    }
+    assert!(world.control.refresh().await.expect("takes it"));
     other.apply(vec![model("bad")], Run::Real).await.expect("it does not know better");
     assert!(matches!(world.control.refresh().await, Err(Refused::Invalid(_))));
     assert!(!world.control.refresh().await.expect("told already"));
     assert_eq!(world.models_in_use(), ["gpt"]);
+
+    other.apply(vec![delete(ObjectKind::Subscription, "gone")], Run::Real).await.expect("deletes");
+    let scoped = subscription(&json!({"id": "renewed", "scope": "all"}));
+    let change = Change::Put { object: scoped.into(), expect: Expect::Anything };
+    other.apply(vec![change], Run::Real).await.expect("changes");
+    other.set_state("suspended", State::Suspended, Expect::Anything, Run::Real).await.expect("suspends");
+    let (_, key) = other.regenerate("renewed", KeySlot::Primary, Expect::Anything, Run::Real).await.expect("renews");
+    assert!(matches!(world.control.refresh().await, Err(Refused::Invalid(_))));
+    let view = world.control.view();
+    assert!(view.get(ObjectKind::Subscription, "gone").is_none(), "what was revoked is, whatever else is broken");
+    assert_eq!(
+        view.settings.subscriptions.iter().filter(|one| one.state == State::Active).count(),
+        2,
+        "filed, renewed"
+    );
+    assert!(world.keys_in_use().contains(&KeyHash::of(key.expose())) && world.keys_in_use().len() == 4);
+    assert!(matches!(world.control.apply(vec![model("x")], Run::Real).await, Err(Refused::Invalid(_))));
     other.apply(vec![delete(ObjectKind::Model, "bad")], Run::Real).await.expect("mends it");
     assert!(world.control.refresh().await.expect("takes it"));
+    let view = world.control.view();
+    let Object::Subscription(renewed) = &view.get(ObjectKind::Subscription, "renewed").expect("there").object else {
+        panic!("a subscription")
+    };
+    assert_eq!(renewed.product, None, "the whole of it is in use in the end");
 }
 
 #[tokio::test]
