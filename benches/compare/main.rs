@@ -7,16 +7,15 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod floor;
-mod load;
-mod mock;
 mod process;
 mod report;
+mod roles;
 mod scenario;
 mod targets;
 
 use std::time::Duration;
 
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
+use tollgate::cli::bench::load::AnyError;
 
 /// What the command line asks for.
 struct Asked {
@@ -29,9 +28,9 @@ struct Asked {
 fn main() -> Result<(), AnyError> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.first().map(String::as_str) {
-        Some("role-mock") => mock::run(),
+        Some("role-mock") => roles::mock(),
         Some("role-floor") => floor::run(&arguments[1], arguments[2].parse()?),
-        Some("role-load") => load::run(&arguments[1]),
+        Some("role-load") => roles::load(&arguments[1]),
         _ => compare(&asked(&arguments)?),
     }
 }

@@ -3,14 +3,12 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use crate::{
-    AnyError,
-    load::{Order, Seen, Shape},
-    process,
-    targets::Target,
-};
+use tollgate::cli::bench::load::{AnyError, Order, Seen, Shape};
+
+use crate::{process, targets::Target};
 
 /// One kind of load.
 pub struct Scenario {
@@ -27,7 +25,12 @@ pub const ALL: [Scenario; 7] = [
     Scenario { name: "idle", shape: None, prompt: 0, most_rounds: 1 },
     Scenario { name: "closed-1k", shape: Some(Shape::Closed { connections: 64 }), prompt: 1 << 10, most_rounds: 99 },
     Scenario { name: "closed-32k", shape: Some(Shape::Closed { connections: 64 }), prompt: 32 << 10, most_rounds: 99 },
-    Scenario { name: "open-500", shape: Some(Shape::Open { rate: 500.0 }), prompt: 1 << 10, most_rounds: 99 },
+    Scenario {
+        name: "open-500",
+        shape: Some(Shape::Open { every: Duration::from_millis(2) }),
+        prompt: 1 << 10,
+        most_rounds: 99,
+    },
     Scenario { name: "streams-100", shape: Some(Shape::Streams { count: 100 }), prompt: 1 << 10, most_rounds: 3 },
     Scenario { name: "hold-1000", shape: Some(Shape::Hold { count: 1000 }), prompt: 1 << 10, most_rounds: 1 },
     Scenario { name: "hold-5000", shape: Some(Shape::Hold { count: 5000 }), prompt: 1 << 10, most_rounds: 1 },
@@ -69,7 +72,7 @@ impl Scenario {
             key: target.key.map(ToOwned::to_owned),
             prompt: self.prompt,
             shape,
-            seconds,
+            time: Duration::from_secs_f64(seconds),
         };
         let before = target.pid.map(process::cpu_micros);
         let (seen, memory) = drive(&order, target)?;
@@ -97,15 +100,11 @@ fn drive(order: &Order, target: &Target) -> Result<(Seen, Option<f64>), AnyError
 
 fn figures(seen: &Seen, used: Option<f64>, memory: Option<f64>, seconds: f64) -> Figures {
     let units = if seen.chunks > 0 { seen.chunks } else { seen.done };
-    let at = |share: f64| {
-        let index = (seen.micros.len() as f64 * share) as usize;
-        seen.micros.get(index.min(seen.micros.len().saturating_sub(1))).copied().map_or(0.0, f64::from)
-    };
     Figures {
         per_second: seen.done as f64 / seconds,
         cpu: used.map(|used| used / units.max(1) as f64),
-        p50: at(0.5),
-        p99: at(0.99),
+        p50: f64::from(seen.permille(500)),
+        p99: f64::from(seen.permille(990)),
         memory,
         failed: seen.failed,
     }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{AnyError, mock, process::Owned, scenario::Scenario};
+use tollgate::cli::bench::load::AnyError;
+
+use crate::{process::Owned, roles, scenario::Scenario};
 
 const FLOOR: &str = "127.0.0.1:19101";
 const NGINX: &str = "127.0.0.1:19102";
@@ -44,10 +46,10 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         let own = std::env::current_exe()?;
         let mock = Owned::start(Command::new(&own).arg("role-mock"))?;
-        let floor = Owned::start(Command::new(&own).args(["role-floor", mock::ADDRESS, FLOOR]))?;
+        let floor = Owned::start(Command::new(&own).args(["role-floor", roles::MOCK, FLOOR]))?;
         let tollgate = tollgate(folder.path())?;
         let mut targets = vec![
-            Target { label: "direct", address: mock::ADDRESS, path: "/v1/chat/completions", key: None, pid: None },
+            Target { label: "direct", address: roles::MOCK, path: "/v1/chat/completions", key: None, pid: None },
             Target { label: "hyper", address: FLOOR, path: "/v1/chat/completions", key: None, pid: Some(floor.pid()) },
             gateway("tollgate, plain route", "/plain/v1/chat/completions", tollgate.pid()),
             gateway("tollgate, model route", "/v1/chat/completions", tollgate.pid()),
@@ -95,7 +97,7 @@ fn tollgate(folder: &Path) -> Result<Owned, AnyError> {
          subscriptions: [{{ id: bench, product: team, key: {KEY} }}]\n",
         data = folder.join("data").display(),
         log = log.display(),
-        mock = mock::ADDRESS,
+        mock = roles::MOCK,
     );
     fs::write(&config, text)?;
     Owned::start(Command::new(env!("CARGO_BIN_EXE_tollgate")).args(["serve", "--config"]).arg(&config))
@@ -113,7 +115,7 @@ fn nginx(folder: &Path) -> Result<Owned, AnyError> {
            server {{ listen {NGINX}; location / {{\n    proxy_pass http://mock; proxy_http_version 1.1;\n    \
              proxy_set_header Connection \"\"; proxy_buffering off; proxy_read_timeout 600s; }} }}\n}}\n",
         dir = folder.display(),
-        mock = mock::ADDRESS,
+        mock = roles::MOCK,
     );
     fs::write(&config, text)?;
     Owned::start(Command::new("nginx").arg("-c").arg(&config))

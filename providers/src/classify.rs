@@ -40,7 +40,8 @@ pub fn classify(kind: Kind, status: u16, body: &[u8]) -> Class {
     match status {
         ..=399 => Class::Ok,
         400 | 422 => words.bad_request(kind),
-        401..=403 => Class::Credential,
+        403 => words.forbidden(),
+        401 | 402 => Class::Credential,
         404 => words.not_found(),
         // Groq's 413 "tokens per minute" too: this model cannot take the prompt, however long one waits.
         413 if words.any(&["context", "tokens"]) => Class::ContextLength,
@@ -80,6 +81,18 @@ impl Words {
             Class::Credential
         } else {
             Class::Client
+        }
+    }
+
+    /// Not every 403 is about the credential: moderation of this prompt must not bench it, and a project without
+    /// access to one model may still use the others.
+    fn forbidden(&self) -> Class {
+        if self.any(&["flagged", "moderation", "content policy", "content_policy"]) {
+            Class::Client
+        } else if self.any(&["model_not_found", "access to model", "access to the model"]) {
+            Class::NotFoundModel
+        } else {
+            Class::Credential
         }
     }
 

@@ -8,7 +8,6 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::{
@@ -16,6 +15,8 @@ use crate::{
     json::{Collect, Elements, Members, lenient, span},
     multipart,
 };
+
+pub use crate::conversation::conversation_key;
 
 /// What routing knows of a request's body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,7 +133,7 @@ fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
     }
     let first = opening.map_or(0, |at| at + 1);
     let mut head = Fields { surface, text, members: &members, first }.head()?;
-    head.stored_refs = stored_refs(text)?;
+    head.stored_refs = stored_refs(surface, text)?;
     head.stored_refs.extend(head.previous_response.clone());
     Ok(head)
 }
@@ -276,18 +277,25 @@ impl<'a> Fields<'a, '_> {
 }
 
 /// Ids of stored objects anywhere in the body. Walked only when a key can be there, however it is spelled.
-fn stored_refs(text: &str) -> Result<Vec<String>, BadBody> {
+fn stored_refs(surface: Surface, text: &str) -> Result<Vec<String>, BadBody> {
     let bytes = text.as_bytes();
     let possible = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
     let mut found = Vec::new();
-    if possible("file_id") || possible(r"\u00") {
+    let stores = surface.family() != crate::Family::Gemini;
+    if stores && (possible("file_id") || possible(r"\u00")) {
         let wanted = |key: &str| matches!(key, "file_id" | "input_file_id" | "file_ids");
-        let seed = Collect { wanted, found: &mut found, here: false };
+        let seed = Collect::new(wanted, is_applications_own, &mut found);
         let mut reader = serde_json::Deserializer::from_str(text);
         serde::de::DeserializeSeed::deserialize(seed, &mut reader)
             .map_err(|error| BadBody::NotJson(error.to_string()))?;
     }
     Ok(found)
+}
+
+/// Where an object belongs to the application: a tool's arguments (Anthropic's `input`), schemas, labels. A tool's
+/// parameter that is called `file_id` is no stored file.
+fn is_applications_own(key: &str) -> bool {
+    matches!(key, "input" | "arguments" | "parameters" | "input_schema" | "schema" | "metadata")
 }
 
 fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head, BadBody> {
@@ -366,41 +374,4 @@ fn spliced(body: &Bytes, mut splices: Vec<(Range<usize>, String)>) -> Bytes {
     }
     out.extend_from_slice(&body[from..]);
     out.freeze()
-}
-
-/// A stable hash of the system prompt and the first user message as the caller spelled them: the same for every
-/// turn of one conversation. `None` where a body has neither.
-#[must_use]
-pub fn conversation_key(surface: Surface, body: &[u8]) -> Option<u64> {
-    let members: Members<'_> = serde_json::from_slice(body).ok()?;
-    let (system, turns) = match surface {
-        Surface::ChatCompletions => (None, members.get("messages")),
-        Surface::Messages => (members.get("system"), members.get("messages")),
-        Surface::Responses => (members.get("instructions"), members.get("input")),
-        Surface::GenerateContent | Surface::StreamGenerateContent => {
-            (members.get("systemInstruction").or_else(|| members.get("system_instruction")), members.get("contents"))
-        }
-        _ => return None,
-    };
-    let mut hash = Sha256::new();
-    let mut feed = |raw: &RawValue| {
-        hash.update(raw.get().as_bytes());
-        hash.update([0]);
-    };
-    system.into_iter().for_each(&mut feed);
-    opening_turns(turns?).into_iter().for_each(&mut feed);
-    let digest = hash.finalize();
-    let head = digest.first_chunk::<8>().expect("a SHA-256 digest has 32 bytes");
-    Some(u64::from_be_bytes(*head))
-}
-
-/// Everything up to and with the first user turn: a plain string is its own turn.
-fn opening_turns(turns: &RawValue) -> Vec<&RawValue> {
-    let Some(Elements(turns)) = lenient(Some(turns)) else { return vec![turns] };
-    let is_user = |turn: &RawValue| {
-        let role = lenient::<Members<'_>>(Some(turn)).and_then(|members| lenient::<String>(members.get("role")));
-        role.is_none_or(|role| role == "user")
-    };
-    let first = turns.iter().position(|turn| is_user(turn)).map_or(turns.len(), |at| at + 1);
-    turns.into_iter().take(first).collect()
 }

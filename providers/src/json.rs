@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -81,11 +81,26 @@ impl<'de> Deserialize<'de> for Elements<'de> {
 /// Every string that stands under one of the wanted keys, or in an array under it, at any depth.
 pub(crate) struct Collect<'c> {
     /// Decides by key.
-    pub wanted: fn(&str) -> bool,
+    wanted: fn(&str) -> bool,
+    /// Keys under which an object has a meaning of its own and is not entered.
+    foreign: fn(&str) -> bool,
     /// Where the strings go.
-    pub found: &'c mut Vec<String>,
+    found: &'c mut Vec<String>,
     /// Whether this very value stands under a wanted key.
-    pub here: bool,
+    here: bool,
+    /// Whether this very value stands under a foreign key.
+    outside: bool,
+}
+
+impl<'c> Collect<'c> {
+    /// Collects from a whole document.
+    pub(crate) fn new(wanted: fn(&str) -> bool, foreign: fn(&str) -> bool, found: &'c mut Vec<String>) -> Self {
+        Self { wanted, foreign, found, here: false, outside: false }
+    }
+
+    fn below(&mut self, here: bool, outside: bool) -> Collect<'_> {
+        Collect { wanted: self.wanted, foreign: self.foreign, found: &mut *self.found, here, outside }
+    }
 }
 
 impl<'de> serde::de::DeserializeSeed<'de> for Collect<'_> {
@@ -121,17 +136,19 @@ impl<'de> Visitor<'de> for Collect<'_> {
         }
         Ok(())
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq
-            .next_element_seed(Collect { wanted: self.wanted, found: &mut *self.found, here: self.here })?
-            .is_some()
-        {}
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        let here = self.here;
+        while seq.next_element_seed(self.below(here, false))?.is_some() {}
         Ok(())
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        if self.outside {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            let here = (self.wanted)(&key);
-            map.next_value_seed(Collect { wanted: self.wanted, found: &mut *self.found, here })?;
+            let (here, outside) = ((self.wanted)(&key), (self.foreign)(&key));
+            map.next_value_seed(self.below(here, outside))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! kinds, and the simulated models' answers. Deliberately not here: sockets, clocks, randomness, async.
 
 pub mod classify;
+mod conversation;
 mod counts;
 pub mod envelope;
 pub mod facts;

@@ -11,6 +11,9 @@ use crate::{Call, Family, Kind, Style, Surface};
 const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b':').remove(b'@');
 
+/// The same for a name that must stay one segment, such as a deployment's.
+const IN_SEGMENT: &AsciiSet = &IN_PATH.add(b'/');
+
 /// Bytes of a value that stay as they are in a query (RFC 3986 `unreserved`).
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -57,7 +60,7 @@ impl Call {
         match (self.style, to.model.or(self.model.as_deref())) {
             (Style::Gemini, _) => with_query(self.gemini_path(to), to.query),
             (Style::AzureDeployment, Some(model)) if self.model.is_some() => {
-                with_query(format!("/openai/deployments/{}{}", in_path(model), self.tail), to.query)
+                with_query(format!("/openai/deployments/{}{}", in_segment(model), self.tail), to.query)
             }
             _ => with_query(format!("{}{}", self.root, self.tail), to.query),
         }
@@ -83,7 +86,7 @@ impl Call {
         let classic = self.is_classic(to);
         let (path, named) = match (classic, self.deployment_at(to)) {
             (true, Some(deployment)) => {
-                (format!("{base}/openai/deployments/{}{}", in_path(deployment), self.tail), "deployment")
+                (format!("{base}/openai/deployments/{}{}", in_segment(deployment), self.tail), "deployment")
             }
             (true, None) => (format!("{base}/openai{}", self.tail), "deployment"),
             (false, _) => (format!("{base}/openai/v1{}", self.tail), "model"),
@@ -172,6 +175,10 @@ fn with_query(path: String, query: Option<&str>) -> String {
 
 fn in_path(name: &str) -> String {
     utf8_percent_encode(name, IN_PATH).to_string()
+}
+
+fn in_segment(name: &str) -> String {
+    utf8_percent_encode(name, IN_SEGMENT).to_string()
 }
 
 fn in_query(value: &str) -> String {

@@ -41,6 +41,13 @@ fn answers_are_classified_by_whose_fault_they_are() {
         (Kind::OpenAi, 401, String::new(), Class::Credential),
         (Kind::OpenAi, 402, String::new(), Class::Credential),
         (Kind::OpenAi, 403, String::new(), Class::Credential),
+        (
+            Kind::OpenAi,
+            403,
+            openai("model_not_found", "Project `p` does not have access to model `m`"),
+            Class::NotFoundModel,
+        ),
+        (Kind::OpenAiCompatible, 403, openai("x", "Your input was flagged"), Class::Client),
         (Kind::OpenAi, 404, openai("model_not_found", "The model does not exist"), Class::NotFoundModel),
         (Kind::AzureOpenAi, 404, openai("DeploymentNotFound", "no"), Class::NotFoundModel),
         (

@@ -36,6 +36,13 @@ fn heads_say_what_routing_needs() {
     assert_eq!(responses.previous_response.as_deref(), Some("resp_1"));
     assert_eq!(responses.stored_refs, ["file-2", "file-3", "file-4", "resp_1"]);
 
+    let tools = head(
+        Surface::Messages,
+        r#"{"metadata":{"file_id":"m"},"tools":[{"input_schema":{"properties":{"file_id":{"const":"s"}}}}],
+            "messages":[{"content":[{"type":"tool_use","input":{"file_id":"t"}},{"source":{"file_id":"file-5"}}]}]}"#,
+    );
+    assert_eq!(tools.stored_refs, ["file-5"], "what belongs to the application is no stored object");
+
     let batch = head(Surface::Batches, r#"{"input_file_id":"file-9","endpoint":"/v1/chat/completions"}"#);
     assert_eq!(batch.stored_refs, ["file-9"]);
 

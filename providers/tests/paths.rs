@@ -136,7 +136,7 @@ fn each_kind_of_backend_gets_its_own_spelling() {
             Some("my gpt/x"),
             Some("2024-10-21"),
             None,
-            "/openai/deployments/my%20gpt/x/chat/completions?api-version=2024-10-21",
+            "/openai/deployments/my%20gpt%2Fx/chat/completions?api-version=2024-10-21",
         ),
         (
             chat,

@@ -1,11 +1,16 @@
 //! Where the settings of this process come from, and reading them: at the start and at every reload alike.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{Env, Options};
 use crate::{
+    model::{Clock, Entropy},
+    outbound::Fleet,
     settings::{self, Problem, Server, Settings, Source},
-    snapshot::control::Declared,
+    snapshot::{
+        Hub,
+        control::{Compiler, Declared},
+    },
 };
 
 /// Where settings come from, with what the command line puts in their place.
@@ -30,6 +35,12 @@ pub struct Reading {
 }
 
 impl Configuration {
+    /// A configuration with the process's environment, nothing in its place.
+    #[must_use]
+    pub const fn from_source(source: Source, env: Env) -> Self {
+        Self { source: Some(source), env, gateway_listen: None, console_listen: None, data_dir: None }
+    }
+
     /// As the options say.
     #[must_use]
     pub fn of(options: &Options) -> Self {
@@ -85,6 +96,19 @@ impl Configuration {
         Ok(Reading { declared: Declared { settings, configured: true }, files, warnings: loaded.warnings })
     }
 
+    /// Reads it and compiles what the data plane would use, without starting anything: all that a start would refuse
+    /// short of ports and database.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn check(&self, clock: Clock, entropy: Entropy) -> Result<Reading, Vec<Problem>> {
+        let reading = self.read()?;
+        let hub = Hub::new(Fleet::new(clock, entropy), self.base_dir());
+        // Dropped unused: compiling is the check.
+        drop(hub.compile(&Arc::new(reading.declared.settings.clone()), &[])?);
+        Ok(reading)
+    }
+
     fn with_overrides(&self, mut settings: Settings) -> Settings {
         let server = &mut settings.server;
         server.gateway.listen = self.gateway_listen.unwrap_or(server.gateway.listen);
@@ -104,6 +128,7 @@ pub fn only_at_start(old: &Server, new: &Server) -> Vec<&'static str> {
         ("server.console", old.console != new.console),
         ("server.data_dir", old.data_dir != new.data_dir),
         ("server.database", old.database != new.database),
+        ("server.trusted_proxies", old.trusted_proxies != new.trusted_proxies),
         ("server.access_log", old.access_log != new.access_log),
         ("server.otlp", old.otlp != new.otlp),
         ("server.shutdown_grace", old.shutdown_grace != new.shutdown_grace),
@@ -114,10 +139,7 @@ pub fn only_at_start(old: &Server, new: &Server) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        document::Format,
-        model::{Clock, Entropy, Timestamp},
-    };
+    use crate::{document::Format, model::Timestamp};
 
     fn options(text: Option<&str>) -> Options {
         let clock = Clock::manual(Timestamp::from_secs(1));

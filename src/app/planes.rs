@@ -30,6 +30,7 @@ use crate::{
         server::{Listener, Tls},
     },
     snapshot::Hub,
+    telemetry::metrics::Sight,
     usage::Sink,
 };
 
@@ -45,16 +46,16 @@ pub struct Ports {
 
 impl Ports {
     /// Binds both.
-    pub async fn bind(server: &Server) -> Result<Self, StartProblem> {
-        let gateway = bind(&server.gateway, "gateway").await?;
-        let console = bind(&console::listener(&server.console), "console").await?;
+    pub fn bind(server: &Server) -> Result<Self, StartProblem> {
+        let gateway = bind(&server.gateway, "gateway")?;
+        let console = bind(&console::listener(&server.console), "console")?;
         let gateway_url = url(server.gateway.tls.as_ref(), gateway.addr());
         let console_url = url(server.console.tls.as_ref(), console.addr());
         Ok(Self { gateway, console, gateway_url, console_url })
     }
 }
 
-async fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
+fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
     listener::bind(listener).map_err(|problem| match problem {
         BindProblem::Taken { addr } => StartProblem::Bind(format!(
             "{addr} is taken by another process: stop it, or choose another address for the {name} \
@@ -158,12 +159,25 @@ impl Planes {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
         }
         let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
+        let sight = |name| Sight::new(ground.telemetry.metrics.clone(), name);
         let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
         let server = &ground.server;
         let trusted = TrustedProxies::new(&server.trusted_proxies);
         let (gateway, console) = (server.gateway.clone(), console::listener(&server.console));
-        serving.spawn(listener::serve(ports.gateway, gateway, trusted.clone(), self.gateway, self.drain.clone()));
-        background.spawn(listener::serve(ports.console, console, trusted, self.console, console_drain.clone()));
+        serving.spawn(listener::serve(
+            ports.gateway.seen_by(sight("gateway")),
+            gateway,
+            trusted.clone(),
+            self.gateway,
+            self.drain.clone(),
+        ));
+        background.spawn(listener::serve(
+            ports.console.seen_by(sight("console")),
+            console,
+            trusted,
+            self.console,
+            console_drain.clone(),
+        ));
         Running {
             gateway_addr,
             console_addr,

@@ -35,7 +35,7 @@ use crate::{
 /// See [`StartProblem`]: nothing is left running then.
 pub async fn start(options: Options) -> Result<Running, StartProblem> {
     let ground = Ground::lay(&options).await?;
-    let ports = Ports::bind(&ground.server).await?;
+    let ports = Ports::bind(&ground.server)?;
     let local = LocalServer {
         console: ports.console_url.clone(),
         token: local_token(&options.entropy),
@@ -166,5 +166,58 @@ impl From<Refused> for StartProblem {
             Refused::Store(error) => error.into(),
             other => Self::Failed(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::{
+        app::Output,
+        model::{Clock, Timestamp},
+        settings::ObjectKind,
+    };
+
+    fn options(data_dir: &std::path::Path) -> Options {
+        Options::embedded(data_dir.to_owned(), Clock::manual(Timestamp::from_secs(1_800_000_000)), Entropy::seeded(7))
+    }
+
+    #[tokio::test]
+    async fn a_start_that_fails_on_a_taken_port_has_not_used_up_the_key() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("bound");
+        let failing = Options { console_listen: Some(address), ..options(dir.path()) };
+        let problem = start(failing).await.err().expect("the port is taken");
+        assert!(matches!(&problem, StartProblem::Bind(text) if text.contains("--console-listen")), "{problem}");
+
+        let running = start(options(dir.path())).await.expect("free ports");
+        let secrets = std::fs::read_to_string(dir.path().join("first-login.txt")).expect("written");
+        assert!(secrets.contains("\nkey: tg_"), "{secrets}");
+        running.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn several_run_in_one_process_and_an_invalid_reload_changes_nothing() {
+        let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let file = two.path().join("tollgate.yaml");
+        std::fs::write(&file, "version: 1\nproducts: [{ id: team }]\n").expect("written");
+        let quick = start(options(one.path())).await.expect("started");
+        let config = Some(crate::settings::Source::File(file.clone()));
+        let configured = start(Options { config, out: Output::sink(), ..options(two.path()) }).await.expect("started");
+        assert_ne!(quick.gateway_addr(), configured.gateway_addr());
+
+        std::fs::write(&file, "version: 1\nproducts: [{ id: team, approvall: none }]\n").expect("written");
+        let refused = configured.reload("test").await.expect_err("a setting that does not exist");
+        assert!(refused.to_string().contains("approval"), "{refused}");
+        assert!(configured.control().view().get(ObjectKind::Product, "team").is_some());
+        std::fs::write(&file, "version: 1\nproducts: [{ id: other }]\n").expect("written");
+        configured.reload("test").await.expect("valid");
+        assert!(configured.control().view().get(ObjectKind::Product, "team").is_none());
+        quick.shutdown().await;
+        configured.shutdown().await;
+        assert!(!one.path().join("cli.json").exists());
     }
 }

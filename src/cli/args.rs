@@ -75,6 +75,20 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
+/// What `bench` measures.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Arrivals a second
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// How long each of the nine runs takes
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Size of the prompt in bytes
+    #[arg(long, default_value_t = 1024)]
+    pub prompt_bytes: usize,
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -148,6 +162,12 @@ Examples:
 
 All or nothing: an invalid configuration is refused with every problem, and the old one stays.")]
     Reload,
+    /// Measure what the gateway itself costs on this machine: latency added to a mock provider's
+    #[command(after_help = "\
+Examples:
+  tollgate bench
+  tollgate bench --rate 1000 --seconds 5 --prompt-bytes 32768")]
+    Bench(Bench),
     /// Print a completion script
     #[command(after_help = "\
 Examples:

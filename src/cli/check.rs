@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 use super::{
     args::Global,
     exit::{Exit, Failure},
-    place, print,
+    place, print, wait_for,
 };
-use crate::settings::Problem;
+use crate::{
+    app::{Env, configuration::Configuration},
+    model::{Clock, Entropy},
+    settings::Problem,
+};
 
 /// The fields of a problem, in a table's order.
 pub const COLUMNS: [&str; 5] = ["file", "line", "column", "path", "message"];
@@ -20,8 +24,13 @@ pub fn run(global: &Global) -> Result<(), Failure> {
             "there is no configuration to check: name it with --config, or write one with `tollgate init`",
         ));
     };
-    match place::load(&source) {
-        Ok(loaded) => report_good(global, &loaded.warnings),
+    // Inside a runtime because compiled backends hold connectors.
+    let checked = wait_for(async {
+        let configuration = Configuration::from_source(source, Env::process());
+        Ok(configuration.check(Clock::system(), Entropy::system()))
+    });
+    match checked? {
+        Ok(reading) => report_good(global, &reading.warnings),
         Err(problems) => report_bad(global, &problems),
     }
 }

@@ -108,7 +108,8 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+        let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+        let reason = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
         let message = format!(
             "cannot reach the server at {}: {reason}; start it (`tollgate serve`), name another (TOLLGATE_SERVER), \
              or use --offline",
@@ -193,15 +194,22 @@ fn parsed(text: &str) -> Result<Value, Failure> {
 
 /// A problem document (RFC 9457) as one failure: its detail, then every problem on its own line.
 fn refused(status: StatusCode, text: &str) -> Failure {
+    if status == StatusCode::UNAUTHORIZED {
+        let message = "the server does not know this token; set TOLLGATE_TOKEN to one of its own (`tollgate admin token \
+                       NAME` on its machine makes one)";
+        return Failure::new(Exit::NotAllowed, message);
+    }
     let problem: Value = serde_json::from_str(text).unwrap_or_default();
     let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str());
     let mut lines = vec![detail.map_or_else(|| format!("the server answered {status}"), str::to_owned)];
-    for one in problem["problems"].as_array().into_iter().flatten() {
+    // The detail of a single problem says it all.
+    let problems = problem["problems"].as_array().filter(|problems| problems.len() > 1);
+    for one in problems.into_iter().flatten() {
         let (path, text) = (one["path"].as_str().unwrap_or(""), one["message"].as_str().unwrap_or(""));
         lines.push(if path.is_empty() { format!("  {text}") } else { format!("  {path}: {text}") });
     }
     let exit = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::NotAllowed,
+        StatusCode::FORBIDDEN => Exit::NotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Configuration,
         _ => Exit::Failed,
     };

@@ -4,6 +4,7 @@
 
 mod admin;
 mod args;
+pub mod bench;
 mod check;
 mod client;
 mod doctor;
@@ -61,6 +62,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Users(users) => wait_for(objects::read(global, ObjectKind::User, users)),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),
+        Command::Bench(asked) => wait_for(bench::run(&asked)),
         Command::Completions { shell } => completions(shell),
         Command::Version => version(global.output),
     }

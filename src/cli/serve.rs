@@ -13,7 +13,7 @@ use super::{
     place, print, wait_for,
 };
 use crate::{
-    app::{self, Env, Options, Output, private_file},
+    app::{self, Env, Options, Output, private_file, signals::Signals},
     model::{Clock, Entropy},
     settings::Source,
     telemetry::logging,
@@ -58,8 +58,11 @@ fn start(options: Options) -> Result<(), Failure> {
     logging::init(filter.as_deref()).map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     app::limits::allow_many_files();
     wait_for(async {
+        let signals = Signals::listen()?;
+        let terminal = options.terminal;
         let running = app::start(options).await?;
-        Ok(app::signals::until_ended(running).await?)
+        signals.obey(running, terminal).await;
+        Ok(())
     })
 }
 

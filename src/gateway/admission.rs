@@ -248,6 +248,9 @@ fn same_authority(host: &str, target: &str, scheme: Option<&str>) -> bool {
 mod tests {
     use super::*;
 
+    /// Method, target, version, headers, status.
+    type Case<'a> = (&'a str, &'a str, Version, &'a [(&'static str, &'a str)], u16);
+
     const LIMITS: Limits = Limits { head: 60, body: 100 };
 
     fn parts(method: &str, uri: &str, version: Version, headers: &[(&'static str, &str)]) -> Parts {
@@ -306,7 +309,7 @@ mod tests {
     #[test]
     fn forms_of_the_target_agree_with_the_host() {
         let (h10, h11, h2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
-        let cases: &[(&str, &str, Version, &[(&'static str, &str)], u16)] = &[
+        let cases: &[Case<'_>] = &[
             ("GET", "/", h11, &[], 400),
             ("GET", "/", h10, &[], 200),
             ("GET", "/", h11, &[("host", "a"), ("host", "a")], 400),

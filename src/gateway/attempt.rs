@@ -11,9 +11,9 @@ use super::{
     tally::{Setback, SetbackKind, Tally},
 };
 use crate::{
-    exchange::{AttemptRecord, Fault},
+    exchange::{AttemptRecord, Fault, FaultKind},
     model::{BackendId, clock::Ticks},
-    outbound::{Backend, Choice, Failure, Incoming, NoneLeft, Outgoing, Pool, SendFault, Tried, Wish},
+    outbound::{Backend, Choice, Failure, Incoming, NoneLeft, Outgoing, Pool, SendFault, SendFaultKind, Tried, Wish},
 };
 
 /// A request as one backend gets it.
@@ -94,6 +94,9 @@ pub async fn run<T: Task>(
             Judged::Again(setback) => {
                 let now = exchange.gateway.clock.ticks();
                 note(exchange, &setback, attempt_began);
+                if let Some(fault) = callers_fault(exchange, &setback) {
+                    return Err(fault);
+                }
                 let repeatable = task.may_repeat(setback.reached());
                 tally.add(setback);
                 let limits = Limits { pool, began, attempt_began, now, attempts: tally.len() };
@@ -103,6 +106,14 @@ pub async fn run<T: Task>(
             }
         }
     }
+}
+
+/// What the caller's own body did to the attempt, when that is what ended it.
+fn callers_fault(exchange: &Exchange, setback: &Setback) -> Option<Fault> {
+    let SetbackKind::Broken(broken) = &setback.kind else { return None };
+    let ended_it = broken.kind == SendFaultKind::RequestBody;
+    let gone = || Fault::new(FaultKind::BadRequest, "The request body ended before it was complete.");
+    ended_it.then(|| exchange.body_watch.fault().unwrap_or_else(gone))
 }
 
 fn choose(pool: &Arc<Pool>, preference: &Preference<'_>, tried: &Tried) -> Result<Choice, NoneLeft> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, request::Parts};
+use http::{HeaderMap, HeaderValue, Request, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::{Family, Surface};
 
@@ -112,13 +112,17 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes out what must not reach a backend and adds what it may know of the caller.
+    /// Takes out what must not reach a backend and continues the trace. A plain API's backend is also told of the
+    /// caller; a provider of models is not.
     pub fn clean_headers(&mut self) {
-        let host = admission::authority(&self.parts).to_owned();
+        let is_plain = self.envelope == Envelope::Plain;
+        let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
         headers::strip_request(headers, self.peer.trusted);
-        headers::add_forwarded(headers, &self.peer, &host);
+        if is_plain {
+            headers::add_forwarded(headers, &self.peer, &host);
+        }
         if self.settlement.trace.parent_id == 0 {
             headers.remove("tracestate");
         }
@@ -137,7 +141,7 @@ impl Exchange {
         }
     }
 
-    /// Whether this caller's API shows `model` at all.
+    /// Whether `model` exists for this caller: in its API's workspace, or shared.
     #[must_use]
     pub fn sees(&self, model: &ModelTarget) -> bool {
         let workspace = self.api.as_ref().and_then(|api| api.workspace.as_ref());
@@ -147,10 +151,15 @@ impl Exchange {
     /// The id that names this exchange to its caller.
     #[must_use]
     pub fn request_id(&self) -> String {
-        match &self.settlement.client_request_id {
-            Some(own) => own.to_string(),
-            None => self.settlement.id.to_string(),
-        }
+        self.settlement.callers_id()
+    }
+}
+
+/// The id for an answer that belongs to no exchange: the caller's own when it is valid.
+pub fn id_without_exchange(gateway: &Gateway, headers: &HeaderMap) -> String {
+    match client_request_id(headers) {
+        Some(own) => own.to_string(),
+        None => new_request_id(gateway.clock.now(), &gateway.entropy).to_string(),
     }
 }
 
@@ -160,7 +169,7 @@ fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
     let mut record =
         Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
     record.client = Some(peer.client);
-    record.client_request_id = client_request_id(parts);
+    record.client_request_id = client_request_id(&parts.headers);
     record.trace = trace(parts, entropy);
     record
 }
@@ -172,7 +181,7 @@ fn trace(parts: &Parts, entropy: &Entropy) -> Trace {
     only.and_then(|text| Trace::resume(text, entropy)).unwrap_or_else(|| Trace::start(entropy, false))
 }
 
-fn client_request_id(parts: &Parts) -> Option<Arc<str>> {
-    let value = parts.headers.get("x-request-id")?.to_str().ok()?;
+fn client_request_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let value = headers.get("x-request-id")?.to_str().ok()?;
     valid_request_id(value).then(|| value.into())
 }

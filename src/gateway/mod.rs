@@ -74,7 +74,9 @@ impl Gateway {
     /// One request through.
     pub async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
         if let Some(answer) = health::answer(request.method(), request.uri(), &*self.readiness) {
-            return answer.map(AnswerBody::local);
+            let mut answer = answer.map(AnswerBody::local);
+            respond::ids(answer.headers_mut(), &exchange::id_without_exchange(self, request.headers()));
+            return answer;
         }
         let mut exchange = Exchange::open(self, request, peer);
         match journey(&mut exchange).await {

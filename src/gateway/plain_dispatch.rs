@@ -52,12 +52,13 @@ impl PlainTask {
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
         headers.remove(header::HOST);
+        // We have answered the caller's expectation ourselves by reading the body.
+        headers.remove(header::EXPECT);
         if let Some(upgrade) = exchange.asked_upgrade {
             upgrade.announce(&mut headers);
         }
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);
-            headers.remove(header::EXPECT);
         }
         Ok(Self {
             method: parts.method.clone(),
@@ -71,7 +72,7 @@ impl PlainTask {
 
     fn path_and_query(&self, base: &str) -> String {
         let base = base.trim_end_matches('/');
-        let path = if self.path == "/" && !base.is_empty() { "" } else { self.path.as_str() };
+        let path = if self.path.is_empty() && base.is_empty() { "/" } else { self.path.as_str() };
         match &self.query {
             Some(query) => format!("{base}{path}?{query}"),
             None => format!("{base}{path}"),

@@ -25,7 +25,7 @@ use super::{
     answer::{Answer, Upstream},
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::Drain,
+    listener::{BodyWatch, Drain},
     owners::{Owner, Watch},
     respond, switch,
 };
@@ -52,8 +52,10 @@ pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
     match answer {
         Answer::Local(answer) => respond::local(exchange, answer),
         Answer::Upgraded(upgraded) => switch::switch(exchange, *upgraded),
-        Answer::Upstream(upstream) => {
-            let mut head = Response::from_parts(upstream.head.clone(), ());
+        Answer::Upstream(mut upstream) => {
+            let mut head = Response::new(());
+            *head.status_mut() = upstream.head.status;
+            *head.headers_mut() = std::mem::take(&mut upstream.head.headers);
             respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
             exchange.settlement.status = head.status().as_u16();
             exchange.settlement.backend = Some(upstream.backend().id().clone());
@@ -102,11 +104,15 @@ struct Relay {
     is_stream: bool,
     is_intact: bool,
     is_read_to_end: bool,
+    /// The last piece ended inside an event, as far as that piece tells: a further blank line does no harm.
+    is_inside_event: bool,
     settlement: Option<Settlement>,
+    body_watch: BodyWatch,
     choice: Choice,
-    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    drain: Drain,
+    /// Made when the backend first keeps us waiting.
+    ended: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     owners: Option<Watch>,
-    request_id: String,
     clock: Clock,
     started: Ticks,
 }
@@ -128,13 +134,15 @@ impl Relay {
             is_stream: settlement.streamed,
             is_intact,
             is_read_to_end: false,
+            is_inside_event: upstream.held.last().is_some_and(|last| !ends_an_event(last)),
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
-            ended: ended(gateway.drain.clone()),
+            drain: gateway.drain.clone(),
+            ended: None,
             owners: watch,
-            request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
+            body_watch: exchange.body_watch,
             body: upstream.body,
             decoder: upstream.decoder,
             tap: upstream.tap,
@@ -177,7 +185,7 @@ impl Relay {
             },
         };
         self.tap.push(data, &mut self.scratch);
-        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.enqueue();
         self.note_content();
         if self.is_stream {
             self.note_objects();
@@ -187,10 +195,17 @@ impl Relay {
         }
     }
 
+    fn enqueue(&mut self) {
+        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        if let Some(last) = self.queue.back() {
+            self.is_inside_event = !ends_an_event(last);
+        }
+    }
+
     /// The backend's body has ended cleanly: whole, or an event stream without its last event.
     fn finish(&mut self, trailers: Option<HeaderMap>) {
         self.tap.finish(&mut self.scratch);
-        self.queue.extend(self.scratch.drain(..).filter(|bytes| !bytes.is_empty()));
+        self.enqueue();
         self.note_content();
         self.note_objects();
         self.judge_end(trailers);
@@ -232,7 +247,11 @@ impl Relay {
     fn break_off(&mut self, outcome: Outcome, code: &'static str, message: &str) {
         if let (true, Some(surface)) = (self.is_stream, self.surface) {
             let text =
-                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id, kind_hint: None };
+                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id(), kind_hint: None };
+            if self.is_inside_event {
+                // Else the half event and the error would read as one line that is neither.
+                self.queue.push_back(Bytes::from_static(b"\n\n"));
+            }
             self.queue.push_back(envelope::stream_error(surface, &text).into());
         }
         self.set_outcome(outcome, Some(code));
@@ -270,7 +289,8 @@ impl Relay {
             Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
             Poll::Ready(None) => self.finish(None),
             Poll::Pending => {
-                ready!(self.ended.as_mut().poll(cx));
+                let ended = self.ended.get_or_insert_with(|| ended(self.drain.clone()));
+                ready!(ended.as_mut().poll(cx));
                 self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
             }
         }
@@ -298,9 +318,14 @@ impl Relay {
         self.settlement = None;
     }
 
+    fn request_id(&self) -> String {
+        self.settlement.as_ref().map(|settlement| settlement.callers_id()).unwrap_or_default()
+    }
+
     fn fill_usage(&mut self) {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
+        settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
         settlement.usage = self.tap.usage();
         settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
             (false, _) => Certainty::Unknown,
@@ -331,6 +356,11 @@ impl Relay {
         }
         self.fill_usage();
     }
+}
+
+/// Whether a piece of an event stream ends with a blank line.
+fn ends_an_event(piece: &[u8]) -> bool {
+    [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
 }
 
 /// Completes when open exchanges must stop.

@@ -19,7 +19,7 @@ use crate::{
 pub enum Target {
     /// A surface of the model APIs.
     Models(Call),
-    /// A plain API: its pool, and the path below the API's prefix.
+    /// A plain API: its pool, and the path below the API's prefix as it was sent: empty, or with its slash.
     Http(Arc<Pool>, String),
 }
 
@@ -42,7 +42,8 @@ pub fn resolve(exchange: &mut Exchange) -> Result<Target, Fault> {
                 Some(Match::Found(id)) => exchange.settlement.operation = Some(id.clone()),
                 Some(Match::WrongMethod | Match::None) => return Err(not_found()),
             }
-            Ok(Target::Http(pool.clone(), below))
+            let as_sent = uri.path()[matched.prefix_len..].to_owned();
+            Ok(Target::Http(pool.clone(), as_sent))
         }
         (ApiKind::Http, None) => Err(Fault::new(FaultKind::Internal, "an http API was compiled without a pool")),
     }

@@ -149,6 +149,9 @@ async fn silence(up: &AtomicU64, down: &AtomicU64, idle: Duration) {
 mod tests {
     use super::*;
 
+    /// Method, version, headers, whether it is an upgrade.
+    type Case<'a> = (&'a str, Version, &'a [(&'static str, &'static str)], bool);
+
     fn parts(method: &str, version: Version, lines: &[(&'static str, &'static str)]) -> Parts {
         let mut builder = http::Request::builder().method(method).uri("/").version(version);
         for (name, value) in lines {
@@ -160,7 +163,7 @@ mod tests {
     #[test]
     fn only_a_websocket_in_due_form_is_an_upgrade() {
         let due = [("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")];
-        let cases: &[(&str, Version, &[(&'static str, &'static str)], bool)] = &[
+        let cases: &[Case<'_>] = &[
             ("GET", Version::HTTP_11, &due, true),
             ("POST", Version::HTTP_11, &due, false),
             ("GET", Version::HTTP_10, &due, false),

@@ -118,8 +118,15 @@ fn from_hyper(error: &hyper::Error) -> SendFault {
     let unprocessed = find::<h2::Error>(error).is_some_and(|inner| {
         inner.is_remote() && (inner.is_go_away() || inner.reason() == Some(h2::Reason::REFUSED_STREAM))
     });
-    let kind = if error.is_parse() { SendFaultKind::Protocol } else { SendFaultKind::BrokenOff };
+    let kind = if error.is_parse() || is_nonsense(error) { SendFaultKind::Protocol } else { SendFaultKind::BrokenOff };
     SendFault { kind, reached: !(error.is_canceled() || unprocessed), message }
+}
+
+/// hyper reports bad chunks as I/O errors, HTTP/2 violations as its library's.
+fn is_nonsense(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    let bytes = find::<std::io::Error>(error).is_some_and(|inner| matches!(inner.kind(), InvalidData | InvalidInput));
+    bytes || find::<h2::Error>(error).is_some_and(|inner| inner.reason() == Some(h2::Reason::PROTOCOL_ERROR))
 }
 
 /// The first error of that type in the chain of causes.

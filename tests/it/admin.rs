@@ -13,7 +13,8 @@ async fn world() -> World {
 }
 
 fn ask(model: &str, key: &str) -> Call {
-    Call::post("/v1/chat/completions", &json!({"model": model, "messages": []})).key(key)
+    Call::post("/v1/chat/completions", &json!({"model": model, "messages": [{"role": "user", "content": "hello"}]}))
+        .key(key)
 }
 
 async fn post(world: &World, path: &str, body: &Value) -> Answer {

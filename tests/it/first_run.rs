@@ -57,13 +57,12 @@ impl Server {
     /// Everything printed up to a line that contains `text`.
     fn until(&mut self, text: &str) -> &str {
         while !self.seen.contains(text) {
-            match self.printed.recv_timeout(Duration::from_secs(20)) {
-                Ok(line) => self.seen.push_str(&format!("{}\n", line.trim_end_matches('\r'))),
-                Err(_) => {
-                    let errors = self.errors();
-                    panic!("`{text}` was not printed, but: {}\n{errors}", self.seen)
-                }
-            }
+            let Ok(line) = self.printed.recv_timeout(Duration::from_secs(20)) else {
+                let errors = self.errors();
+                panic!("`{text}` was not printed, but: {}\n{errors}", self.seen);
+            };
+            self.seen.push_str(line.trim_end_matches('\r'));
+            self.seen.push('\n');
         }
         &self.seen
     }
@@ -77,7 +76,7 @@ impl Server {
 
     /// Asks it to end as a service manager does; its exit code and diagnostics.
     fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = rustix_pid(&self.child);
+        let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("ours to signal");
         let status = self.child.wait().expect("ours to wait for");
         let mut text = String::new();
@@ -93,10 +92,6 @@ impl Drop for Server {
             self.child.wait().expect("ours to wait for");
         }
     }
-}
-
-fn rustix_pid(child: &Child) -> rustix::process::Pid {
-    rustix::process::Pid::from_child(child)
 }
 
 fn empty_folder() -> TempDir {
@@ -119,6 +114,16 @@ fn assert_streams(answer: &Output) {
     let text = String::from_utf8_lossy(&answer.stdout);
     let events = text.lines().filter(|line| line.starts_with("data: {")).count();
     assert!(events > 3 && text.contains("data: [DONE]"), "{text}\n{}", String::from_utf8_lossy(&answer.stderr));
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    for _ in 0..200 {
+        if done() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{what}: not after 10 s");
 }
 
 fn mode(path: &Path) -> u32 {
@@ -161,7 +166,9 @@ fn on_a_terminal_key_and_link_are_printed_once() {
     assert!(transcript.contains("Key      tg_") && transcript.contains("/login/"), "{transcript}");
     assert_streams(&paste(folder.path(), &curl(&transcript)));
     assert!(!folder.path().join("tollgate-data/first-login.txt").exists());
+    let announced = folder.path().join("tollgate-data/cli.json");
     drop(server);
+    wait_until("closing the terminal ends the server", || !announced.exists());
 
     let mut again = Server::start(terminal());
     let transcript = again.until("Ctrl+C").to_owned();
@@ -192,15 +199,7 @@ fn commands_of_the_same_user_find_the_server() {
     run("keys suspend team-a");
     assert_eq!(with_key(&key), "401");
     run("keys activate team-a --offline");
-    let mut seen = String::new();
-    for _ in 0..100 {
-        seen = with_key(&key);
-        if seen == "200" {
-            break;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(seen, "200", "the running server takes up what was done offline");
+    wait_until("the running server takes up what was done offline", || with_key(&key) == "200");
     for line in ["keys list", "keys show team-a -o yaml", "backends list", "models list -o csv", "doctor", "reload"] {
         assert!(!has_secret(&run(line)), "{line}");
     }

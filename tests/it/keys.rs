@@ -194,7 +194,7 @@ subscriptions:
 }
 
 #[tokio::test]
-async fn models_outside_the_product_do_not_exist_and_outside_the_subscription_are_forbidden() {
+async fn unknown_models_do_not_exist_and_those_outside_product_or_subscription_are_forbidden() {
     let config = format!(
         "backends: [{{ id: one, kind: openai, url: \"vendor://one/v1\", key: {BACKEND_KEY} }}]
 models: [{{ name: m, backend: one }}, {{ name: n, backend: one }}, {{ name: o, backend: one }}]
@@ -209,11 +209,11 @@ subscriptions:
     for (key, model, status, code) in [
         (KEY, "m", 200, Value::Null),
         (KEY, "n", 200, Value::Null),
-        (KEY, "o", 404, json!("model_not_found")),
+        (KEY, "o", 403, json!("model_not_allowed")),
         (KEY, "nowhere", 404, json!("model_not_found")),
         (OTHER_KEY, "m", 200, Value::Null),
         (OTHER_KEY, "n", 403, json!("model_not_allowed")),
-        (OTHER_KEY, "o", 404, json!("model_not_found")),
+        (OTHER_KEY, "o", 403, json!("model_not_allowed")),
     ] {
         let body = json!({"model": model, "messages": []});
         let answer = world.send(&Call::post("/v1/chat/completions", &body).key(key)).await;

@@ -73,7 +73,7 @@ async fn control_characters_cannot_forge_a_line() {
 async fn every_answer_carries_request_ids_and_a_valid_one_is_kept() {
     let world =
         World::one("openai", Vendor::always(dialect::chat("hi").header("x-request-id", "of-the-vendor")).await).await;
-    for (given, kept) in [(None, false), (Some("my-id_1.2:3"), true), (Some("bad id\u{7f}"), false), (Some(""), false)]
+    for (given, kept) in [(None, false), (Some("my-id_1.2~3"), true), (Some("bad id\u{7f}"), false), (Some(""), false)]
     {
         for call in [ask(), Call::get("/v1/models"), Call::get("/nowhere"), Call::get("/livez")] {
             let call = given.map_or(call.clone(), |id| call.header("x-request-id", id));
@@ -169,4 +169,20 @@ async fn attempts_are_counted_by_their_fault() {
     let metrics = world.metrics().await;
     assert_eq!(metrics.sum("tollgate_backend_attempts_total", &[]), 2.0);
     assert_eq!(metrics.sum("tollgate_backend_attempts_total", &["result=\"ok\""]), 1.0);
+}
+
+#[tokio::test]
+async fn usage_of_whole_answers_is_read_in_every_dialect() {
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [], "contents": [], "input": PROMPT});
+    for (kind, path, reply) in [
+        ("openai", "/v1/chat/completions", dialect::chat("hi")),
+        ("openai", "/v1/responses", dialect::response("resp_1")),
+        ("anthropic", "/v1/messages", dialect::message("hi")),
+        ("gemini", "/v1beta/models/m:generateContent", dialect::gemini("hi")),
+    ] {
+        let world = World::one(kind, Vendor::always(reply).await).await;
+        world.send(&Call::post(path, &body).key(KEY)).await.expect_whole(200);
+        let line = world.line().await;
+        assert_eq!((&line["total_tokens"], &line["certainty"]), (&json!(18), &json!("exact")), "{path} {line}");
+    }
 }

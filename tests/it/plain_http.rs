@@ -81,7 +81,12 @@ async fn bodies_stream_both_ways() {
     let gate = Gate::closed();
     let vendor = Vendor::start({
         let gate = gate.clone();
-        move |_, _| Reply::chunks("application/octet-stream", ["first", "second"]).hold(1, &gate).trailer("x-sum", "9")
+        move |_, _| {
+            Reply::chunks("application/octet-stream", ["first", "second"])
+                .hold(1, &gate)
+                .header("trailer", "x-sum")
+                .trailer("x-sum", "9")
+        }
     })
     .await;
     let world = world(vendor).await;
@@ -206,6 +211,7 @@ async fn web_sockets_pass_and_their_key_does_not() {
     }
     socket.close(None).await.expect("closed");
     while socket.next().await.is_some() {}
+    drop(socket);
     let seen = world.vendor("svc").only();
     assert_eq!(seen.line(), "GET /base/socket?x=1");
     assert!(!seen.contains(KEY));
@@ -274,7 +280,7 @@ async fn a_closed_port_is_502_and_silence_is_504() {
     let refused = World::builder().config(&CONFIG.replace("vendor://svc", "vendor://nobody")).start().await;
     refused.send(&Call::get("/orders/1").key(KEY)).await.expect_whole(502);
     drop(refused);
-    let config = CONFIG.replace("kind: http,", "kind: http, timeouts: { first_byte: 200ms },");
+    let config = CONFIG.replacen("kind: http,", "kind: http, timeouts: { first_byte: 200ms },", 1);
     let silent = World::builder().config(&config).vendor("svc", Vendor::always(Reply::silence()).await).start().await;
     silent.send(&Call::get("/orders/1").key(KEY)).await.expect_whole(504);
     silent.vendor("svc").abandoned(1).await;
@@ -282,7 +288,7 @@ async fn a_closed_port_is_502_and_silence_is_504() {
 
 #[tokio::test]
 async fn silence_inside_an_answer_ends_it_uncleanly() {
-    let config = CONFIG.replace("kind: http,", "kind: http, timeouts: { idle: 200ms },");
+    let config = CONFIG.replacen("kind: http,", "kind: http, timeouts: { idle: 200ms },", 1);
     let vendor = Vendor::always(Reply::chunks("text/plain", ["one", "two"]).stalled(1)).await;
     let world = World::builder().config(&config).vendor("svc", vendor).start().await;
     let answer = world.send(&Call::get("/orders/1").key(KEY)).await.expect(200);
@@ -297,7 +303,7 @@ async fn a_plain_backends_credential_is_added_to_its_own_header() {
         (format!("key: {BACKEND_KEY}, key_header: x-functions-key"), "x-functions-key", BACKEND_KEY.to_owned()),
         (format!("headers: {{ x-extra: {BACKEND_KEY} }}"), "x-extra", BACKEND_KEY.to_owned()),
     ] {
-        let config = CONFIG.replace("kind: http,", &format!("kind: http, {settings},"));
+        let config = CONFIG.replacen("kind: http,", &format!("kind: http, {settings},"), 1);
         let world = World::builder().config(&config).vendor("svc", Vendor::always(ok()).await).start().await;
         world.send(&Call::get("/orders/1").header("ocp-apim-subscription-key", KEY)).await.expect_whole(200);
         assert_eq!(world.vendor("svc").only().all(header), [value]);
@@ -389,4 +395,15 @@ async fn an_answer_that_comes_before_the_whole_request_is_relayed() {
     let world = world(vendor).await;
     let answer = world.send(&Call::new("POST", "/orders/1").key(KEY).body(vec![b'x'; 200_000])).await;
     assert_eq!((answer.status, answer.text().as_str()), (403, "no"));
+}
+
+#[tokio::test]
+async fn connections_to_a_backend_are_kept_and_used_again() {
+    let world = world(Vendor::always(ok()).await).await;
+    for _ in 0..20 {
+        world.send(&Call::get("/orders/1").key(KEY)).await.expect_whole(200);
+    }
+    assert!(world.vendor("svc").connections() <= 2, "{} connections", world.vendor("svc").connections());
+    let last = world.vendor("svc").seen().last().map(|seen| seen.connection);
+    assert!(last <= Some(2), "{last:?}");
 }

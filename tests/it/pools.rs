@@ -25,7 +25,7 @@ fn pool(backends: &str, members: &str, settings: &str) -> String {
             let url = if name == "down" { "vendor://nobody/v1".to_owned() } else { format!("vendor://{name}/v1") };
             format!(
                 "  - {{ id: {name}, kind: openai, url: \"{url}\", key: {BACKEND_KEY}{} }}\n",
-                extra.replace('_', " ")
+                extra.replace('~', " ")
             )
         })
         .collect();
@@ -124,7 +124,7 @@ async fn failing_members_cost_no_caller_an_answer() {
 
 #[tokio::test]
 async fn a_breaker_opens_probes_once_and_closes() {
-    let rule = "|,_circuit_breaker:_[{_failures:_3,_interval:_60s,_open_for:_30s,_on:_[5xx]_}]";
+    let rule = "|,~circuit_breaker:~[{~failures:~3,~interval:~60s,~open_for:~30s,~on:~[5xx]~}]";
     let healthy = Gate::closed();
     let a = Vendor::start({
         let healthy = healthy.clone();
@@ -160,7 +160,7 @@ async fn a_breaker_opens_probes_once_and_closes() {
 
 #[tokio::test]
 async fn the_last_member_stays_unless_told() {
-    let rule = "|,_circuit_breaker:_[{_failures:_2,_interval:_60s,_open_for:_30s,_on:_[5xx,_connect]_}]";
+    let rule = "|,~circuit_breaker:~[{~failures:~2,~interval:~60s,~open_for:~30s,~on:~[5xx,~connect]~}]";
     for (settings, requests) in [(", retry: { attempts: 1 }", 5), (", retry: { attempts: 1 }, eject_last: true", 2)] {
         let config = pool(&format!("a{rule}"), "{ backend: a }", settings);
         let vendor = Vendor::always(dialect::openai_error(500, "x")).await;
@@ -181,7 +181,7 @@ async fn the_last_member_stays_unless_told() {
 
 #[tokio::test]
 async fn no_member_left_says_when_one_may_be_back() {
-    let rule = "|,_circuit_breaker:_[{_failures:_1,_interval:_60s,_open_for:_30s,_on:_[5xx,_connect]_}]";
+    let rule = "|,~circuit_breaker:~[{~failures:~1,~interval:~60s,~open_for:~30s,~on:~[5xx,~connect]~}]";
     let config = pool(&format!("down{rule}"), "{ backend: down }", ", eject_last: true, retry: { attempts: 1 }");
     let world = World::builder().config(&config).start().await;
     world.send(&ask()).await;

@@ -153,10 +153,12 @@ fn openai(usage: &Value) -> [u64; 4] {
     let (input, output) = (pick("prompt_tokens", "input_tokens"), pick("completion_tokens", "output_tokens"));
     let of_input = pick("prompt_tokens_details", "input_tokens_details");
     let of_output = pick("completion_tokens_details", "output_tokens_details");
-    let cached = number(&of_input["cached_tokens"]);
+    let elsewhere = number(&usage["num_cached_tokens"]) + number(&usage["prompt_cache_hit_tokens"]);
+    let cached = if of_input["cached_tokens"].is_null() { elsewhere } else { number(&of_input["cached_tokens"]) };
     let written = number(&of_input["cache_write_tokens"]);
     let media = number(&of_input["audio_tokens"]) + number(&of_input["image_tokens"]);
-    let reasoning = number(&of_output["reasoning_tokens"]);
+    // One provider reports more reasoning than output: such a part is not believed.
+    let reasoning = Some(number(&of_output["reasoning_tokens"])).filter(|part| *part <= number(output)).unwrap_or(0);
     let spoken = number(&of_output["audio_tokens"]);
     [
         number(input).saturating_sub(cached + written + media),
@@ -226,8 +228,10 @@ async fn anthropic() {
                 for (slot, name) in [(0, "input_tokens"), (1, "cache_read_input_tokens"), (2, "output_tokens")] {
                     totals[slot] = number(&usage[name]).max(totals[slot]);
                 }
+                totals[3] = number(&usage["output_tokens_details"]["thinking_tokens"]).max(totals[3]);
             }
         }
+        totals[2] -= totals[3];
         totals
     })
     .await;

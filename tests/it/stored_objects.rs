@@ -103,7 +103,7 @@ async fn objects_that_nobody_created_here_are_404() {
 
 #[tokio::test]
 async fn lists_show_the_callers_own_objects_only() {
-    let world = world().await;
+    let world = World::one("openai", provider("a").await).await;
     let own = [created(&world, upload(), KEY).await, created(&world, upload(), KEY).await];
     let foreign = created(&world, upload(), OTHER_KEY).await;
     for (key, mut expected) in [(KEY, own.to_vec()), (OTHER_KEY, vec![foreign])] {

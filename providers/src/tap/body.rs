@@ -15,6 +15,8 @@ use crate::{
 
 /// Most bytes of a body that are kept; larger ones are read at their tail only.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
+/// The same for vectors and pictures: megabytes of numbers that are not worth a parser's time.
+const MOST_NUMBERS: usize = 256 * 1024;
 /// How much of a larger body's end is kept: usage stands there in every known dialect that answers so much.
 const TAIL: usize = 64 * 1024;
 
@@ -39,7 +41,7 @@ impl Body {
         }
         self.kept += chunk.len();
         self.chunks.push(chunk);
-        if self.kept > MOST_KEPT || self.beheaded {
+        if self.kept > most_kept(self.surface) || self.beheaded {
             self.behead();
         }
     }
@@ -103,6 +105,13 @@ impl Body {
         if let Some(Ok(usage)) = values.next() {
             seen.replace_counts(counts(self.surface, usage));
         }
+    }
+}
+
+fn most_kept(surface: Surface) -> usize {
+    match surface {
+        Surface::Embeddings | Surface::EmbedContent | Surface::Images => MOST_NUMBERS,
+        _ => MOST_KEPT,
     }
 }
 

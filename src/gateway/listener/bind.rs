@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 use super::tls::{Certificates, TlsProblem};
-use crate::settings::server::Listener;
+use crate::{settings::server::Listener, telemetry::metrics::Sight};
 
 /// Connections the kernel holds while they wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -16,10 +16,17 @@ const BACKLOG: i32 = 4096;
 pub struct Bound {
     pub(super) socket: TcpListener,
     pub(super) certificates: Option<Arc<Certificates>>,
+    pub(super) sight: Sight,
     addr: SocketAddr,
 }
 
 impl Bound {
+    /// Shows connections and certificates in these metrics; until then nobody sees them.
+    #[must_use]
+    pub fn seen_by(self, sight: Sight) -> Self {
+        Self { sight, ..self }
+    }
+
     /// The address in use; the port is the real one when 0 was asked for.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
@@ -76,7 +83,7 @@ pub fn bind(settings: &Listener) -> Result<Bound, BindProblem> {
     let certificates = settings.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let socket = open(settings.listen).map_err(|source| BindProblem::of(settings.listen, source))?;
     let addr = socket.local_addr().map_err(|source| BindProblem::of(settings.listen, source))?;
-    Ok(Bound { socket, certificates, addr })
+    Ok(Bound { socket, certificates, sight: Sight::default(), addr })
 }
 
 fn open(addr: SocketAddr) -> io::Result<TcpListener> {

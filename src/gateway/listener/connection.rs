@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -20,7 +21,7 @@ use super::{
     watch::Watch,
     wire::{Deadlines, Wire},
 };
-use crate::{gateway::peer::Peer, settings::server::Listener};
+use crate::{gateway::peer::Peer, settings::server::Listener, telemetry::metrics::Sight};
 
 /// Longest TLS handshake; the header timeout where that is shorter.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -70,6 +71,7 @@ pub(super) struct Server<S> {
     pub(super) protocol: auto::Builder<TokioExecutor>,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: Drain,
+    pub(super) sight: Sight,
 }
 
 impl<S: Service> Server<S> {
@@ -79,14 +81,18 @@ impl<S: Service> Server<S> {
             tracing::debug!(%error, %addr, "connection gone before it began");
             return;
         }
+        let _open = self.sight.connected();
         let peer = Arc::new(Peer::of(addr, self.tls.is_some(), &self.house.trusted));
         let Some(tls) = &self.tls else { return self.drive(socket, peer, place).await };
         let limit = HANDSHAKE.min(self.house.settings.header_timeout.0);
         tokio::select! {
             shaken = tokio::time::timeout(limit, tls.accept(socket)) => match shaken {
                 Ok(Ok(stream)) => self.drive(stream, peer, place).await,
-                Ok(Err(error)) => tracing::debug!(%error, %addr, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%addr, "TLS handshake not complete in time"),
+                Ok(Err(error)) => {
+                    self.sight.refused("tls");
+                    tracing::debug!(%error, %addr, "TLS handshake failed");
+                }
+                Err(_) => self.sight.refused("tls_timeout"),
             },
             () = self.drain.ended() => {}
         }
@@ -102,19 +108,35 @@ impl<S: Service> Server<S> {
         let deadlines = Deadlines { head: settings.header_timeout.0, write: settings.write_timeout.0 };
         let wire = Wire::new(io, Arc::clone(&watch), door.words(), deadlines, place);
         let mut connection = pin!(self.protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
+        let mut reasons = once(async {
+            tokio::select! {
+                () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
+                () = watch.sweep(settings.write_timeout.0) => {}
+                () = self.drain.started() => {}
+            }
+        });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => return log(outcome),
-            () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
-            () = watch.sweep(settings.write_timeout.0) => {}
-            () = self.drain.started() => {}
+            _ = reasons.next() => connection.as_mut().graceful_shutdown(),
         }
-        connection.as_mut().graceful_shutdown();
+        let mut reasons = once(async {
+            tokio::select! {
+                () = watch.sweep(settings.write_timeout.0) => {}
+                () = watch.abandoned(FLUSH) => {}
+            }
+        });
         tokio::select! {
+            biased;
             outcome = connection.as_mut() => log(outcome),
-            () = watch.sweep(settings.write_timeout.0) => {}
-            () = watch.abandoned(FLUSH) => {}
+            _ = reasons.next() => tracing::debug!("connection dropped: the client does not let it close"),
         }
     }
+}
+
+/// A future that is only polled when it was itself woken: the connection beside it wakes for every chunk.
+fn once<F: Future>(future: F) -> FuturesUnordered<F> {
+    [future].into_iter().collect()
 }
 
 fn log(outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {

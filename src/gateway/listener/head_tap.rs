@@ -18,7 +18,7 @@ pub(super) struct HeadTap {
     opening: Vec<u8>,
     line: Vec<u8>,
     lines: usize,
-    start: Vec<u8>,
+    start: [u8; START],
     wire: WireHead,
     complete: bool,
 }
@@ -87,7 +87,8 @@ impl HeadTap {
             return;
         }
         if self.lines == 0 {
-            self.start = line[..line.len().min(START)].to_vec();
+            let known = line.len().min(START);
+            self.start[..known].copy_from_slice(&line[..known]);
         } else {
             self.wire.content_lengths += usize::from(is_named(line, b"content-length"));
             self.wire.transfer_encodings += usize::from(is_named(line, b"transfer-encoding"));
@@ -105,16 +106,17 @@ impl HeadTap {
         self.lines > 0
     }
 
+    fn is_for(&self, method: &[u8]) -> bool {
+        let known = method.len().min(START);
+        self.start[..known] == method[..known] && self.start.get(known).is_none_or(|next| *next == b' ')
+    }
+
     /// An exchange opens: hands over what was noted, if a whole head of this method was followed.
     pub(super) fn take(&mut self, method: &str) -> Option<WireHead> {
-        let followed = self.complete && self.start.strip_prefix(method.as_bytes()).is_some_and(is_space_next);
+        let followed = self.complete && self.is_for(method.as_bytes());
         let taken = std::mem::replace(self, Self { protocol: self.protocol, ..Self::default() });
         followed.then_some(taken.wire)
     }
-}
-
-fn is_space_next(rest: &[u8]) -> bool {
-    rest.first().is_none_or(|byte| *byte == b' ')
 }
 
 fn is_named(line: &[u8], name: &[u8]) -> bool {

@@ -71,17 +71,19 @@ pub async fn serve<S: Service>(
     let tls = bound.certificates.as_ref().map(|certificates| TlsAcceptor::from(certificates.config()));
     let protocol = connection::protocol(&settings);
     let house = Arc::new(door::House { service, settings, trusted });
-    let server = Arc::new(connection::Server { house, protocol, tls, drain: drain.clone() });
+    let sight = bound.sight;
+    let server = Arc::new(connection::Server { house, protocol, tls, drain: drain.clone(), sight: sight.clone() });
     let follow = async {
         match bound.certificates {
-            Some(certificates) => certificates.follow().await,
+            Some(certificates) => certificates.follow(&sight).await,
             None => std::future::pending().await,
         }
     };
     let run = accept::run(bound.socket, &caps, &drain, |socket, addr, permit| {
         let exempt = server.house.trusted.contains(addr.ip());
-        if let Some(place) = caps.place(permit, addr.ip(), exempt) {
-            drop(tokio::spawn(Arc::clone(&server).connection(socket, addr, place)));
+        match caps.place(permit, addr.ip(), exempt) {
+            Some(place) => drop(tokio::spawn(Arc::clone(&server).connection(socket, addr, place))),
+            None => sight.refused("per_ip"),
         }
     });
     tokio::select! {

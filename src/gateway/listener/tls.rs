@@ -17,7 +17,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 
-use crate::settings::server::Tls;
+use crate::{settings::server::Tls, telemetry::metrics::Sight};
 
 /// How often the files are looked at. Tools such as cert-manager and certbot replace them without telling.
 const LOOK: Duration = Duration::from_secs(5);
@@ -111,31 +111,31 @@ impl Certificates {
     }
 
     /// Looks at the files every few seconds, for ever.
-    pub(super) async fn follow(self: Arc<Self>) {
+    pub(super) async fn follow(self: Arc<Self>, sight: &Sight) {
         let mut last = String::new();
         loop {
             tokio::time::sleep(LOOK).await;
             let certificates = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || certificates.reload()).await {
-                Ok(outcome) => last = self.report(outcome, &last),
+                Ok(outcome) => last = self.report(outcome, &last, sight),
                 Err(stopped) => tracing::error!(%stopped, "looking at the certificate files failed"),
             }
         }
     }
 
-    /// Logs a change once, and a problem once for as long as it stays the same.
-    fn report(&self, outcome: Result<bool, TlsProblem>, last: &str) -> String {
-        let certificate = self.files.certificate.display();
+    /// Shows a change once, and a problem once for as long as it stays the same.
+    fn report(&self, outcome: Result<bool, TlsProblem>, last: &str, sight: &Sight) -> String {
+        let path = &self.files.certificate;
         match outcome {
             Ok(false) => String::new(),
             Ok(true) => {
-                tracing::info!(%certificate, "new certificate in use");
+                sight.certificate(path, None);
                 String::new()
             }
             Err(problem) => {
                 let problem = problem.to_string();
                 if problem != last {
-                    tracing::error!(%certificate, problem, "new certificate refused, the old one stays in use");
+                    sight.certificate(path, Some(&problem));
                 }
                 problem
             }

@@ -120,7 +120,7 @@ impl Watch {
     pub(super) async fn sweep(&self, limit: Duration) {
         let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         loop {
-            tokio::time::sleep(limit / 4).await;
+            tokio::time::sleep((limit / 4).max(Duration::from_millis(1))).await;
             let now = self.age();
             let streams = std::mem::take(&mut *self.streams.lock().unwrap_or_else(PoisonError::into_inner));
             let alive: Vec<_> = streams.iter().filter_map(Weak::upgrade).collect();

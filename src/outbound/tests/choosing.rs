@@ -76,7 +76,7 @@ fn least_busy_goes_where_there_is_room_for_the_weight() {
 fn least_latency_leaves_the_one_that_turned_slow_and_comes_back() {
     let bench = Bench::new();
     let pool = bench.pool(Balance::LeastLatency, &[(1, 1), (1, 1)]);
-    let mut answer = |slow: &str| {
+    let answer = |slow: &str| {
         let mut choice = choose(&pool).expect("one");
         let took = if name(&choice) == slow { 900 } else { 20 };
         choice.succeeded(200, Duration::from_millis(took));

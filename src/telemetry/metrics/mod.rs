@@ -8,6 +8,7 @@ mod guards;
 pub mod names;
 mod process;
 mod series;
+mod sight;
 
 use std::sync::Arc;
 
@@ -20,7 +21,10 @@ use self::{
 use super::event::ExchangeEvent;
 use crate::model::Timestamp;
 
-pub use self::guards::{Guard, Opened};
+pub use self::{
+    guards::{Guard, Opened},
+    sight::Sight,
+};
 
 /// How many distinct values labels may take in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -77,13 +77,6 @@ impl Answer {
         lines.map(|line| line.trim_start().to_owned()).collect()
     }
 
-    /// Names of the events that came.
-    pub fn events(&self) -> Vec<String> {
-        let text = self.text();
-        let lines = text.lines().filter_map(|line| line.strip_prefix("event:"));
-        lines.map(|line| line.trim().to_owned()).collect()
-    }
-
     /// Fails unless it has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {

@@ -10,7 +10,7 @@ pub mod wire;
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -20,6 +20,7 @@ use futures_util::StreamExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    runtime::Runtime,
     sync::Notify,
     task::JoinHandle,
 };
@@ -27,6 +28,15 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 
 pub use reply::{Gate, Reply, Step};
 pub use wire::Seen;
+
+/// Vendors answer also while a test's own runtime is blocked by the end of a world.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.expect("a runtime")
+    })
+}
 
 type Script = dyn Fn(&Seen, usize) -> Reply + Send + Sync;
 
@@ -50,7 +60,8 @@ struct Shared {
 impl Vendor {
     /// Listens; `script` is asked for each request with its number, from 1.
     pub async fn start(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = runtime().spawn(TcpListener::bind("127.0.0.1:0")).await.expect("no panic");
+        let listener = listener.expect("a free port");
         let addr = listener.local_addr().expect("bound");
         let shared = Arc::new(Shared {
             script: Box::new(script),
@@ -60,7 +71,7 @@ impl Vendor {
             gone: AtomicUsize::new(0),
             changed: Notify::new(),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let accepting = runtime().spawn(accept(listener, Arc::clone(&shared)));
         Self { addr, shared, accepting }
     }
 

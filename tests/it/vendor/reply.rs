@@ -184,12 +184,6 @@ impl Reply {
         self.ended(count, Ending::Stall)
     }
 
-    /// Ends the connection after the answer.
-    pub fn closing(mut self) -> Self {
-        self.close = true;
-        self
-    }
-
     /// Compresses the whole body; each original piece is flushed so that it can be read on arrival.
     pub fn encoded(mut self, coding: &str) -> Self {
         let pieces = match std::mem::replace(&mut self.body, Body::None) {
@@ -205,14 +199,6 @@ impl Reply {
     /// Whether the connection goes on after it.
     pub fn keeps_alive(&self) -> bool {
         !self.close && self.ending == Ending::Proper
-    }
-
-    /// How many chunks a chunked reply has.
-    pub fn pieces(&self) -> usize {
-        match &self.body {
-            Body::Chunked(pieces) => pieces.len(),
-            _ => 0,
-        }
     }
 
     fn sized(mut self, body: Vec<u8>) -> Self {

@@ -19,8 +19,6 @@ pub struct Binary {
     folder: TempDir,
     /// The data plane's address.
     pub gateway: SocketAddr,
-    /// The console's address.
-    pub console: SocketAddr,
 }
 
 impl Binary {
@@ -48,7 +46,7 @@ impl Binary {
             .stderr(output)
             .spawn()
             .expect("the binary starts");
-        let mut binary = Self { child, folder, gateway, console };
+        let mut binary = Self { child, folder, gateway };
         binary.until_ready().await;
         binary
     }

@@ -33,11 +33,13 @@ pub struct Ending {
     pub printed: Vec<u8>,
     opened: f64,
     settled: f64,
+    is_down: bool,
 }
 
 impl Ending {
-    /// Fails the test unless every exchange was settled exactly once.
+    /// Fails the test unless the gateway went down and every exchange was settled exactly once.
     pub fn assert_settled(&self) {
+        assert!(self.is_down, "the gateway did not go down within 15 s");
         assert!(
             (self.opened - self.settled).abs() < 0.5,
             "{} exchanges were opened, {} settled",
@@ -77,20 +79,20 @@ impl Host {
         let (runtime, running) = self.running.take().expect("ended once");
         let console = self.console;
         let ending = std::thread::spawn(move || {
-            let metrics = runtime.block_on(async {
+            let ended = runtime.block_on(async {
                 let metrics = settled(console).await;
-                running.shutdown().await;
-                metrics
+                let down = tokio::time::timeout(Duration::from_secs(15), running.shutdown()).await;
+                (metrics, down.is_ok())
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
-            metrics
+            ended
         });
-        let metrics = ending.join().expect("the gateway ends without a panic");
+        let (metrics, is_down) = ending.join().expect("the gateway ends without a panic");
         let counted = |name| metrics.sum(name, &[]);
         let (opened, settled) =
             (counted("tollgate_exchanges_opened_total"), counted("tollgate_exchanges_settled_total"));
         let printed = [self.printed.bytes(), diagnostics().bytes(), metrics.0.into_bytes()].concat();
-        Ending { printed, opened, settled }
+        Ending { printed, opened, settled, is_down }
     }
 }
 

@@ -49,7 +49,6 @@ pub struct Builder {
     config: String,
     server: Vec<String>,
     vendors: BTreeMap<String, Vendor>,
-    system_clock: bool,
 }
 
 impl Builder {
@@ -72,16 +71,10 @@ impl Builder {
         self
     }
 
-    /// The machine's clock instead of one that stands still.
-    pub fn system_clock(mut self) -> Self {
-        self.system_clock = true;
-        self
-    }
-
     /// Starts it; fails the test when the gateway does not start.
     pub async fn start(self) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = if self.system_clock { Clock::system() } else { Clock::manual(START) };
+        let clock = Clock::manual(START);
         let nobody = Vendor::nobody().await;
         let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody };
         world.write(&self.config);

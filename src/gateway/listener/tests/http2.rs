@@ -7,6 +7,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use super::*;
 use crate::model::{HumanDuration, HumanSize};
 
+/// Method, URI, headers, body, status.
+type Case<'a> = (&'a str, &'a str, &'a [(&'static str, &'static str)], &'static str, u16);
+
 async fn client(port: &Port, window: u32) -> SendRequest<Full<Bytes>> {
     let socket = TcpStream::connect(port.addr).await.unwrap();
     let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
@@ -34,7 +37,7 @@ async fn requests_pass_the_same_admission() {
     });
     let mut sender = client(&port, 65535).await;
     let long = format!("http://a/{}", "x".repeat(admission::MAX_TARGET));
-    let cases: &[(&str, &str, &[(&'static str, &'static str)], &'static str, u16)] = &[
+    let cases: &[Case<'_>] = &[
         ("GET", "http://a/", &[], "", 200),
         ("POST", "http://a/", &[], "ten bytes!", 200),
         ("POST", "http://a/", &[], "eleven byte", 413),
@@ -108,32 +111,104 @@ async fn a_stream_that_takes_nothing_lets_go_while_its_neighbours_go_on() {
 }
 
 #[tokio::test]
-async fn a_reset_stream_lets_go_and_rapid_resets_end_the_connection() {
+async fn a_reset_stream_lets_go() {
     let port = Port::open();
     let mut sender = client(&port, 65535).await;
-    let hanging = sender.clone().send_request(ask("GET", "http://a/hang", &[], ""));
+    let hanging = sender.send_request(ask("GET", "http://a/hang", &[], ""));
     assert!(tokio::time::timeout(Duration::from_millis(200), hanging).await.is_err());
     eventually(|| port.service.held() == 0).await;
+}
 
-    let flood = async {
-        loop {
-            let hanging = sender.send_request(ask("GET", "http://a/hang", &[], ""));
-            match tokio::time::timeout(Duration::ZERO, hanging).await {
-                Ok(Err(_)) => return,
-                Ok(Ok(_)) => panic!("nobody answers that"),
-                Err(_) => tokio::task::yield_now().await,
-            }
-            if sender.is_closed() {
-                return;
-            }
-        }
+/// One frame: type, flags, stream, payload.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// `GET http://a/` in HPACK: three entries of the static table, one literal.
+const GET: &[u8] = &[0x82, 0x86, 0x84, 0x41, 0x01, b'a'];
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
+
+#[tokio::test]
+async fn floods_end_their_connection_and_nobody_elses() {
+    let resets = |stream: u32| {
+        let cancel = frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
+        [frame(HEADERS, END_HEADERS, stream, GET), cancel].concat()
     };
-    let flooded = tokio::time::timeout(Duration::from_secs(2), flood).await;
-    eventually(|| port.service.held() == 0).await;
-    drop(flooded);
-    let mut other = client(&port, 65535).await;
-    let answer = other.send_request(ask("GET", "http://a/", &[], "")).await.unwrap();
-    assert_eq!(answer.status(), 200, "others are served");
+    let resets: Vec<u8> = (0..5_000_u32).flat_map(|n| resets(2 * n + 1)).collect();
+    let literal = [&[0x00, 0x01, b'x', 0x7f, 0x81, 0x7f][..], &[b'y'; 16_000]].concat();
+    let continued: Vec<u8> = (0..200).flat_map(|_| frame(CONTINUATION, 0, 1, &literal)).collect();
+    let tiny: Vec<u8> = (0..100_000).flat_map(|_| frame(CONTINUATION, 0, 1, &[])).collect();
+    let empty: Vec<u8> = (0..100_000).flat_map(|_| frame(DATA, 0, 1, &[])).collect();
+    let floods = [
+        ("rapid reset", resets),
+        ("endless head", [frame(HEADERS, 0, 1, GET), continued].concat()),
+        ("endless empty continuations", [frame(HEADERS, 0, 1, GET), tiny].concat()),
+        ("endless empty data", [frame(HEADERS, END_HEADERS, 1, GET), empty].concat()),
+    ];
+    let port = Port::open();
+    let mut neighbour = client(&port, 65535).await;
+    for (name, flood) in floods {
+        let mut attacker = port.client().await;
+        attacker.send([PREFACE, &frame(SETTINGS, 0, 0, &[]), &flood].concat()).await;
+        let goaway = async {
+            loop {
+                if attacker.unread.windows(9).any(|window| window[3] == GOAWAY && window[4] == 0)
+                    || !attacker.more().await
+                {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, goaway).await.unwrap_or_else(|_| panic!("{name} is tolerated"));
+        let answer = neighbour.send_request(ask("GET", "http://a/", &[], "")).await.unwrap();
+        assert_eq!(answer.status(), 200, "{name}");
+    }
+    drop(neighbour);
+    eventually(|| port.drain.open_exchanges() == 0).await;
+}
+
+#[tokio::test]
+async fn fields_of_http1_framing_are_refused() {
+    // Literals without indexing: new name, value.
+    let literal = |name: &str, value: &str| {
+        let length = |text: &str| u8::try_from(text.len()).unwrap();
+        [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+    };
+    let fields = [
+        ("transfer-encoding", "chunked"),
+        ("connection", "keep-alive"),
+        ("upgrade", "websocket"),
+        ("keep-alive", "5"),
+        ("proxy-connection", "close"),
+        ("te", "gzip"),
+        ("Upper", "case"),
+        ("x-lf", "a\nb"),
+    ];
+    let port = Port::open();
+    for (name, value) in fields {
+        let mut raw = port.client().await;
+        let head = frame(HEADERS, END_HEADERS | 1, 1, &[GET, &literal(name, value)].concat());
+        raw.send([PREFACE, &frame(SETTINGS, 0, 0, &[]), &head].concat()).await;
+        let refused = async {
+            loop {
+                let is =
+                    |kind: u8| raw.unread.windows(9).any(|window| window[3] == kind && window[5..9] == [0, 0, 0, 1]);
+                assert!(!is(HEADERS), "{name} is let in");
+                if is(RST_STREAM) || !raw.more().await {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, refused).await.unwrap_or_else(|_| panic!("{name} is let hang"));
+    }
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ async fn idle_connections_are_closed_but_waiting_ones_are_not() {
     waiting.until(b"begun\n").await.unwrap();
     tokio::time::sleep(SHORT.0 * 3).await;
     port.drain.end();
-    assert!(waiting.to_end().await.contains("event: error"), "an open answer is not idle");
+    assert!(waiting.rest().await.contains("event: error"), "an open answer is not idle");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn going_down_lets_open_exchanges_finish_then_ends_them() {
     assert!(!port.served.is_finished(), "the stream is still open");
 
     port.drain.end();
-    let rest = streaming.to_end().await;
+    let rest = streaming.rest().await;
     assert!(rest.contains("event: error") && !rest.ends_with("0\r\n\r\n"), "an error, then an unclean end: {rest:?}");
     tokio::time::timeout(PATIENCE, port.served).await.expect("serve ends").unwrap();
 }
@@ -247,4 +247,42 @@ async fn connections_that_hang_do_not_keep_the_process() {
     port.drain.end();
     tokio::time::timeout(PATIENCE, port.served).await.expect("serve ends").unwrap();
     assert_eq!(port.service.held(), 0);
+}
+
+/// Runs itself again with few file descriptors, because the limit is the process's.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test of the process's own limit needs a process")]
+fn running_out_of_descriptors_is_survived() {
+    const CHILD: &str = "TOLLGATE_TEST_FEW_DESCRIPTORS";
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(exhaust());
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --exact --nocapture \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg("gateway::listener::tests::limits::running_out_of_descriptors_is_survived")
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn exhaust() {
+    const EMFILE: i32 = 24;
+    let port = Port::open();
+    let mut clients = Vec::new();
+    let error = loop {
+        match TcpStream::connect(port.addr).await {
+            Ok(socket) => clients.push(socket),
+            Err(error) => break error,
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(error.raw_os_error(), Some(EMFILE), "{error}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    clients.truncate(clients.len() / 2);
+    let served = async { while !port.client().await.is_open().await {} };
+    tokio::time::timeout(PATIENCE, served).await.expect("the accept loop goes on");
 }

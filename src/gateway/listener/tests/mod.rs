@@ -54,7 +54,7 @@ impl Echo {
     fn endless(&self) -> Response<TestBody> {
         let held = Arc::clone(&self.streaming);
         let frames = futures_util::stream::repeat_with(move || {
-            let _held = &held;
+            assert!(Arc::strong_count(&held) > 1);
             Ok::<_, BoxError>(Frame::data(Bytes::from_static(&[b'x'; 16384])))
         });
         Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)))
@@ -229,7 +229,7 @@ impl Client {
         self.answer().await.is_some_and(|seen| seen.status == 200)
     }
 
-    async fn to_end(&mut self) -> String {
+    async fn rest(&mut self) -> String {
         while self.more().await {}
         String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }

@@ -90,5 +90,5 @@ async fn a_handshake_that_does_not_come_ends_the_connection() {
     assert!(!silent.more().await);
     let mut plain = port.client().await;
     plain.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    assert!(!plain.to_end().await.contains("HTTP/1.1"), "a plain request gets no plain answer");
+    assert!(!plain.rest().await.contains("HTTP/1.1"), "a plain request gets no plain answer");
 }

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,16 +14,20 @@ use hyper::{Request, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
-use crate::AnyError;
+/// Anything that can go wrong while driving load.
+pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Connections that an open loop spreads its arrivals over.
+const OPEN_CONNECTIONS: u32 = 32;
 
 /// What to send where.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
     /// `127.0.0.1:port`.
     pub address: String,
-    /// Path.
+    /// Path of the chat completions.
     pub path: String,
     /// Bearer token.
     pub key: Option<String>,
@@ -32,20 +36,32 @@ pub struct Order {
     /// How.
     pub shape: Shape,
     /// For how long.
-    pub seconds: f64,
+    pub time: Duration,
 }
 
 /// How the load comes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Shape {
     /// As fast as this many connections go.
-    Closed { connections: usize },
-    /// At this rate, whatever the answers do.
-    Open { rate: f64 },
+    Closed {
+        /// Connections.
+        connections: u32,
+    },
+    /// One after each interval, whatever the answers do.
+    Open {
+        /// Time between two arrivals.
+        every: Duration,
+    },
     /// This many streams at once, each followed to its end.
-    Streams { count: usize },
+    Streams {
+        /// Streams.
+        count: u32,
+    },
     /// This many streams opened and held.
-    Hold { count: usize },
+    Hold {
+        /// Streams.
+        count: u32,
+    },
 }
 
 /// What was seen.
@@ -57,27 +73,60 @@ pub struct Seen {
     pub failed: u64,
     /// Chunks of streams.
     pub chunks: u64,
-    /// Latencies (first bytes of streams), microseconds, sorted.
+    /// Latencies (first bytes of streams) in microseconds, sorted.
     pub micros: Vec<u32>,
 }
 
-/// Runs one order given as JSON and prints what was seen as JSON.
-pub fn run(order: &str) -> Result<(), AnyError> {
-    let order: Order = serde_json::from_str(order)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut seen = runtime.block_on(async { Arc::new(Driver::new(order)).drive().await })?;
-    seen.micros.sort_unstable();
-    println!("{}", serde_json::to_string(&seen)?);
-    Ok(())
+impl Seen {
+    /// The latency that this many of a thousand stay under, in microseconds.
+    #[must_use]
+    pub fn permille(&self, of_thousand: usize) -> u32 {
+        let at = self.micros.len() * of_thousand / 1000;
+        self.micros.get(at.min(self.micros.len().saturating_sub(1))).copied().unwrap_or(0)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.done += other.done;
+        self.failed += other.failed;
+        self.chunks += other.chunks;
+        self.micros.extend(other.micros);
+    }
+}
+
+/// Puts the load on; `opened` is called once all streams of [`Shape::Hold`] are open.
+///
+/// # Errors
+/// When a worker panics.
+pub async fn drive(order: Order, opened: impl FnOnce()) -> Result<Seen, AnyError> {
+    let driver = Arc::new(Driver::new(order));
+    let mut tasks = Vec::new();
+    for worker in 0..driver.workers() {
+        if driver.is_stream() && worker % 50 == 49 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let driver = driver.clone();
+        tasks.push(tokio::spawn(async move { driver.work(worker).await }));
+    }
+    if let Shape::Hold { count } = driver.order.shape {
+        driver.hold(count, opened).await;
+    }
+    let mut all = Seen::default();
+    for task in tasks {
+        all.join(task.await?);
+    }
+    all.micros.sort_unstable();
+    Ok(all)
 }
 
 struct Driver {
     order: Order,
     body: Bytes,
-    end: Instant,
+    began: Instant,
     over: AtomicBool,
     open: AtomicUsize,
 }
+
+type Sender = http1::SendRequest<Full<Bytes>>;
 
 impl Driver {
     fn new(order: Order) -> Self {
@@ -88,85 +137,67 @@ impl Driver {
         };
         let prompt = "word ".repeat(order.prompt / 5);
         let body = format!(r#"{{"model":"m",{flags}"messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
-        let end = Instant::now() + Duration::from_secs_f64(order.seconds);
-        Self { order, body: body.into(), end, over: AtomicBool::new(false), open: AtomicUsize::new(0) }
+        let (over, open) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { order, body: body.into(), began: Instant::now(), over, open }
     }
 
-    async fn drive(self: Arc<Self>) -> Result<Seen, AnyError> {
-        let (workers, rate) = match self.order.shape {
-            Shape::Closed { connections } => (connections, None),
-            Shape::Open { rate } => (32, Some(rate)),
-            Shape::Streams { count } | Shape::Hold { count } => (count, None),
-        };
-        let mut tasks = Vec::new();
-        for worker in 0..workers {
-            if matches!(self.order.shape, Shape::Hold { .. } | Shape::Streams { .. }) && worker % 50 == 49 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            let driver = self.clone();
-            tasks.push(tokio::spawn(async move { driver.work(worker, workers, rate).await }));
+    fn workers(&self) -> u32 {
+        match self.order.shape {
+            Shape::Closed { connections } => connections,
+            Shape::Open { .. } => OPEN_CONNECTIONS,
+            Shape::Streams { count } | Shape::Hold { count } => count,
         }
-        if let Shape::Hold { count } = self.order.shape {
-            self.hold(count).await;
-        }
-        let mut all = Seen::default();
-        for task in tasks {
-            let seen = task.await?;
-            all.done += seen.done;
-            all.failed += seen.failed;
-            all.chunks += seen.chunks;
-            all.micros.extend(seen.micros);
-        }
-        Ok(all)
     }
 
-    /// Waits until all streams are open, says so, and keeps them until standard input ends.
-    async fn hold(&self, count: usize) {
+    fn is_stream(&self) -> bool {
+        matches!(self.order.shape, Shape::Streams { .. } | Shape::Hold { .. })
+    }
+
+    /// Waits until all streams are open, says so, and keeps them for the order's time.
+    async fn hold(&self, count: u32, opened: impl FnOnce()) {
         for _ in 0..600 {
-            if self.open.load(Relaxed) >= count {
+            if self.open.load(Relaxed) >= usize::try_from(count).unwrap_or(usize::MAX) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        println!("open");
-        tokio::time::sleep(Duration::from_secs_f64(self.order.seconds)).await;
+        opened();
+        tokio::time::sleep(self.order.time).await;
         self.over.store(true, Relaxed);
     }
 
-    async fn work(&self, worker: usize, workers: usize, rate: Option<f64>) -> Seen {
+    async fn work(&self, worker: u32) -> Seen {
         let mut seen = Seen::default();
         let mut connection = None;
-        let began = Instant::now();
         let mut turn = worker;
         loop {
-            let planned = rate.map(|rate| began + Duration::from_secs_f64(turn as f64 / rate));
-            if let Some(planned) = planned {
-                tokio::time::sleep_until(planned.into()).await;
-            }
-            if Instant::now() > self.end && !matches!(self.order.shape, Shape::Hold { .. }) {
+            let planned = self.planned(turn).await;
+            if !self.is_stream() && planned > self.began + self.order.time {
                 return seen;
             }
-            let from = planned.unwrap_or_else(Instant::now);
-            match self.one(&mut connection, from, &mut seen).await {
+            match self.one(&mut connection, planned, &mut seen).await {
                 Ok(()) => seen.done += 1,
                 Err(_) => {
                     seen.failed += 1;
                     connection = None;
                 }
             }
-            if matches!(self.order.shape, Shape::Hold { .. } | Shape::Streams { .. }) {
+            if self.is_stream() {
                 return seen;
             }
-            turn += workers;
+            turn += self.workers();
         }
     }
 
-    async fn one(
-        &self,
-        connection: &mut Option<http1::SendRequest<Full<Bytes>>>,
-        from: Instant,
-        seen: &mut Seen,
-    ) -> Result<(), AnyError> {
+    /// Waits for this turn's planned arrival; latency counts from there, so that a slow answer delays nobody's clock.
+    async fn planned(&self, turn: u32) -> Instant {
+        let Shape::Open { every } = self.order.shape else { return Instant::now() };
+        let planned = self.began + every * turn;
+        tokio::time::sleep_until(planned).await;
+        planned
+    }
+
+    async fn one(&self, connection: &mut Option<Sender>, from: Instant, seen: &mut Seen) -> Result<(), AnyError> {
         if connection.is_none() {
             *connection = Some(self.connect().await?);
         }
@@ -180,16 +211,14 @@ impl Driver {
     }
 
     async fn follow(&self, mut body: hyper::body::Incoming, from: Instant, seen: &mut Seen) -> Result<(), AnyError> {
-        let is_stream = matches!(self.order.shape, Shape::Streams { .. } | Shape::Hold { .. });
-        let mut is_first = true;
-        let mut is_whole = !is_stream;
+        let is_stream = self.is_stream();
+        let (mut is_first, mut is_whole) = (true, !is_stream);
         while let Some(frame) = body.frame().await {
             let frame = frame?;
             let Some(data) = frame.data_ref() else { continue };
             seen.chunks += memmem::find_iter(data, b"data: ").count() as u64;
             is_whole |= memmem::find(data, b"[DONE]").is_some();
-            if is_stream && is_first {
-                is_first = false;
+            if is_stream && std::mem::take(&mut is_first) {
                 seen.micros.push(micros(from));
                 self.open.fetch_add(1, Relaxed);
             }
@@ -203,7 +232,7 @@ impl Driver {
         if is_whole { Ok(()) } else { Err("incomplete".into()) }
     }
 
-    async fn connect(&self) -> Result<http1::SendRequest<Full<Bytes>>, AnyError> {
+    async fn connect(&self) -> Result<Sender, AnyError> {
         let socket = TcpStream::connect(&self.order.address).await?;
         socket.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(socket)).await?;

@@ -1,4 +1,4 @@
-//! A provider that costs almost nothing: OpenAI's chat completions, plain and streamed, on one thread.
+//! A provider that costs almost nothing: OpenAI's chat completions, plain and streamed.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,36 +16,34 @@ use hyper_util::rt::TokioIo;
 use memchr::memmem;
 use tokio::net::TcpListener;
 
-use crate::AnyError;
-
-/// Where it listens.
-pub const ADDRESS: &str = "127.0.0.1:19100";
 /// Chunks in a stream that is not held.
 pub const CHUNKS: u32 = 200;
+/// Time between the chunks of a stream.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Time between the chunks of a held stream.
 const HELD_PAUSE: Duration = Duration::from_secs(5);
 
-/// Serves until it is killed.
-pub fn run() -> Result<(), AnyError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(ADDRESS).await?;
-        loop {
-            let (socket, _) = listener.accept().await?;
-            socket.set_nodelay(true)?;
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(answer));
-            tokio::spawn(connection);
-        }
-    })
+/// Serves until the future is dropped.
+///
+/// # Errors
+/// When accepting fails.
+pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
+    loop {
+        let (socket, _) = listener.accept().await?;
+        socket.set_nodelay(true)?;
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service_fn(answer));
+        tokio::spawn(connection);
+    }
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     let is_stream = memmem::find(&body, b"\"stream\":true").is_some();
     let is_held = memmem::find(&body, b"\"hold\":true").is_some();
-    let (kind, body) = match is_stream {
-        true => ("text/event-stream", streamed(is_held)),
-        false => ("application/json", Full::new(Bytes::from(plain())).boxed_unsync()),
+    let (kind, body) = if is_stream {
+        ("text/event-stream", streamed(is_held))
+    } else {
+        ("application/json", Full::new(Bytes::from(plain())).boxed_unsync())
     };
     let mut answer = Response::new(body);
     answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
@@ -60,7 +58,7 @@ fn plain() -> String {
 }
 
 fn streamed(is_held: bool) -> UnsyncBoxBody<Bytes, Infallible> {
-    let (count, pause) = if is_held { (u32::MAX, HELD_PAUSE) } else { (CHUNKS, PAUSE) };
+    let (count, pause) = if is_held { (u32::MAX - 2, HELD_PAUSE) } else { (CHUNKS, PAUSE) };
     let frames = stream::unfold(0, move |at| async move {
         if at > count + 1 {
             return None;
@@ -68,17 +66,17 @@ fn streamed(is_held: bool) -> UnsyncBoxBody<Bytes, Infallible> {
         if at > 0 && at <= count {
             tokio::time::sleep(pause).await;
         }
-        Some((Ok(Frame::data(Bytes::from(event(at, count)))), at + 1))
+        Some((Ok(Frame::data(Bytes::from_static(event(at, count)))), at + 1))
     });
     StreamBody::new(frames).boxed_unsync()
 }
 
-fn event(at: u32, count: u32) -> String {
+fn event(at: u32, count: u32) -> &'static [u8] {
     if at < count {
-        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"},\"finish_reason\":null}]}\n\n".to_owned()
+        b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"},\"finish_reason\":null}]}\n\n"
     } else if at == count {
-        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":200,\"total_tokens\":450}}\n\n".to_owned()
+        b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":200,\"total_tokens\":450}}\n\n"
     } else {
-        "data: [DONE]\n\n".to_owned()
+        b"data: [DONE]\n\n"
     }
 }
