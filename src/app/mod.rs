@@ -1,4 +1,4 @@
-//! A whole gateway in one value: [`start`] wires settings, database, planes and background tasks, and hands back
+//! A whole gateway in one value: [`start()`] wires settings, database, planes and background tasks, and hands back
 //! [`Running`], which tests and the `serve` command use alike.
 //!
 //! Nothing here decides about a request: that is `gateway`. Nothing here parses arguments: that is `cli`.

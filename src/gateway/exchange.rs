@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     exchange::{Fault, FaultKind, Record},
-    model::{Entropy, Trace},
+    model::Trace,
     snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
@@ -123,13 +123,7 @@ impl Exchange {
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);
         }
-        if self.settlement.trace.parent_id == 0 {
-            headers.remove("tracestate");
-        }
-        if let Ok(parent) = HeaderValue::from_str(self.settlement.trace.header(self.settlement.trace.span_id).as_str())
-        {
-            headers.insert("traceparent", parent);
-        }
+        pass_trace(headers, &self.settlement.trace);
     }
 
     /// Whether this caller may use `model`.
@@ -170,15 +164,28 @@ fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
         Record::open(new_request_id(clock.now(), entropy), clock.now(), clock.ticks(), parts.method.clone(), path);
     record.client = Some(peer.client);
     record.client_request_id = client_request_id(&parts.headers);
-    record.trace = trace(parts, entropy);
+    record.trace = gateway.sink.telemetry().trace(traceparent(parts), entropy);
     record
 }
 
-/// The caller's trace, continued, or a new one. A repeated or malformed `traceparent` starts anew (W3C 3.2.2).
-fn trace(parts: &Parts, entropy: &Entropy) -> Trace {
+/// The caller's trace as it came in exactly one header (W3C 3.2.2), for [`Telemetry::trace`] to decide what becomes of it.
+///
+/// [`Telemetry::trace`]: crate::telemetry::Telemetry::trace
+fn traceparent(parts: &Parts) -> Option<&str> {
     let mut all = parts.headers.get_all("traceparent").iter();
-    let only = all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok());
-    only.and_then(|text| Trace::resume(text, entropy)).unwrap_or_else(|| Trace::start(entropy, false))
+    all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok())
+}
+
+/// Tells the backend its place in the trace. Where there is none, nothing is invented, and what was malformed goes.
+fn pass_trace(headers: &mut HeaderMap, trace: &Trace) {
+    if trace.parent_id == 0 {
+        headers.remove("tracestate");
+    }
+    headers.remove("traceparent");
+    if trace.trace_id != 0 {
+        let parent = HeaderValue::from_str(trace.header(trace.span_id).as_str());
+        headers.insert("traceparent", parent.expect("made of hexadecimal digits and hyphens"));
+    }
 }
 
 fn client_request_id(headers: &HeaderMap) -> Option<Arc<str>> {

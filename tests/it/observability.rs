@@ -92,7 +92,7 @@ async fn every_answer_carries_request_ids_and_a_valid_one_is_kept() {
 }
 
 #[tokio::test]
-async fn the_trace_goes_on_and_broken_ones_start_anew() {
+async fn the_trace_goes_on_and_broken_ones_do_not() {
     let world = World::one("openai", Vendor::always(dialect::chat("hi")).await).await;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let given = format!("00-{trace}-00f067aa0ba902b7-01");
@@ -103,12 +103,14 @@ async fn the_trace_goes_on_and_broken_ones_start_anew() {
     }
     let seen = world.vendor("one").seen();
     let passed = seen[0].header("traceparent").expect("passed on");
-    assert!(passed.starts_with(&format!("00-{trace}-")) && passed.ends_with("-01"), "{passed}");
-    assert_ne!(passed, given, "the span is ours");
+    assert_eq!(passed, given, "without export there is no span of ours that the backend's could hang below");
     assert_eq!(seen[0].header("tracestate"), Some("vendor=1"));
     for request in &seen[1..] {
-        let fresh = request.header("traceparent").unwrap_or_default();
-        assert!(!fresh.contains(trace) && !fresh.contains("nonsense") && !fresh.starts_with("ff"), "{fresh}");
+        assert_eq!(
+            request.header("traceparent"),
+            None,
+            "without export none is invented: \"not sampled\" would spread"
+        );
         assert_eq!(request.header("tracestate"), None, "state of a trace that was not taken over");
     }
     assert_eq!(world.lines(4).await[0]["trace_id"], trace);
