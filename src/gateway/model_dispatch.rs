@@ -46,11 +46,7 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
 }
 
 /// Runs the attempts, moving on to a model with a larger context when a prompt is too long.
-async fn switching(
-    exchange: &mut Exchange,
-    mut task: ModelTask,
-    home: Option<BackendId>,
-) -> Result<Answer, Fault> {
+async fn switching(exchange: &mut Exchange, mut task: ModelTask, home: Option<BackendId>) -> Result<Answer, Fault> {
     for _ in 0..MOST_SWITCHES {
         let pool = task.pool();
         let family = task.call.surface.family();
