@@ -40,20 +40,25 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
     let model = model(exchange, &call, head.model.as_deref(), home.as_ref())?;
     let is_list = stored::is_list(&call, &exchange.parts.method);
+    let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
+    let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    let answer = switching(exchange, task, home).await?;
+    let answer = switching(exchange, task, affinity, home).await?;
     if is_list { filtered(exchange, answer).await } else { Ok(answer) }
 }
 
 /// Runs the attempts, moving on to a model with a larger context when a prompt is too long.
-async fn switching(exchange: &mut Exchange, mut task: ModelTask, home: Option<BackendId>) -> Result<Answer, Fault> {
+async fn switching(
+    exchange: &mut Exchange,
+    mut task: ModelTask,
+    affinity: Option<u64>,
+    home: Option<BackendId>,
+) -> Result<Answer, Fault> {
     for _ in 0..MOST_SWITCHES {
         let pool = task.pool();
         let family = task.call.surface.family();
         let usable = move |backend: &Backend| backend.kind().speaks(family);
         check_dialect(&pool, family, &usable)?;
-        let content = Content { surface: task.call.surface, body: &task.body, end_user: task.head.end_user.as_deref() };
-        let affinity = affinity::key(pool.affinity(), exchange, Some(content));
         let preference = Preference { affinity, home: home.clone(), usable: &usable };
         let answer = attempt::run(exchange, &pool, &preference, &mut task).await?;
         match task.larger(exchange) {
@@ -148,8 +153,9 @@ async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> 
     switch::required(exchange)?;
     let named = exchange.parts.uri.query().and_then(upstream::realtime_model);
     let model = model(exchange, &call, named.as_deref(), None)?;
+    let affinity = affinity::key(model.pool.affinity(), exchange, None);
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
-    switching(exchange, task, None).await
+    switching(exchange, task, affinity, None).await
 }
 
 /// A list of stored objects is read whole and other subscriptions' objects are taken out.
