@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http_body_util::{BodyExt as _, Empty, StreamBody};
+use http_body_util::{BodyExt as _, Collected, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -44,11 +44,11 @@ async fn h2_backend(gate: Gate, gone: mpsc::UnboundedSender<()>) -> std::net::So
         let (gate, gone) = (gate.clone(), Departure(gone.clone()));
         async move {
             let version = format!("{:?} {}", request.version(), request.uri().path());
-            let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
             let first = [version.as_bytes(), b" ", &body].concat();
             let second = async move {
                 gate.passed().await;
-                gone.is_over();
+                gone.end();
                 Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(b" second")))
             };
             let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from(first)))]);
@@ -75,7 +75,7 @@ async fn h2_backend(gate: Gate, gone: mpsc::UnboundedSender<()>) -> std::net::So
 struct Departure(mpsc::UnboundedSender<()>);
 
 impl Departure {
-    fn is_over(self) {
+    fn end(self) {
         std::mem::forget(self);
     }
 }

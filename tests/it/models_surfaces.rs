@@ -164,10 +164,7 @@ async fn multipart_bodies_change_in_their_model_part_only() {
     let world = World::one("openai", Vendor::always(Reply::json(200, &json!({"text": "spoken"}))).await).await;
     let binary: Vec<u8> = (0..=255_u8).cycle().take(100_000).collect();
     let body = |model: &str| {
-        let mut bytes = format!(
-            "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\n"
-        )
-        .into_bytes();
+        let mut bytes = "--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\n".as_bytes().to_vec();
         bytes.extend_from_slice(&binary);
         let rest = format!("\r\n--XyZ\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n--XyZ--\r\n");
         bytes.extend_from_slice(rest.as_bytes());

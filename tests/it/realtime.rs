@@ -29,7 +29,7 @@ async fn every_way_to_bring_the_key_works_and_only_ours_goes_up() {
         ("openai", "/v1/realtime?model=m", protocol(), "/v1/realtime?model=up"),
         ("openai", "/v1/realtime?model=m", api_key(), "/v1/realtime?model=up"),
         ("azure-openai", "/openai/v1/realtime?model=m", api_key(), "/openai/v1/realtime?model=up"),
-        ("azure-openai", deployment, api_key(), "/openai/realtime?deployment=up&api-version=2024-10-01-preview"),
+        ("azure-openai", deployment, api_key(), "/openai/realtime?api-version=2024-10-01-preview&deployment=up"),
     ] {
         let world = World::one(kind, Vendor::always(Reply::steps(vec![Step::EchoSocket])).await).await;
         let connected = tokio_tungstenite::connect_async(request(&world, path, &headers)).await;

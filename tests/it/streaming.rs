@@ -108,8 +108,8 @@ async fn events_arrive_before_the_next_one_is_sent() {
         let reply = held.fold(Reply::events(dialect.events.clone()), |reply, (index, gate)| reply.hold(index, gate));
         let world = World::one(dialect.kind, Vendor::always(reply).await).await;
         let mut open = call(dialect.path).open(world.gateway()).await;
-        for index in dialect.first_content..dialect.events.len() {
-            gates[index].open();
+        for (index, gate) in gates.iter().enumerate().skip(dialect.first_content) {
+            gate.open();
             let so_far = String::from_utf8_lossy(&dialect.events[..=index].concat()).into_owned();
             assert!(open.until_text(&so_far).await, "{} event {index}", dialect.path);
         }

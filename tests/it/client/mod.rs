@@ -187,7 +187,7 @@ impl Open {
             Left::Head | Left::Nothing => None,
             Left::Sized(length) => self.sized(length).await,
             Left::Chunk => self.chunk().await,
-            Left::ToEnd => self.to_end().await,
+            Left::ToEnd => self.until_end().await,
         };
         match &piece {
             Some(piece) => self.answer.body.extend_from_slice(piece),
@@ -284,7 +284,7 @@ impl Open {
         }
     }
 
-    async fn to_end(&mut self) -> Option<Vec<u8>> {
+    async fn until_end(&mut self) -> Option<Vec<u8>> {
         if self.buffer.is_empty() && !self.more().await {
             self.answer.end = End::Proper;
             return None;

@@ -55,7 +55,7 @@ impl Builder {
     /// YAML without `server`. `vendor://name` becomes that vendor's `http://127.0.0.1:port`, `vendor://nobody` a
     /// port where nothing listens. Without `subscriptions`, `team-a` and `team-b` may use everything.
     pub fn config(mut self, yaml: &str) -> Self {
-        self.config = yaml.to_owned();
+        yaml.clone_into(&mut self.config);
         self
     }
 
