@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::{
     limits::WrongAttempts,
-    model::{Clock, Entropy, KeyHash},
+    model::{Clock, Entropy, KeyHash, Timestamp},
     settings::Problem,
     snapshot::control::{Control, Refused},
     store::Store,
@@ -64,6 +64,22 @@ pub struct AdminState {
 impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AdminState")
+    }
+}
+
+impl AdminState {
+    /// The live state of each backend, its times as text: as numbers of nanoseconds they exceed what JSON readers
+    /// keep exactly.
+    fn live(&self) -> Vec<Value> {
+        let mut statuses = (self.statuses)();
+        for status in &mut statuses {
+            for field in ["since", "open_until"] {
+                if let Some(nanos) = status.get(field).and_then(Value::as_u64) {
+                    status[field] = Value::from(Timestamp::from_nanos(nanos).to_string());
+                }
+            }
+        }
+        statuses
     }
 }
 

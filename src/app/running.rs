@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{LocalServer, database::Lock, reload::Reloader};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
     store::Sqlite,
     telemetry::Telemetry,
 };
+
+/// Background work, and then the database, may each take this long at the end.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// A running gateway. Dropping it without [`Running::shutdown`] ends everything at once.
 pub struct Running {
@@ -133,8 +136,14 @@ impl Running {
         }
         self.stop.send_replace(true);
         self.console_drain.end();
-        finish(&mut self.background).await;
-        self.store.close().await;
+        if timeout(LAST_WORK, finish(&mut self.background)).await.is_err() {
+            tracing::warn!("background work did not end in time and is dropped");
+            self.background.shutdown().await;
+        }
+        if timeout(LAST_WORK, self.store.close()).await.is_err() {
+            // Every commit is synced: nothing is lost, the log is folded in at the next start.
+            tracing::warn!("the database is still in use; the process ends without closing it");
+        }
         self.telemetry.access.flush();
     }
 }

@@ -194,6 +194,11 @@ fn parsed(text: &str) -> Result<Value, Failure> {
 
 /// A problem document (RFC 9457) as one failure: its detail, then every problem on its own line.
 fn refused(status: StatusCode, text: &str) -> Failure {
+    if status == StatusCode::UNAUTHORIZED {
+        let message = "the server does not know this token; set TOLLGATE_TOKEN to one of its own (`tollgate admin token \
+                       NAME` on its machine makes one)";
+        return Failure::new(Exit::NotAllowed, message);
+    }
     let problem: Value = serde_json::from_str(text).unwrap_or_default();
     let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str());
     let mut lines = vec![detail.map_or_else(|| format!("the server answered {status}"), str::to_owned)];
@@ -204,7 +209,7 @@ fn refused(status: StatusCode, text: &str) -> Failure {
         lines.push(if path.is_empty() { format!("  {text}") } else { format!("  {path}: {text}") });
     }
     let exit = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Exit::NotAllowed,
+        StatusCode::FORBIDDEN => Exit::NotAllowed,
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Exit::Configuration,
         _ => Exit::Failed,
     };

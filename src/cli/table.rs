@@ -14,15 +14,31 @@ pub fn aligned(rows: &[Value], columns: &[&str]) -> String {
     lines.iter().map(|line| padded(line, &widths)).collect()
 }
 
-/// One field a line, the identifier first; what is not set is left out.
+/// One field a line, the identifier first, fields of fields by their path; what is not set is left out.
 pub fn fields(object: &Value) -> String {
-    let Some(object) = object.as_object() else { return format!("{}\n", shown(object)) };
-    let mut fields: Vec<(&String, &Value)> = object.iter().filter(|(_, value)| !is_empty(value)).collect();
-    fields.sort_by_key(|(key, _)| !matches!(key.as_str(), "id" | "name"));
-    let width = fields.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        fields.into_iter().map(|(key, value)| format!("{key:width$}  {}\n", shown(value))).collect();
+    if !object.is_object() {
+        return format!("{}\n", shown(object));
+    }
+    let mut fields = Vec::new();
+    flatten("", object, &mut fields);
+    fields.sort_by_key(|(path, _)| !matches!(path.as_str(), "id" | "name"));
+    let width = fields.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> = fields.into_iter().map(|(path, text)| format!("{path:width$}  {text}\n")).collect();
     lines.concat()
+}
+
+fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
+    match value {
+        Value::Null => {}
+        Value::Array(items) if items.is_empty() => {}
+        Value::Object(inner) => {
+            for (name, value) in inner {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&path, value, fields);
+            }
+        }
+        other => fields.push((path.to_owned(), shown(other))),
+    }
 }
 
 /// RFC 4180, with a header line. A text that a spreadsheet would take for a formula is prefixed with `'`.
@@ -34,15 +50,6 @@ pub fn csv(rows: &[Value], columns: &[&str]) -> String {
         text.push_str("\r\n");
     }
     text
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.values().all(is_empty),
-        _ => false,
-    }
 }
 
 fn padded(line: &[String], widths: &[usize]) -> String {
@@ -105,9 +112,7 @@ mod tests {
 
     #[test]
     fn fields_are_one_a_line() {
-        assert_eq!(
-            fields(&json!({"apis": ["x"], "id": "a", "nothing": null, "none": {}, "state": "active"})),
-            "id     a\napis   x\nstate  active\n"
-        );
+        let object = json!({"apis": ["x"], "id": "a", "meta": {"owner": "file"}, "nothing": null, "none": {}});
+        assert_eq!(fields(&object), "id          a\napis        x\nmeta.owner  file\n");
     }
 }

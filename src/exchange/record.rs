@@ -122,6 +122,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// The id that names this exchange to its caller: the caller's own, when it brought a valid one.
+    #[must_use]
+    pub fn callers_id(&self) -> String {
+        self.client_request_id.as_ref().map_or_else(|| self.id.to_string(), ToString::to_string)
+    }
+
     /// A record of a request whose head has just been read.
     #[must_use]
     pub fn open(id: Uuid, time: Timestamp, started: Ticks, method: http::Method, path: &str) -> Self {

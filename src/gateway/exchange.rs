@@ -112,13 +112,17 @@ impl Exchange {
         Ok(())
     }
 
-    /// Takes out what must not reach a backend and adds what it may know of the caller.
+    /// Takes out what must not reach a backend and continues the trace. A plain API's backend is also told of the
+    /// caller; a provider of models is not.
     pub fn clean_headers(&mut self) {
-        let host = admission::authority(&self.parts).to_owned();
+        let is_plain = self.envelope == Envelope::Plain;
+        let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
         headers::strip_request(headers, self.peer.trusted);
-        headers::add_forwarded(headers, &self.peer, &host);
+        if is_plain {
+            headers::add_forwarded(headers, &self.peer, &host);
+        }
         pass_trace(headers, &self.settlement.trace);
     }
 
@@ -141,10 +145,7 @@ impl Exchange {
     /// The id that names this exchange to its caller.
     #[must_use]
     pub fn request_id(&self) -> String {
-        match &self.settlement.client_request_id {
-            Some(own) => own.to_string(),
-            None => self.settlement.id.to_string(),
-        }
+        self.settlement.callers_id()
     }
 }
 

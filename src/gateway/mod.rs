@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod headers;
 pub mod health;
 pub mod hold;
+mod host;
 pub mod keys;
 pub mod learned;
 pub mod listener;

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     exchange::{Fault, FaultKind},
+    model::BackendId,
     outbound::{Backend, Pool},
     snapshot::ModelTarget,
 };
@@ -37,10 +38,12 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let head = read(exchange, &call, &body)?;
     note_head(exchange, &head);
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
-    let model = model(exchange, &call, head.model.as_deref())?;
+    let model = model(exchange, &call, head.model.as_deref(), home.as_ref())?;
     let is_list = stored::is_list(&call, &exchange.parts.method);
+    let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
+    let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    let answer = switching(exchange, task, home).await?;
+    let answer = switching(exchange, task, affinity, home).await?;
     if is_list { filtered(exchange, answer).await } else { Ok(answer) }
 }
 
@@ -48,15 +51,14 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
 async fn switching(
     exchange: &mut Exchange,
     mut task: ModelTask,
-    home: Option<crate::model::BackendId>,
+    affinity: Option<u64>,
+    home: Option<BackendId>,
 ) -> Result<Answer, Fault> {
     for _ in 0..MOST_SWITCHES {
         let pool = task.pool();
         let family = task.call.surface.family();
         let usable = move |backend: &Backend| backend.kind().speaks(family);
         check_dialect(&pool, family, &usable)?;
-        let content = Content { surface: task.call.surface, body: &task.body, end_user: task.head.end_user.as_deref() };
-        let affinity = affinity::key(pool.affinity(), exchange, Some(content));
         let preference = Preference { affinity, home: home.clone(), usable: &usable };
         let answer = attempt::run(exchange, &pool, &preference, &mut task).await?;
         match task.larger(exchange) {
@@ -99,8 +101,14 @@ fn note_head(exchange: &mut Exchange, head: &Head) {
     exchange.settlement.end_user = head.end_user.as_deref().map(Into::into);
 }
 
-/// The model that the path, the body or a header names; for calls that name none, the first this caller may use.
-fn model(exchange: &mut Exchange, call: &Call, by_body: Option<&str>) -> Result<Arc<ModelTarget>, Fault> {
+/// The model that the path, the body or a header names; for calls that name none, the first this caller may use
+/// (whose backends include `home`, where there is one).
+fn model(
+    exchange: &mut Exchange,
+    call: &Call,
+    by_body: Option<&str>,
+    home: Option<&BackendId>,
+) -> Result<Arc<ModelTarget>, Fault> {
     let by_header = exchange.model_by_header.clone();
     let by_header = by_header.as_ref().and_then(|value| value.to_str().ok());
     let named = call.model.as_deref().or(by_body).or(by_header);
@@ -109,7 +117,7 @@ fn model(exchange: &mut Exchange, call: &Call, by_body: Option<&str>) -> Result<
         None if call.surface.needs_model() => {
             return Err(Fault::new(FaultKind::InvalidBody, "You must provide a model parameter.").at("model"));
         }
-        None => first_model(exchange, call)?,
+        None => first_model(exchange, call, home)?,
     };
     exchange.settlement.model = Some(found.name.clone());
     Ok(found)
@@ -129,10 +137,11 @@ fn named_model(exchange: &Exchange, name: &str) -> Result<Arc<ModelTarget>, Faul
     Err(Fault::new(FaultKind::ModelNotAllowed, message).at("model"))
 }
 
-fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fault> {
+fn first_model(exchange: &Exchange, call: &Call, home: Option<&BackendId>) -> Result<Arc<ModelTarget>, Fault> {
     let family = call.surface.family();
     let mut usable = exchange.snapshot.models.iter().filter(|model| exchange.sees(model) && exchange.may_use(model));
-    let found = usable.find(|model| model.pool.members().any(|backend| backend.kind().speaks(family)));
+    let serves = |backend: &Backend| backend.kind().speaks(family) && home.is_none_or(|home| backend.id() == home);
+    let found = usable.find(|model| model.pool.members().any(serves));
     found.cloned().ok_or_else(|| {
         Fault::new(FaultKind::ModelNotFound, "This key may use no model whose backend serves this endpoint.")
             .at("model")
@@ -140,12 +149,13 @@ fn first_model(exchange: &Exchange, call: &Call) -> Result<Arc<ModelTarget>, Fau
 }
 
 /// A WebSocket names its model in the query.
-async fn realtime(exchange: &mut Exchange, mut call: Call) -> Result<Answer, Fault> {
+async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
     switch::required(exchange)?;
-    call.model = call.model.or_else(|| exchange.parts.uri.query().and_then(upstream::realtime_model));
-    let model = model(exchange, &call, None)?;
+    let named = exchange.parts.uri.query().and_then(upstream::realtime_model);
+    let model = model(exchange, &call, named.as_deref(), None)?;
+    let affinity = affinity::key(model.pool.affinity(), exchange, None);
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
-    switching(exchange, task, None).await
+    switching(exchange, task, affinity, None).await
 }
 
 /// A list of stored objects is read whole and other subscriptions' objects are taken out.

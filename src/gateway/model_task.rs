@@ -48,10 +48,10 @@ pub struct ModelTask {
 impl ModelTask {
     /// A call that nothing was sent of yet.
     #[must_use]
-    pub fn new(exchange: &Exchange, call: Call, head: Head, body: Bytes, model: Arc<ModelTarget>) -> Self {
-        let parts = &exchange.parts;
+    pub fn new(exchange: &mut Exchange, call: Call, head: Head, body: Bytes, model: Arc<ModelTarget>) -> Self {
+        let parts = &mut exchange.parts;
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let mut headers = headers(&parts.headers, call.surface);
+        let mut headers = headers(std::mem::take(&mut parts.headers), call.surface, exchange.peer.trusted);
         if let Some(upgrade) = exchange.asked_upgrade {
             upgrade.announce(&mut headers);
         }
@@ -223,14 +223,15 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// The caller's headers as a model backend gets them: nothing that tells a provider who the caller is, and no
-/// coding that hides usage.
-fn headers(callers: &HeaderMap, surface: Surface) -> HeaderMap {
-    let mut headers = callers.clone();
+/// coding that hides usage. Only a trusted proxy's own `x-forwarded-*` are still there.
+fn headers(mut headers: HeaderMap, surface: Surface, is_behind_proxy: bool) -> HeaderMap {
     for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
         headers.remove(name);
     }
-    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"] {
-        headers.remove(name);
+    if is_behind_proxy {
+        for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"] {
+            headers.remove(name);
+        }
     }
     if surface != Surface::Realtime {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

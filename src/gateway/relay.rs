@@ -52,8 +52,10 @@ pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
     match answer {
         Answer::Local(answer) => respond::local(exchange, answer),
         Answer::Upgraded(upgraded) => switch::switch(exchange, *upgraded),
-        Answer::Upstream(upstream) => {
-            let mut head = Response::from_parts(upstream.head.clone(), ());
+        Answer::Upstream(mut upstream) => {
+            let mut head = Response::new(());
+            *head.status_mut() = upstream.head.status;
+            *head.headers_mut() = std::mem::take(&mut upstream.head.headers);
             respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
             exchange.settlement.status = head.status().as_u16();
             exchange.settlement.backend = Some(upstream.backend().id().clone());
@@ -107,9 +109,10 @@ struct Relay {
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
     choice: Choice,
-    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    drain: Drain,
+    /// Made when the backend first keeps us waiting.
+    ended: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     owners: Option<Watch>,
-    request_id: String,
     clock: Clock,
     started: Ticks,
 }
@@ -135,9 +138,9 @@ impl Relay {
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
-            ended: ended(gateway.drain.clone()),
+            drain: gateway.drain.clone(),
+            ended: None,
             owners: watch,
-            request_id: exchange.request_id(),
             settlement: Some(exchange.settlement),
             body_watch: exchange.body_watch,
             body: upstream.body,
@@ -244,7 +247,7 @@ impl Relay {
     fn break_off(&mut self, outcome: Outcome, code: &'static str, message: &str) {
         if let (true, Some(surface)) = (self.is_stream, self.surface) {
             let text =
-                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id, kind_hint: None };
+                ErrorText { status: 502, code, message, param: None, request_id: &self.request_id(), kind_hint: None };
             if self.is_inside_event {
                 // Else the half event and the error would read as one line that is neither.
                 self.queue.push_back(Bytes::from_static(b"\n\n"));
@@ -286,7 +289,8 @@ impl Relay {
             Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
             Poll::Ready(None) => self.finish(None),
             Poll::Pending => {
-                ready!(self.ended.as_mut().poll(cx));
+                let ended = self.ended.get_or_insert_with(|| ended(self.drain.clone()));
+                ready!(ended.as_mut().poll(cx));
                 self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
             }
         }
@@ -312,6 +316,10 @@ impl Relay {
         self.phase = Phase::Over;
         self.fill_usage();
         self.settlement = None;
+    }
+
+    fn request_id(&self) -> String {
+        self.settlement.as_ref().map(|settlement| settlement.callers_id()).unwrap_or_default()
     }
 
     fn fill_usage(&mut self) {

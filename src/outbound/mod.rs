@@ -25,6 +25,7 @@ mod rendezvous;
 pub mod side;
 mod sim;
 mod status;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -40,8 +41,9 @@ pub use self::{
     fleet::Fleet,
     incoming::Incoming,
     outgoing::{BoxError, Outgoing},
-    pool::{NoneLeft, Pool, Why, Wish},
+    pool::{Pool, Wish},
     status::{BackendStatus, Change, CredentialStatus, Listener, State},
+    survey::{NoneLeft, Why},
     transport::{Resolve, SystemResolver},
     tried::Tried,
 };

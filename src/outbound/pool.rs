@@ -7,7 +7,6 @@
 use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use super::{
@@ -16,6 +15,7 @@ use super::{
     core::{Gate, Surroundings},
     credential::RingUse,
     rendezvous,
+    survey::{NoneLeft, Standing, Survey, Why},
     tried::Tried,
     turns::Turns,
 };
@@ -37,30 +37,6 @@ pub struct Wish<'a> {
     pub prefer: Option<&'a BackendId>,
     /// Which backends can answer at all (dialect, path).
     pub usable: &'a dyn Fn(&Backend) -> bool,
-}
-
-/// Why no member is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// No member can answer such a request.
-    NoneUsable,
-    /// Members are out: breakers, health checks; or out for different reasons.
-    Open,
-    /// Every member is throttled.
-    Throttled,
-    /// Every member refused our credential.
-    CredentialRefused,
-    /// Members that could take it were tried for this exchange.
-    Tried,
-}
-
-/// No member is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoneLeft {
-    /// Why.
-    pub why: Why,
-    /// When the first of them may take requests again, where that is known.
-    pub retry_after: Option<Duration>,
 }
 
 /// A compiled pool.
@@ -85,16 +61,6 @@ struct Member {
     priority: u32,
     upstream_model: Option<Arc<str>>,
     seed: u64,
-}
-
-/// Whether a member can take an exchange now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Free,
-    Ejected { since: Ticks, until: Option<Ticks> },
-    Throttled(Ticks),
-    Refused(Ticks),
-    Tried,
 }
 
 impl Pool {
@@ -315,65 +281,4 @@ fn groups(members: &[Member]) -> Vec<Range<usize>> {
         }
     }
     groups
-}
-
-/// Why each member is out.
-#[derive(Default)]
-struct Survey {
-    total: usize,
-    ejected: usize,
-    throttled: usize,
-    refused: usize,
-    tried: usize,
-    latest: Option<(Ticks, usize)>,
-    soonest: Option<Ticks>,
-}
-
-impl Survey {
-    fn add(&mut self, index: usize, standing: Standing) {
-        self.total += 1;
-        match standing {
-            Standing::Ejected { since, until } => {
-                self.ejected += 1;
-                self.latest = self.latest.max(Some((since, index)));
-                self.wait(until);
-            }
-            Standing::Throttled(until) => {
-                self.throttled += 1;
-                self.wait(Some(until));
-            }
-            Standing::Refused(until) => {
-                self.refused += 1;
-                self.wait(Some(until));
-            }
-            Standing::Tried | Standing::Free => self.tried += 1,
-        }
-    }
-
-    fn wait(&mut self, until: Option<Ticks>) {
-        self.soonest = match (self.soonest, until) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-    }
-
-    /// The member that was ejected last, when all are ejected.
-    fn last_ejected(&self) -> Option<usize> {
-        self.latest.filter(|_| self.ejected == self.total).map(|(_, index)| index)
-    }
-
-    fn verdict(&self, now: Ticks) -> NoneLeft {
-        let why = if self.total == 0 {
-            Why::NoneUsable
-        } else if self.throttled == self.total {
-            Why::Throttled
-        } else if self.refused == self.total {
-            Why::CredentialRefused
-        } else if self.tried > 0 {
-            Why::Tried
-        } else {
-            Why::Open
-        };
-        NoneLeft { why, retry_after: self.soonest.map(|until| until.since(now)) }
-    }
 }

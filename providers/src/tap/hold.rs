@@ -20,8 +20,8 @@ pub(super) struct Hold {
     look_again_at: usize,
     /// The unfinished frame's earlier bytes have been shown: the rest follows as it comes.
     shown: bool,
-    /// A hidden frame ended with a CR at a chunk's end: an LF that opens the next chunk belongs to it.
-    hid_cr: bool,
+    /// A frame ended with a CR at the last chunk's end, hidden or not: an LF that opens the next one belongs to it.
+    ended_in_cr: Option<Verdict>,
     /// Start of this chunk's bytes that are not decided upon.
     from: usize,
     /// Start of the current frame in this chunk.
@@ -30,20 +30,22 @@ pub(super) struct Hold {
 
 impl Hold {
     pub(super) fn begin(&mut self, chunk: &Bytes) {
-        let belongs = self.hid_cr && chunk.first() == Some(&b'\n');
-        self.from = usize::from(belongs);
-        self.frame = self.from;
-        if !chunk.is_empty() {
-            self.hid_cr = false;
+        if chunk.is_empty() {
+            (self.from, self.frame) = (0, 0);
+            return;
         }
+        let belongs = self.ended_in_cr.take().filter(|_| chunk.starts_with(b"\n"));
+        self.frame = usize::from(belongs.is_some());
+        self.from = usize::from(belongs == Some(Verdict::UsageOnly));
     }
 
     pub(super) fn frame_ended(&mut self, chunk: &Bytes, end: usize, verdict: Verdict, out: &mut Vec<Bytes>) {
-        if verdict == Verdict::UsageOnly && !self.shown {
+        let verdict = if self.shown { Verdict::Show } else { verdict };
+        self.ended_in_cr = (end == chunk.len() && chunk.ends_with(b"\r")).then_some(verdict);
+        if verdict == Verdict::UsageOnly {
             self.forget();
             show(chunk, self.from..self.frame, out);
             self.from = end;
-            self.hid_cr = end == chunk.len() && chunk.ends_with(b"\r");
         } else {
             self.release(out);
         }

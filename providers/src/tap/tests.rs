@@ -39,6 +39,8 @@ fn only_the_injected_chunk_is_withheld() {
     // A CR at a chunk's end already ended the frame; the LF that follows belongs to it.
     let pair = format!("{USAGE}\r\n\r");
     assert_eq!(shown(&[&pair, "\n", WORD]), WORD);
+    // The same behind a frame that is shown: its last LF must not go with the chunk that is hidden next.
+    assert_eq!(shown(&[": ping\r\n\r", "\n", &USAGE[..9], &USAGE[9..], "\n\n"]), ": ping\r\n\r\n");
     // No blank line at the end: still the injected chunk.
     assert_eq!(shown(&[WORD, USAGE]), WORD);
     assert_eq!(shown(&[WORD, "data: {\"choi"]), format!("{WORD}data: {{\"choi"));

@@ -204,5 +204,7 @@ async fn secrets_are_kept_by_reading_and_sending_back_and_never_shown() {
     let gone = world.call_with("PATCH", "/admin/v1/backends/b", &[("if-match", "*")], json!({"key": null})).await;
     assert_eq!((gone.status.as_u16(), &gone.json()["key_set"]), (200, &Value::Null));
     let live = world.call("GET", "/admin/v1/backends/sim", None).await.json();
-    assert_eq!(live["meta"]["status"]["state"], "closed");
+    let status = json!({"id": "sim", "state": "open", "since": "2027-01-15T08:00:00.000Z"});
+    assert_eq!(live["meta"]["status"], status);
+    assert_eq!(world.call("GET", "/admin/v1/status", None).await.json()["backends"], json!([status]));
 }

@@ -100,7 +100,7 @@ impl World {
         let state = AdminState {
             control,
             store: store.clone(),
-            statuses: Arc::new(|| vec![json!({"id": "sim", "state": "closed", "in_flight": 0})]),
+            statuses: Arc::new(|| vec![json!({"id": "sim", "state": "open", "since": 1_800_000_000_000_000_001_u64})]),
             reload: Arc::new(|| Box::pin(async { Err(Refused::Invalid(vec![Problem::new("models[0]", "is wrong")])) })),
             tokens: vec![KeyHash::of(TOKEN)],
             attempts: Arc::new(WrongAttempts::new(clock.clone())),

@@ -18,7 +18,7 @@ pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
         "revision": view.revision.0,
         "time": call.state.clock.now().to_string(),
         "objects": counts,
-        "backends": (call.state.statuses)(),
+        "backends": call.state.live(),
         "models": view.settings.models.iter().map(|model| &model.name).collect::<Vec<_>>(),
     });
     Ok(answer::json(StatusCode::OK, &body))

@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     Service,
@@ -75,26 +75,47 @@ pub(super) struct Server<S> {
 }
 
 impl<S: Service> Server<S> {
-    /// Serves one accepted socket until it is closed.
-    pub(super) async fn connection(self: Arc<Self>, socket: TcpStream, addr: SocketAddr, place: Place) {
+    /// Serves one accepted socket in a task of its own, until it is closed.
+    pub(super) fn start(self: &Arc<Self>, socket: TcpStream, addr: SocketAddr, place: Place) {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, %addr, "connection gone before it began");
             return;
         }
-        let _open = self.sight.connected();
+        let (server, open) = (Arc::clone(self), self.sight.connected());
         let peer = Arc::new(Peer::of(addr, self.tls.is_some(), &self.house.trusted));
-        let Some(tls) = &self.tls else { return self.drive(socket, peer, place).await };
-        let limit = HANDSHAKE.min(self.house.settings.header_timeout.0);
-        tokio::select! {
-            shaken = tokio::time::timeout(limit, tls.accept(socket)) => match shaken {
-                Ok(Ok(stream)) => self.drive(stream, peer, place).await,
-                Ok(Err(error)) => {
-                    self.sight.refused("tls");
-                    tracing::debug!(%error, %addr, "TLS handshake failed");
+        // Two tasks rather than one with two branches: a plain connection does not carry the space of a TLS one.
+        let task = match self.tls.clone() {
+            None => tokio::spawn(async move {
+                let _open = open;
+                server.drive(socket, peer, place).await;
+            }),
+            Some(tls) => tokio::spawn(async move {
+                let _open = open;
+                if let Some(stream) = server.shake(tls, socket, addr).await {
+                    Box::pin(server.drive(stream, peer, place)).await;
                 }
-                Err(_) => self.sight.refused("tls_timeout"),
-            },
-            () = self.drain.ended() => {}
+            }),
+        };
+        drop(task);
+    }
+
+    async fn shake(&self, tls: TlsAcceptor, socket: TcpStream, addr: SocketAddr) -> Option<TlsStream<TcpStream>> {
+        let limit = HANDSHAKE.min(self.house.settings.header_timeout.0);
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(limit, tls.accept(socket)) => shaken,
+            () = self.drain.ended() => return None,
+        };
+        match shaken {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                self.sight.refused("tls");
+                tracing::debug!(%error, %addr, "TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                self.sight.refused("tls_timeout");
+                None
+            }
         }
     }
 

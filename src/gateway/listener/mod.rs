@@ -82,7 +82,7 @@ pub async fn serve<S: Service>(
     let run = accept::run(bound.socket, &caps, &drain, |socket, addr, permit| {
         let exempt = server.house.trusted.contains(addr.ip());
         match caps.place(permit, addr.ip(), exempt) {
-            Some(place) => drop(tokio::spawn(Arc::clone(&server).connection(socket, addr, place))),
+            Some(place) => server.start(socket, addr, place),
             None => sight.refused("per_ip"),
         }
     });

@@ -1,4 +1,4 @@
-//! Names that lie, certificates, HTTP/2, proxies.
+//! Names that lie, HTTP/2, proxies.
 
 use std::{
     io,
@@ -10,20 +10,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{
-    RootCertStore, ServerConfig,
-    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
-};
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject};
+use http_body_util::BodyExt;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 use super::{
     fake::{Fake, Line, OK},
+    pki::{Pki, own_ca, secure},
     *,
 };
 use crate::{
@@ -100,170 +92,6 @@ async fn connecting_has_its_own_time() {
     let backend = bench.backend(&settings::Backend { timeouts: times, ..setting("x", "http://mute.example") });
     let fault = get(&bench, &backend, "/").await.expect_err("mute");
     assert_eq!((fault.kind, fault.reached), (SendFaultKind::ConnectTimeout, false), "{fault}");
-}
-
-/// An authority with a server and a client certificate, as PEM files.
-struct Pki {
-    dir: tempfile::TempDir,
-    ca: String,
-    server: (String, String),
-}
-
-impl Pki {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).expect("params");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("authority");
-        let leaf = |name: &str| {
-            let key = KeyPair::generate().expect("key");
-            let params = CertificateParams::new(vec![name.to_owned()]).expect("params");
-            (params.signed_by(&key, &issuer).expect("certificate").pem(), key.serialize_pem())
-        };
-        let dir = tempfile::tempdir().expect("folder");
-        let ca = issuer.pem();
-        let client = leaf("client");
-        for (name, contents) in [("ca.pem", &ca), ("client.pem", &client.0), ("client.key", &client.1)] {
-            std::fs::write(dir.path().join(name), contents).expect("written");
-        }
-        Self { dir, ca, server: leaf("backend.example") }
-    }
-
-    fn acceptor(&self, mutual: bool, alpn: &[&str]) -> TlsAcceptor {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut roots = RootCertStore::empty();
-        let ca = rustls_pki_types::CertificateDer::from_pem_slice(self.ca.as_bytes()).expect("pem");
-        roots.add(ca).expect("authority");
-        let verifier: Arc<dyn ClientCertVerifier> = if mutual {
-            WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().expect("verifier")
-        } else {
-            WebPkiClientVerifier::no_client_auth()
-        };
-        let chain = vec![rustls_pki_types::CertificateDer::from_pem_slice(self.server.0.as_bytes()).expect("pem")];
-        let key = PrivateKeyDer::from_pem_slice(self.server.1.as_bytes()).expect("pem");
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.expect("versions").with_client_cert_verifier(verifier);
-        let mut config = builder.with_single_cert(chain, key).expect("certificate");
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-
-    fn backend(
-        &self,
-        bench: &Bench,
-        port: u16,
-        tls: BackendTls,
-        with: impl Fn(&mut settings::Backend),
-    ) -> Arc<Backend> {
-        let mut setting = settings::Backend { tls, ..setting("x", &format!("https://127.0.0.1:{port}")) };
-        with(&mut setting);
-        bench.fleet.backend(&setting, true, &Egress::default(), self.dir.path()).expect("a valid backend")
-    }
-}
-
-fn own_ca() -> BackendTls {
-    BackendTls { ca: Some("ca.pem".into()), server_name: Some("backend.example".into()), certificate: None, key: None }
-}
-
-fn mutual() -> BackendTls {
-    BackendTls { certificate: Some("client.pem".into()), key: Some("client.key".into()), ..own_ca() }
-}
-
-/// A hyper server over TLS that answers with the version it was asked in.
-async fn secure(acceptor: TlsAcceptor) -> Fake {
-    Fake::start(move |line: Line| {
-        let acceptor = acceptor.clone();
-        async move {
-            let Ok(stream) = acceptor.accept(line.stream).await else { return };
-            let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
-                let host = request.headers().contains_key("host");
-                let text = format!("{:?} host={host} {:?}", request.version(), request.uri().authority().is_some());
-                Ok::<_, io::Error>(http::Response::new(Full::new(Bytes::from(text))))
-            });
-            let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-            drop(builder.serve_connection(TokioIo::new(stream), service).await);
-        }
-    })
-    .await
-}
-
-#[tokio::test]
-async fn only_a_trusted_certificate_of_the_right_name_is_spoken_to() {
-    let pki = Pki::new();
-    let fake = secure(pki.acceptor(false, &[])).await;
-    let port = fake.address.port();
-    let bench = Bench::new();
-    let good = pki.backend(&bench, port, own_ca(), |_| {});
-    assert_eq!(text(get(&bench, &good, "/").await.expect("trusted")).await.expect("whole"), "HTTP/1.1 host=true false");
-    let bad = [
-        BackendTls::default(),
-        BackendTls { server_name: Some("other.example".into()), ..own_ca() },
-        BackendTls { server_name: None, ..own_ca() },
-    ];
-    for tls in bad {
-        let backend = pki.backend(&bench, port, tls.clone(), |_| {});
-        let fault = get(&bench, &backend, "/").await.expect_err("untrusted");
-        assert_eq!((fault.kind, fault.reached), (SendFaultKind::Tls, false), "{tls:?}: {fault}");
-    }
-}
-
-#[tokio::test]
-async fn a_client_certificate_opens_what_is_closed_without_it() {
-    let pki = Pki::new();
-    let fake = secure(pki.acceptor(true, &[])).await;
-    let port = fake.address.port();
-    let bench = Bench::new();
-    let with = pki.backend(&bench, port, mutual(), |_| {});
-    assert!(get(&bench, &with, "/").await.is_ok());
-    let without = pki.backend(&bench, port, own_ca(), |_| {});
-    assert!(get(&bench, &without, "/").await.is_err());
-    let mixed = BackendTls { key: Some("ca.pem".into()), ..mutual() };
-    let setting = settings::Backend { tls: mixed, ..setting("x", "https://127.0.0.1:1") };
-    let problems = bench.fleet.backend(&setting, true, &Egress::default(), pki.dir.path()).expect_err("no key in it");
-    assert!(problems[0].starts_with("tls.key:"), "{problems:?}");
-}
-
-#[tokio::test]
-async fn the_version_is_what_alpn_and_the_setting_say() {
-    let pki = Pki::new();
-    let fake = secure(pki.acceptor(false, &["h2", "http/1.1"])).await;
-    let bench = Bench::new();
-    for (http, expected) in [
-        (HttpVersion::Auto, "HTTP/2.0 host=false true"),
-        (HttpVersion::Http2, "HTTP/2.0 host=false true"),
-        (HttpVersion::Http1, "HTTP/1.1 host=true false"),
-    ] {
-        let backend = pki.backend(&bench, fake.address.port(), own_ca(), |setting| setting.http = http);
-        for _ in 0..2 {
-            let answer = get(&bench, &backend, "/").await.expect("an answer");
-            assert_eq!(text(answer).await.expect("whole"), expected, "{http:?}");
-        }
-        let pool = bench.fleet.single(backend);
-        let mut headers = HeaderMap::new();
-        headers.insert("connection", "upgrade".parse().expect("value"));
-        headers.insert("upgrade", "websocket".parse().expect("value"));
-        if http != HttpVersion::Http2 {
-            let mut choice = choose(&pool).expect("one");
-            let answer = choice.send(Method::GET, "/", headers, Outgoing::Empty).await.expect("an answer");
-            assert_eq!(text(answer).await.expect("whole"), "HTTP/1.1 host=true false", "upgrades need HTTP/1.1");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_changed_certificate_file_makes_new_connections() {
-    let pki = Pki::new();
-    let fake = secure(pki.acceptor(false, &[])).await;
-    let bench = Bench::new();
-    let port = fake.address.port();
-    let compile = || pki.backend(&bench, port, own_ca(), |_| {});
-    let first = compile();
-    text(get(&bench, &first, "/").await.expect("trusted")).await.expect("whole");
-    let same = compile();
-    text(get(&bench, &same, "/").await.expect("trusted")).await.expect("whole");
-    assert!(fake.connections.load(SeqCst) == 1, "the same settings keep the connection");
-    std::fs::write(pki.dir.path().join("ca.pem"), Pki::new().ca).expect("written");
-    let fault = get(&bench, &compile(), "/").await.expect_err("another authority");
-    assert_eq!(fault.kind, SendFaultKind::Tls);
 }
 
 /// An HTTP/2 server in the clear that allows 100 streams and never ends an answer; notes each reset.

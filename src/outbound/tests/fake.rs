@@ -107,3 +107,18 @@ pub async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
 }
 
 pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+/// A server that notes every request's head and gives the same answer to each.
+pub async fn answering(answer: &'static str) -> Fake {
+    Fake::start(move |mut line: Line| async move {
+        loop {
+            let head = line.head().await;
+            if head.is_empty() {
+                return;
+            }
+            line.note(head);
+            line.send(answer).await;
+        }
+    })
+    .await
+}

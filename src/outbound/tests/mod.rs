@@ -1,9 +1,12 @@
 //! The way to backends from end to end: real sockets, scripted servers, lying resolvers.
 
+mod certificates;
 mod choosing;
 mod connecting;
+mod failing;
 mod fake;
 mod judging;
+mod pki;
 mod sending;
 mod simulated;
 

@@ -2,13 +2,14 @@
 //!
 //! A pooled client keeps one HTTP/2 connection for an origin, and servers commonly allow 100 streams on one
 //! (RFC 9113, section 6.5.2, recommends no less); the 101st long-lived stream would wait in silence. So each lane is
-//! a client of its own, and a further one is opened when all before it are full. HTTP/1.1 needs lane 0 only.
+//! a client of its own, and a further one is opened when all before it are full. Where only the handshake decides
+//! (ALPN), lanes are used too: they cost HTTP/1.1 nothing. HTTP/1.1 in the clear needs lane 0 only.
 
 use std::sync::{
     Arc, OnceLock,
     atomic::{
-        AtomicBool, AtomicUsize,
-        Ordering::{AcqRel, Acquire, Relaxed, Release},
+        AtomicUsize,
+        Ordering::{AcqRel, Relaxed},
     },
 };
 
@@ -18,42 +19,33 @@ use super::{Transport, Wire};
 const FULL: usize = 90;
 const LANES: usize = 64;
 
-pub(super) struct Lanes {
-    multiplexed: AtomicBool,
-    lanes: [(OnceLock<Wire>, AtomicUsize); LANES],
-}
+pub(super) struct Lanes([(OnceLock<Wire>, AtomicUsize); LANES]);
 
 impl Lanes {
-    pub(super) fn new(multiplexed: bool) -> Self {
-        Self { multiplexed: AtomicBool::new(multiplexed), lanes: std::array::from_fn(|_| Default::default()) }
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| Default::default()))
     }
 
-    /// An answer came over HTTP/2: from now on lanes count.
-    pub(super) fn multiplex(&self) {
-        if !self.multiplexed.load(Relaxed) {
-            self.multiplexed.store(true, Release);
-        }
-    }
-
-    /// Takes a place in the first lane that has one; when all are full, in the emptiest.
-    fn enter(&self) -> usize {
-        if !self.multiplexed.load(Acquire) {
-            self.lanes[0].1.fetch_add(1, AcqRel);
-            return 0;
-        }
-        for (index, (_, streams)) in self.lanes.iter().enumerate() {
-            if streams.fetch_add(1, AcqRel) < FULL {
+    /// Takes a place in the first lane that has one; when all are full, in the emptiest. Where nothing can be
+    /// multiplexed, lane 0 has room for all.
+    fn enter(&self, multiplexed: bool) -> usize {
+        let full = if multiplexed { FULL } else { usize::MAX };
+        for (index, (_, streams)) in self.0.iter().enumerate() {
+            if streams.load(Relaxed) >= full {
+                continue;
+            }
+            if streams.fetch_add(1, AcqRel) < full {
                 return index;
             }
             streams.fetch_sub(1, AcqRel);
         }
-        let emptiest = (0..LANES).min_by_key(|index| self.lanes[*index].1.load(Relaxed)).unwrap_or(0);
-        self.lanes[emptiest].1.fetch_add(1, AcqRel);
+        let emptiest = (0..LANES).min_by_key(|index| self.0[*index].1.load(Relaxed)).unwrap_or(0);
+        self.0[emptiest].1.fetch_add(1, AcqRel);
         emptiest
     }
 
     fn leave(&self, index: usize) {
-        self.lanes[index].1.fetch_sub(1, AcqRel);
+        self.0[index].1.fetch_sub(1, AcqRel);
     }
 }
 
@@ -64,13 +56,13 @@ pub(in crate::outbound) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn enter(transport: Arc<Transport>, lanes: &Lanes) -> Self {
-        let index = lanes.enter();
+    pub(super) fn enter(transport: Arc<Transport>, lanes: &Lanes, multiplexed: bool) -> Self {
+        let index = lanes.enter(multiplexed);
         Self { transport, index }
     }
 
     pub(super) fn client<'a>(&self, lanes: &'a Lanes, make: impl FnOnce() -> Wire) -> &'a Wire {
-        lanes.lanes[self.index].0.get_or_init(make)
+        lanes.0[self.index].0.get_or_init(make)
     }
 }
 
@@ -88,20 +80,20 @@ mod tests {
 
     #[test]
     fn lanes_fill_in_turn_and_free_places_are_taken_first() {
-        let lanes = Lanes::new(true);
-        let taken: Vec<_> = (0..200).map(|_| lanes.enter()).collect();
+        let lanes = Lanes::new();
+        let taken: Vec<_> = (0..200).map(|_| lanes.enter(true)).collect();
         assert_eq!((taken[89], taken[90], taken[179], taken[180]), (0, 1, 1, 2));
         lanes.leave(0);
-        assert_eq!(lanes.enter(), 0);
+        assert_eq!(lanes.enter(true), 0);
         for _ in 0..LANES * FULL {
-            lanes.enter();
+            lanes.enter(true);
         }
-        assert!(lanes.lanes.iter().all(|(_, streams)| streams.load(Relaxed) >= FULL));
+        assert!(lanes.0.iter().all(|(_, streams)| streams.load(Relaxed) >= FULL));
     }
 
     #[test]
     fn without_multiplexing_there_is_one_lane() {
-        let lanes = Lanes::new(false);
-        assert!((0..1_000).all(|_| lanes.enter() == 0));
+        let lanes = Lanes::new();
+        assert!((0..1_000).all(|_| lanes.enter(false) == 0));
     }
 }

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response, uri::Scheme};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -33,7 +33,7 @@ use super::{
 use crate::settings::{self, objects::HttpVersion, objects::Timeouts};
 
 pub use self::dial::{Resolve, SystemResolver};
-pub(super) use self::lanes::Lane;
+pub(super) use self::{lanes::Lane, tls::public_tls};
 
 /// A pooled client that sends our bodies over our connections.
 type Wire = Client<Connector, Watched>;
@@ -108,7 +108,7 @@ impl Transport {
         let Some(key) = &key.0 else { return Self(Way::Sim) };
         let dialer =
             Arc::new(Dialer::new(resolver, key.egress.clone(), key.proxy.clone(), key.tls.clone(), key.connect));
-        let lanes = Lanes::new(key.http == HttpVersion::Http2);
+        let lanes = Lanes::new();
         Self(Way::Net(Box::new(Net { http: key.http, dialer, lanes, upgrades: OnceLock::new() })))
     }
 
@@ -116,7 +116,7 @@ impl Transport {
         matches!(self.0, Way::Sim)
     }
 
-    /// Whether every request of this transport wants a Host header (HTTP/1.1), rather than `:authority`.
+    /// Whether requests certainly go over HTTP/1.1, and so want a Host header rather than `:authority`.
     pub(super) fn sets_host(&self, tls: bool) -> bool {
         match &self.0 {
             Way::Sim => true,
@@ -136,18 +136,16 @@ impl Transport {
         net.dialer.authorize(&mut request);
         let mut patience = Patience::new(timeouts);
         let upload = (!request.body().is_replayable()).then(|| Upload::new(patience.start()));
-        let upgrade = wants_upgrade(request.headers());
+        let upgrade = request.headers().contains_key(http::header::UPGRADE);
+        let multiplexed = !self.sets_host(request.uri().scheme() == Some(&Scheme::HTTPS));
         let request = request.map(|body| Watched::new(body, upload.clone()));
-        let lane = if upgrade { None } else { Some(Lane::enter(self.clone(), &net.lanes)) };
+        let lane = if upgrade { None } else { Some(Lane::enter(self.clone(), &net.lanes, multiplexed)) };
         let mut sending = match &lane {
             None => net.upgrades.get_or_init(|| net.client(true)).request(request),
             Some(lane) => lane.client(&net.lanes, || net.client(false)).request(request),
         };
         let dialling = || net.dialer.is_dialling();
         let response = patience.head(&mut sending, upload.as_ref(), &dialling).await?;
-        if response.version() == http::Version::HTTP_2 {
-            net.lanes.multiplex();
-        }
         Ok(response.map(|body| Incoming::wire(body, patience, lane)))
     }
 
@@ -182,7 +180,3 @@ impl Net {
 const IDLE: Duration = Duration::from_secs(90);
 /// Kept connections for one origin: enough for the burst after a burst.
 const MAX_IDLE: usize = 4_096;
-
-fn wants_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(http::header::UPGRADE)
-}

@@ -122,6 +122,11 @@ impl Tls {
     }
 }
 
+/// A configuration that trusts the public authorities, for side calls.
+pub(in crate::outbound) fn public_tls() -> ClientConfig {
+    (*Tls::public().any).clone()
+}
+
 fn digest(files: &Files, server_name: Option<&str>) -> [u8; 32] {
     let parts =
         [files.ca.as_deref(), files.certificate.as_deref(), files.key.as_deref(), server_name.map(str::as_bytes)];

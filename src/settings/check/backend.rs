@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Headers that belong to the connection or are made by the gateway: a backend's `headers` cannot set them.
-const OWN_HEADERS: [&str; 7] =
-    ["connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
+const OWN_HEADERS: [&str; 8] =
+    ["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// Checks all backends.
 pub fn check(settings: &Settings, index: &Index<'_>, report: &mut Report<'_>) {

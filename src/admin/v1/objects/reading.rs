@@ -29,7 +29,7 @@ impl Shown {
     pub(in crate::admin::v1) async fn read(state: &AdminState, kind: ObjectKind) -> Result<Self, Refusal> {
         let subscriptions = kind == ObjectKind::Subscription;
         let last_used = if subscriptions { state.store.last_used().await? } else { LastUsed::new() };
-        let statuses = if kind == ObjectKind::Backend { (state.statuses)() } else { Vec::new() };
+        let statuses = if kind == ObjectKind::Backend { state.live() } else { Vec::new() };
         let by_id = |status: Value| Some((status.get("id")?.as_str()?.to_owned(), status));
         Ok(Self { now: state.clock.now(), last_used, statuses: statuses.into_iter().filter_map(by_id).collect() })
     }
