@@ -4,6 +4,7 @@
 //! (mock provider, each gateway, load driver) is a process of its own, so that CPU time is told apart by
 //! `/proc/PID/stat`; targets take turns and the medians of all rounds are shown. `-- --rounds 7 --seconds 3`.
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time and starts the processes it compares")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people need no 53rd bit")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its figures")]
 
 mod floor;

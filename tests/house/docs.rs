@@ -22,7 +22,7 @@ fn documents() -> Vec<(String, String)> {
     let name = |path: &Path| path.strip_prefix(root()).expect("under the root").display().to_string();
     paths
         .iter()
-        .map(|path| (name(path), fs::read_to_string(path).unwrap_or_else(|e| panic!("{path:?}: {e}"))))
+        .map(|path| (name(path), fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))))
         .collect()
 }
 

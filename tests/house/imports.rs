@@ -89,7 +89,8 @@ fn root_at(tokens: &[TokenTree], depth: usize) -> Option<usize> {
     if is_step(tokens, "crate") {
         return Some(3);
     }
-    let climbs = (0..).take_while(|step| is_step(tokens.get(step * 3..).unwrap_or_default(), "super")).count();
+    let climbs =
+        (0..tokens.len()).take_while(|step| is_step(tokens.get(step * 3..).unwrap_or_default(), "super")).count();
     (climbs > 0 && climbs == depth).then_some(climbs * 3)
 }
 

@@ -175,12 +175,11 @@ impl Driver {
             if !self.is_stream() && planned > self.began + self.order.time {
                 return seen;
             }
-            match self.one(&mut connection, planned, &mut seen).await {
-                Ok(()) => seen.done += 1,
-                Err(_) => {
-                    seen.failed += 1;
-                    connection = None;
-                }
+            if self.one(&mut connection, planned, &mut seen).await.is_ok() {
+                seen.done += 1;
+            } else {
+                seen.failed += 1;
+                connection = None;
             }
             if self.is_stream() {
                 return seen;

@@ -7,7 +7,7 @@
 pub mod load;
 pub mod provider;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use load::{AnyError, Order, Seen, Shape, drive};
 use tokio::net::TcpListener;
@@ -81,11 +81,8 @@ async fn rows(asked: &args::Bench, provider: SocketAddr, gateway: SocketAddr) ->
     for ((label, ..), seen) in targets.iter().zip(&seen) {
         let (p50, p99, failed) = best(seen);
         let added = |own: u32, base: u32| own.saturating_sub(base);
-        table.push_str(&format!(
-            "{label:30} {p50:>10} {p99:>10} {:>12} {:>12} {failed:>8}\n",
-            added(p50, direct.0),
-            added(p99, direct.1),
-        ));
+        let (more50, more99) = (added(p50, direct.0), added(p99, direct.1));
+        writeln!(table, "{label:30} {p50:>10} {p99:>10} {more50:>12} {more99:>12} {failed:>8}")?;
     }
     Ok(table)
 }

@@ -1,6 +1,6 @@
 //! A provider that costs almost nothing: OpenAI's chat completions, plain and streamed.
 
-use std::{convert::Infallible, time::Duration};
+use std::{cmp::Ordering, convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -72,11 +72,9 @@ fn streamed(is_held: bool) -> UnsyncBoxBody<Bytes, Infallible> {
 }
 
 fn event(at: u32, count: u32) -> &'static [u8] {
-    if at < count {
-        b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"},\"finish_reason\":null}]}\n\n"
-    } else if at == count {
-        b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":200,\"total_tokens\":450}}\n\n"
-    } else {
-        b"data: [DONE]\n\n"
+    match at.cmp(&count) {
+        Ordering::Less => b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"some words of an answer\"},\"finish_reason\":null}]}\n\n",
+        Ordering::Equal => b"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":250,\"completion_tokens\":200,\"total_tokens\":450}}\n\n",
+        Ordering::Greater => b"data: [DONE]\n\n",
     }
 }
