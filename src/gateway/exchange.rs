@@ -116,13 +116,13 @@ impl Exchange {
     }
 
     /// Takes out what must not reach a backend and continues the trace. A plain API's backend is also told of the
-    /// caller; a provider of models is not.
+    /// caller; a provider of models is not, whatever a trusted proxy says of it.
     pub fn clean_headers(&mut self) {
         let is_plain = self.envelope == Envelope::Plain;
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
-        headers::strip_request(headers, self.peer.trusted);
+        headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);
         }
