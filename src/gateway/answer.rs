@@ -36,6 +36,8 @@ pub struct Upstream {
     pub held: Vec<Bytes>,
     /// Whether the body has ended already: all of it is in `held`.
     pub ended: bool,
+    /// Why the body broke, when it did while it was read ahead.
+    pub broken: Option<String>,
     /// The place in the pool; counts as in flight until dropped.
     pub choice: Choice,
 }
@@ -57,7 +59,8 @@ impl Upstream {
     #[must_use]
     pub fn new(answer: Response<Incoming>, tap: Tap, choice: Choice) -> Self {
         let (head, body) = answer.into_parts();
-        Self { head, body, decoder: None, tap, withholds: false, held: Vec::new(), ended: false, choice }
+        let held = Vec::new();
+        Self { head, body, decoder: None, tap, withholds: false, held, ended: false, broken: None, choice }
     }
 
     /// Who answered.
