@@ -4,14 +4,14 @@
 //! the usage option. Deliberately not here: multipart framing (`multipart`), JSON mechanics (`json`), checks of
 //! anything that only the provider cares about.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
-    Surface,
+    Surface, batch,
     json::{Collect, Elements, Members, folded, lenient, span},
     multipart,
     stored::{StoredKind, StoredRef},
@@ -41,6 +41,8 @@ pub struct Head {
     pub stored_refs: Vec<StoredRef>,
     /// `purpose` of an uploaded file.
     pub purpose: Option<String>,
+    /// The models that the lines of an uploaded batch file name.
+    pub batch_models: BTreeSet<String>,
     edits: Edits,
 }
 
@@ -94,6 +96,14 @@ pub enum BadBody {
         /// What it must be, in words.
         expected: &'static str,
     },
+    /// A line of a batch file that cannot be checked.
+    #[error("line {line} of the batch file cannot be taken: {why}")]
+    BatchLine {
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The multipart framing is broken or ambiguous.
     #[error("the multipart body cannot be read: {0}")]
     Multipart(&'static str),
@@ -107,6 +117,7 @@ impl BadBody {
             Self::DuplicateKey(name) => Some(name),
             Self::Spelling { name, .. } => Some(name),
             Self::WrongType { field, .. } => Some(field),
+            Self::BatchLine { .. } => Some("file"),
             Self::NotJson(_) | Self::NotAnObject | Self::Multipart(_) => None,
         }
     }
@@ -135,7 +146,7 @@ fn works_without_body(surface: Surface) -> bool {
     )
 }
 
-fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
+pub(crate) fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
     let text = std::str::from_utf8(body).map_err(|_| BadBody::NotJson("it is not UTF-8".to_owned()))?;
     let opening = text.bytes().position(|b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
     let members: Members<'_> = serde_json::from_str(text).map_err(|error| not_an_object(text, opening, &error))?;
@@ -158,7 +169,7 @@ fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
 const ROUTED: [&str; 5] = ["model", "stream", "stream_options", "previous_response_id", "conversation"];
 
 /// Go's `encoding/json` matches names without regard to case: `MODEL` behind `model` would win there.
-fn check_spelling(members: &Members<'_>, names: &[&'static str]) -> Result<(), BadBody> {
+pub(crate) fn check_spelling(members: &Members<'_>, names: &[&'static str]) -> Result<(), BadBody> {
     let other = |key: &str| names.iter().find(|name| key != **name && folded(key) == **name);
     match members.0.iter().find_map(|(key, _)| Some((key, other(key)?))) {
         Some((found, name)) => Err(BadBody::Spelling { found: found.chars().take(64).collect(), name }),
@@ -215,6 +226,7 @@ impl<'a> Fields<'a, '_> {
             choices: self.number("n").or_else(|| self.generation_config("candidateCount")),
             purpose: self.text_of("purpose"),
             stored_refs: Vec::new(),
+            batch_models: BTreeSet::new(),
             edits: Edits { models: self.model_spans(), missing_model: self.missing_model(), usage },
         })
     }
@@ -339,6 +351,7 @@ fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head,
         let place = multipart::first_delimiter(boundary, body);
         head.edits.missing_model = place.map(|at| (at, before, "\r\n".to_owned()));
     }
+    let mut file = None;
     for field in multipart::fields(boundary, body)? {
         match field.name.as_str() {
             "model" => {
@@ -350,8 +363,14 @@ fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head,
             "user" => head.end_user = Some(field.text(body)?),
             "n" => head.choices = field.text(body)?.parse().ok(),
             "file_id" => head.stored_refs.push(StoredRef { kind: StoredKind::File, id: field.text(body)? }),
+            "file" if field.is_file => file = Some(field.value),
             _ => {}
         }
+    }
+    if surface == Surface::Files && head.purpose.as_deref() == Some("batch") {
+        let lines = batch::read(&body[file.unwrap_or_default()])?;
+        head.batch_models = lines.models;
+        head.stored_refs.extend(lines.stored_refs);
     }
     Ok(head)
 }

@@ -4,6 +4,7 @@
 //! incremental reader of event streams, usage in disjoint buckets, error envelopes, the catalogue of backend
 //! kinds, and the simulated models' answers. Deliberately not here: sockets, clocks, randomness, async.
 
+mod batch;
 pub mod classify;
 mod conversation;
 mod counts;

@@ -38,6 +38,8 @@ pub struct Upstream {
     pub held: Vec<Bytes>,
     /// Whether the body has ended already: all of it is in `held`.
     pub ended: bool,
+    /// Why the body broke, when it did while it was read ahead.
+    pub broken: Option<String>,
     /// The place in the pool; counts as in flight until dropped.
     pub choice: Choice,
 }
@@ -68,6 +70,7 @@ impl Upstream {
             is_stream: false,
             held: Vec::new(),
             ended: false,
+            broken: None,
             choice,
         }
     }

@@ -1,12 +1,12 @@
 //! Reading bodies whole, within bounds.
 
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::{future::poll_fn, io, pin::Pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use tokio::time::timeout;
 
-use super::{answer::Upstream, exchange::Exchange};
+use super::{answer::Upstream, decode::Decoder, exchange::Exchange};
 use crate::exchange::{Fault, FaultKind};
 
 /// Largest list of stored objects that is filtered.
@@ -48,12 +48,15 @@ pub async fn rest(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault>
             return Err(unreadable(format!("The backend's list is larger than {limit} bytes.")));
         }
     }
+    if let Some(decoder) = &mut upstream.decoder {
+        pieces.push(decoder.finish().map_err(|error| unreadable(format!("content coding: {error}")))?);
+    }
     Ok(pieces.whole())
 }
 
 /// Reads the beginning of an error answer into `upstream.held` (and its end, when it is short) and returns it.
 ///
-/// A body that breaks or dawdles is judged by what came.
+/// A body that breaks or dawdles is judged by what came; that it broke is kept for those who relay it.
 pub async fn beginning(upstream: &mut Upstream) -> Bytes {
     match timeout(LONGEST_ERROR, fill(upstream)).await {
         Ok(()) | Err(_) => upstream.held.concat().into(),
@@ -62,22 +65,33 @@ pub async fn beginning(upstream: &mut Upstream) -> Bytes {
 
 async fn fill(upstream: &mut Upstream) {
     let mut size = 0;
-    while size < LARGEST_ERROR && !upstream.ended {
+    while size < LARGEST_ERROR && !upstream.ended && upstream.broken.is_none() {
         match poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else { continue };
-                let data = match &mut upstream.decoder {
-                    None => data,
-                    Some(decoder) => decoder.push(&data).unwrap_or_default(),
-                };
-                size += data.len();
-                upstream.tap.push(data, &mut upstream.held);
+                size += keep(upstream, |decoder| decoder.push(&data), &data);
             }
-            Some(Err(_)) => return,
+            Some(Err(fault)) => upstream.broken = Some(fault.to_string()),
             None => {
+                keep(upstream, Decoder::finish, &Bytes::new());
                 upstream.tap.finish(&mut upstream.held);
                 upstream.ended = true;
             }
+        }
+    }
+}
+
+/// Keeps a piece, decoded where the body is coded; how much there was.
+fn keep(upstream: &mut Upstream, decode: impl FnOnce(&mut Decoder) -> io::Result<Bytes>, data: &Bytes) -> usize {
+    match upstream.decoder.as_mut().map_or_else(|| Ok(data.clone()), decode) {
+        Ok(data) => {
+            let size = data.len();
+            upstream.tap.push(data, &mut upstream.held);
+            size
+        }
+        Err(error) => {
+            upstream.broken = Some(format!("content coding: {error}"));
+            0
         }
     }
 }

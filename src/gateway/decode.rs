@@ -6,9 +6,16 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use zstd::stream::{raw, zio};
 
 /// A streaming decoder of one content coding.
-pub enum Decoder {
+pub struct Decoder {
+    coding: Coding,
+    /// Nothing came yet: an answer without a body is whole in every coding.
+    is_fresh: bool,
+}
+
+enum Coding {
     /// gzip
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
     /// deflate with the zlib wrapper (RFC 9110 8.4.1.2).
@@ -16,8 +23,10 @@ pub enum Decoder {
     /// br
     Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
     /// zstd
-    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+    Zstd(Box<Zstd>),
 }
+
+type Zstd = zio::Writer<Vec<u8>, raw::Decoder<'static>>;
 
 impl Decoder {
     /// The decoder that `headers` ask for; the headers that spoke of coded bytes are taken out with it.
@@ -25,42 +34,59 @@ impl Decoder {
     /// `Ok(None)`: the body is not coded. An unknown or stacked coding is an error that names it.
     pub fn of(headers: &mut HeaderMap) -> Result<Option<Self>, String> {
         let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
-        let decoder = match coding.as_bytes().to_ascii_lowercase().as_slice() {
+        let coding = match coding.as_bytes().to_ascii_lowercase().as_slice() {
             b"" | b"identity" => return Ok(None),
-            b"gzip" | b"x-gzip" => Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
-            b"deflate" => Self::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
-            b"br" => Self::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
-            b"zstd" => Self::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new()).map_err(|e| e.to_string())?)),
+            b"gzip" | b"x-gzip" => Coding::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            b"deflate" => Coding::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
+            b"br" => Coding::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
+            b"zstd" => {
+                let decoder = raw::Decoder::new().map_err(|error| error.to_string())?;
+                Coding::Zstd(Box::new(zio::Writer::new(Vec::new(), decoder)))
+            }
             other => return Err(format!("unknown content coding `{}`", String::from_utf8_lossy(other))),
         };
         headers.remove(header::CONTENT_ENCODING);
         headers.remove(header::CONTENT_LENGTH);
-        Ok(Some(decoder))
+        Ok(Some(Self { coding, is_fresh: true }))
     }
 
     /// Decodes one piece; what comes out may be empty.
     pub fn push(&mut self, coded: &[u8]) -> io::Result<Bytes> {
-        match self {
-            Self::Gzip(decoder) => {
+        self.is_fresh &= coded.is_empty();
+        match &mut self.coding {
+            Coding::Gzip(decoder) => {
                 decoder.write_all(coded)?;
                 decoder.flush()?;
                 Ok(take(decoder.get_mut()))
             }
-            Self::Deflate(decoder) => {
+            Coding::Deflate(decoder) => {
                 decoder.write_all(coded)?;
                 decoder.flush()?;
                 Ok(take(decoder.get_mut()))
             }
-            Self::Brotli(decoder) => {
+            Coding::Brotli(decoder) => {
                 decoder.write_all(coded)?;
                 decoder.flush()?;
                 Ok(take(decoder.get_mut()))
             }
-            Self::Zstd(decoder) => {
+            Coding::Zstd(decoder) => {
                 decoder.write_all(coded)?;
                 decoder.flush()?;
-                Ok(take(decoder.get_mut()))
+                Ok(take(decoder.writer_mut()))
             }
+        }
+    }
+
+    /// The coded bytes have ended: what is left, or an error when they end before what they code does.
+    pub fn finish(&mut self) -> io::Result<Bytes> {
+        if self.is_fresh {
+            return Ok(Bytes::new());
+        }
+        match &mut self.coding {
+            Coding::Gzip(decoder) => decoder.try_finish().map(|()| take(decoder.get_mut())),
+            Coding::Deflate(decoder) => decoder.try_finish().map(|()| take(decoder.get_mut())),
+            Coding::Brotli(decoder) => decoder.close().map(|()| take(decoder.get_mut())),
+            Coding::Zstd(decoder) => decoder.finish().map(|()| take(decoder.writer_mut())),
         }
     }
 }
@@ -108,7 +134,24 @@ mod tests {
             for byte in coded(coding, &text) {
                 decoded.extend_from_slice(&decoder.push(&[byte]).expect(coding));
             }
+            decoded.extend_from_slice(&decoder.finish().expect(coding));
             assert_eq!(decoded, text, "{coding}");
+        }
+    }
+
+    #[test]
+    fn an_end_before_the_end_is_an_error() {
+        let text = b"data: {\"a\":1}\n\ndata: [DONE]\n\n".repeat(50);
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let whole = coded(coding, &text);
+            for length in 0..=whole.len() {
+                let mut headers = HeaderMap::new();
+                headers.insert(header::CONTENT_ENCODING, coding.parse().expect("coding"));
+                let mut decoder = Decoder::of(&mut headers).expect(coding).expect(coding);
+                decoder.push(&whole[..length]).expect(coding);
+                let is_whole = length == 0 || length == whole.len();
+                assert_eq!(decoder.finish().is_ok(), is_whole, "{coding} {length} of {}", whole.len());
+            }
         }
     }
 

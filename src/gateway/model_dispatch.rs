@@ -10,9 +10,9 @@ use super::{
     affinity::{self, Content},
     answer::Answer,
     attempt::{self, Preference},
-    body,
-    exchange::{Envelope, Exchange},
-    model_list,
+    batch, body,
+    exchange::Exchange,
+    listing, model_list,
     model_task::ModelTask,
     stored, switch,
 };
@@ -35,16 +35,19 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
         return realtime(exchange, call).await;
     }
     let body = body::collect(exchange).await?;
+    if listing::is_list(&call, &exchange.parts.method) {
+        return listing::answer(exchange, call).await;
+    }
     let head = read(exchange, &call, &body)?;
     note_head(exchange, &head);
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
-    let model = model(exchange, &call, head.model.as_deref(), home.as_ref())?;
-    let is_list = stored::is_list(&call, &exchange.parts.method);
+    let batch = batch::authorise(exchange, &head)?;
+    let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));
+    let model = model(exchange, &call, by_body, home.as_ref())?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
     let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    let answer = switching(exchange, task, affinity, home).await?;
-    if is_list { filtered(exchange, answer).await } else { Ok(answer) }
+    switching(exchange, task, affinity, home).await
 }
 
 /// Runs the attempts, moving on to a model with a larger context when a prompt is too long. When no larger model
@@ -135,7 +138,7 @@ fn note_head(exchange: &mut Exchange, head: &Head) {
 
 /// The model that the path, the body or a header names; for calls that name none, the first this caller may use
 /// (whose backends include `home`, where there is one).
-fn model(
+pub fn model(
     exchange: &mut Exchange,
     call: &Call,
     by_body: Option<&str>,
@@ -155,7 +158,8 @@ fn model(
     Ok(found)
 }
 
-fn named_model(exchange: &Exchange, name: &str) -> Result<Arc<ModelTarget>, Fault> {
+/// The model of that name, when the caller may use it.
+pub fn named_model(exchange: &Exchange, name: &str) -> Result<Arc<ModelTarget>, Fault> {
     let found = exchange.snapshot.models.get(name).filter(|model| exchange.sees(model));
     let Some(model) = found else {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
@@ -188,19 +192,4 @@ async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> 
     let affinity = affinity::key(model.pool.affinity(), exchange, None);
     let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
     switching(exchange, task, affinity, None).await
-}
-
-/// A list of stored objects is read whole and other subscriptions' objects are taken out.
-async fn filtered(exchange: &mut Exchange, answer: Answer) -> Result<Answer, Fault> {
-    let Answer::Upstream(mut upstream) = answer else { return Ok(answer) };
-    if !upstream.head.status.is_success() {
-        return Ok(Answer::Upstream(upstream));
-    }
-    let list = body::rest(&mut upstream, body::LARGEST_LIST).await?;
-    let own = stored::filtered(exchange, &list).await?;
-    let mut answer = http::Response::new(own);
-    *answer.status_mut() = upstream.head.status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    debug_assert!(matches!(exchange.envelope, Envelope::Model(..)));
-    Ok(Answer::Local(answer))
 }

@@ -84,6 +84,11 @@ impl ModelTask {
         self.too_long = false;
     }
 
+    /// Asks with another query.
+    pub fn ask(&mut self, query: String) {
+        self.query = Some(query);
+    }
+
     /// Only a stream of these endpoints reports usage in a chunk that must be asked for.
     fn wants_usage(&self) -> bool {
         let asks = matches!(self.call.surface, Surface::ChatCompletions | Surface::Completions);

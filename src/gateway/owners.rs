@@ -77,12 +77,6 @@ impl Owners {
         Self { recent: Cache::new(REMEMBERED), recent_homes: Cache::new(REMEMBERED), book }
     }
 
-    /// Who owns `id`.
-    pub async fn find(&self, id: &str) -> Result<Option<Owner>, String> {
-        let mut found = self.find_all(vec![id.to_owned()]).await?;
-        Ok(found.remove(id))
-    }
-
     /// Who owns each of `ids`; those that nobody owns are not in the answer.
     pub async fn find_all(&self, ids: Vec<String>) -> Result<HashMap<String, Owner>, String> {
         let mut found = HashMap::new();
@@ -205,6 +199,10 @@ mod tests {
         }
     }
 
+    async fn find(owners: &Owners, id: &str) -> Option<Owner> {
+        owners.find_all(vec![id.to_owned()]).await.expect("read").remove(id)
+    }
+
     fn watch(owners: &Arc<Owners>, surface: Surface) -> Watch {
         owners.watch(surface, &Method::POST, Some("thief".into()), "b".into()).expect("a creating surface")
     }
@@ -213,9 +211,9 @@ mod tests {
     async fn an_owner_that_the_book_knows_stays() {
         let owners = Arc::new(Owners::new(Arc::new(Victims::default())));
         watch(&owners, Surface::Batches).note_files(&["resp_victim".to_owned(), "file_new".to_owned()]);
-        let victims = owners.find("resp_victim").await.expect("read");
+        let victims = find(&owners, "resp_victim").await;
         assert_eq!(victims, Some(owner(StoredKind::Response, "victim")));
-        assert_eq!(owners.find("file_new").await.expect("read"), Some(owner(StoredKind::File, "thief")));
+        assert_eq!(find(&owners, "file_new").await, Some(owner(StoredKind::File, "thief")));
     }
 
     #[tokio::test]
@@ -226,7 +224,7 @@ mod tests {
             watch(&owners, surface).note_files(&["resp_1".to_owned()]);
         }
         assert!(book.0.lock().expect("not poisoned").is_empty());
-        assert_eq!(owners.find("resp_1").await.expect("read"), None);
+        assert_eq!(find(&owners, "resp_1").await, None);
     }
 
     #[tokio::test]

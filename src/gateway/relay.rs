@@ -155,7 +155,9 @@ impl Relay {
         };
         relay.note_content();
         relay.note_objects();
-        if upstream.ended {
+        if let Some(why) = upstream.broken {
+            relay.fail("backend_broke_off", &why);
+        } else if upstream.ended {
             relay.judge_end(None);
         } else if relay.body.is_end_stream() {
             relay.finish(None);
@@ -206,11 +208,19 @@ impl Relay {
 
     /// The backend's body has ended cleanly: whole, or an event stream without its last event.
     fn finish(&mut self, trailers: Option<HeaderMap>) {
+        let rest = self.decoder.as_mut().map_or(Ok(Bytes::new()), Decoder::finish);
+        let cut = rest.map(|rest| self.tap.push(rest, &mut self.scratch)).err();
         self.tap.finish(&mut self.scratch);
         self.enqueue();
         self.note_content();
         self.note_objects();
-        self.judge_end(trailers);
+        match cut {
+            // A stream that has told its own end is whole, whatever its coding still owes.
+            Some(error) if !(self.is_stream && self.tap.is_complete()) => {
+                self.fail("backend_broke_off", &format!("content coding: {error}"));
+            }
+            _ => self.judge_end(trailers),
+        }
     }
 
     fn judge_end(&mut self, trailers: Option<HeaderMap>) {
