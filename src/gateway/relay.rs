@@ -26,7 +26,7 @@ use super::{
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Drain},
-    owners::{Owner, Watch},
+    owners::Watch,
     respond, switch,
 };
 use crate::{
@@ -57,6 +57,9 @@ pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
             *head.status_mut() = upstream.head.status;
             *head.headers_mut() = std::mem::take(&mut upstream.head.headers);
             respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
+            if upstream.is_stream {
+                exchange.settlement.streams();
+            }
             exchange.settlement.status = head.status().as_u16();
             exchange.settlement.backend = Some(upstream.backend().id().clone());
             exchange.settlement.kind = Some(upstream.backend().kind());
@@ -124,11 +127,10 @@ impl Relay {
             Envelope::Model(_, surface) => *surface,
             Envelope::Plain => None,
         };
-        let owner = Owner {
-            subscription: exchange.subscription.as_ref().map(|subscription| subscription.id.clone()),
-            backend: upstream.backend().id().clone(),
-        };
-        let watch = surface.and_then(|surface| gateway.owners.watch(surface, &exchange.parts.method, owner));
+        let caller = || exchange.subscription.as_ref().map(|subscription| subscription.id.clone());
+        let method = &exchange.parts.method;
+        let watch = surface
+            .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
         let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,
@@ -225,9 +227,12 @@ impl Relay {
         self.set_outcome(Outcome::Complete, None);
     }
 
-    /// The backend has told its error itself; the end must still not look like a whole answer's.
+    /// The backend has told its error itself; the end must still not look like a whole answer's. Only an error of
+    /// its own counts against it.
     fn end_after_its_own_error(&mut self) {
-        self.choice.failed(&Failure::Stream);
+        if self.tap.error().is_some_and(|error| error.status_hint >= 500) {
+            self.choice.failed(&Failure::Stream);
+        }
         self.set_outcome(Outcome::UpstreamCut, Some("backend_error"));
         self.phase = Phase::Broken;
     }
@@ -239,8 +244,11 @@ impl Relay {
         }
     }
 
+    /// The answer broke: the backend's fault, unless it was the caller's own body that broke first.
     fn fail(&mut self, code: &'static str, message: &str) {
-        self.choice.failed(&Failure::Stream);
+        if self.body_watch.fault().is_none() {
+            self.choice.failed(&Failure::Stream);
+        }
         self.break_off(Outcome::UpstreamCut, code, message);
     }
 

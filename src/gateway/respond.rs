@@ -30,6 +30,7 @@ pub fn fault(mut exchange: Exchange, fault: &Fault) -> Response<AnswerBody> {
     exchange.settlement.status = fault.kind.status();
     exchange.settlement.error = Some(fault.kind.code());
     let outcome = match fault.kind.blame() {
+        _ if fault.kind == FaultKind::ShuttingDown => Outcome::Ended,
         Blame::Backend | Blame::Credential => Outcome::UpstreamError,
         Blame::Client | Blame::Gateway => Outcome::Refused,
     };

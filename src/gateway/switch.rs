@@ -32,7 +32,9 @@ pub fn required(exchange: &Exchange) -> Result<(), Fault> {
 /// A backend's 101: taken if the caller asked for it, the backend's fault otherwise.
 pub fn judge(exchange: &mut Exchange, mut choice: Choice, mut answer: Response<Incoming>) -> Judged {
     let accepted = upgrade::accepted(exchange.asked_upgrade, answer.status(), answer.headers());
-    let (Some(client), Ok(true)) = (exchange.upgrade.take(), accepted) else {
+    // Only a good 101 takes the caller's side: the next member may still need it.
+    let client = exchange.upgrade.take_if(|_| matches!(accepted, Ok(true)));
+    let Some(client) = client else {
         choice.failed(&Failure::Stream);
         let backend = choice.backend.id().clone();
         return Judged::Again(Setback { backend, status: Some(101), kind: SetbackKind::Server, relayable: None });

@@ -140,3 +140,22 @@ async fn a_client_that_stays_when_the_backend_has_ended_is_let_go() {
     assert_eq!(world.line().await["outcome"], "complete", "although the client has not closed");
     drop(socket);
 }
+
+#[tokio::test]
+async fn a_refused_upgrade_leaves_the_next_member_its_chance() {
+    let config = format!(
+        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
+pools: [{{ id: both, members: [{{ backend: a, priority: 1 }}, {{ backend: b, priority: 2 }}] }}]
+models: [{{ name: m, pool: both }}]
+"
+    );
+    let lie = Reply::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
+    let (a, b) = (Vendor::always(lie).await, Vendor::always(Reply::steps(vec![Step::EchoSocket])).await);
+    let world = World::builder().config(&config).vendor("a", a).vendor("b", b).start().await;
+    let headers = [("authorization", format!("Bearer {KEY}"))];
+    let connected = tokio_tungstenite::connect_async(request(&world, "/v1/realtime?model=m", &headers)).await;
+    let (mut socket, _) = connected.expect("upgraded at the second member");
+    socket.send(Message::text("hello")).await.expect("sent");
+    assert_eq!(socket.next().await.expect("open").expect("echoed"), Message::text("hello"));
+    assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (1, 1));
+}
