@@ -84,10 +84,12 @@ impl Words {
         }
     }
 
-    /// Not every 403 is about the credential: moderation of this prompt must not bench it, and a project without
-    /// access to one model may still use the others.
+    /// Not every 403 is about the credential: moderation of this prompt must not bench it, nor a file or cache that
+    /// is not there (Gemini says 403), and a project without access to one model may still use the others.
     fn forbidden(&self) -> Class {
-        if self.any(&["flagged", "moderation", "content policy", "content_policy"]) {
+        let prompt = ["flagged", "moderation", "content policy", "content_policy"];
+        let object = ["permission to access the file", "cachedcontent not found", "or it may not exist"];
+        if self.any(&prompt) || self.any(&object) {
             Class::Client
         } else if self.any(&["model_not_found", "access to model", "access to the model"]) {
             Class::NotFoundModel

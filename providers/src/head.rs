@@ -12,8 +12,9 @@ use thiserror::Error;
 
 use crate::{
     Surface,
-    json::{Collect, Elements, Members, lenient, span},
+    json::{Collect, Elements, Members, folded, lenient, span},
     multipart,
+    stored::{StoredKind, StoredRef},
 };
 
 pub use crate::conversation::conversation_key;
@@ -35,8 +36,9 @@ pub struct Head {
     pub max_output: Option<u64>,
     /// How many answers the caller asked for (`n`, `candidateCount`).
     pub choices: Option<u64>,
-    /// Stored objects that the body refers to at any depth: file ids, a batch's input file, `previous_response_id`.
-    pub stored_refs: Vec<String>,
+    /// Stored objects that the body refers to: files and vector stores at any depth, a batch's input file,
+    /// `previous_response_id`, `conversation`.
+    pub stored_refs: Vec<StoredRef>,
     /// `purpose` of an uploaded file.
     pub purpose: Option<String>,
     edits: Edits,
@@ -76,6 +78,14 @@ pub enum BadBody {
     /// What was checked must be what is sent: two members of one name leave the choice to the reader.
     #[error("the body has the member {0:?} twice")]
     DuplicateKey(String),
+    /// A member that routing reads in another case: some backends' readers do not tell the two apart.
+    #[error("the body's member {found:?} must be spelled {name:?}")]
+    Spelling {
+        /// As the body has it.
+        found: String,
+        /// As it must be.
+        name: &'static str,
+    },
     /// A field that routing reads has another type.
     #[error("{field:?} must be {expected}")]
     WrongType {
@@ -95,6 +105,7 @@ impl BadBody {
     pub fn param(&self) -> Option<&str> {
         match self {
             Self::DuplicateKey(name) => Some(name),
+            Self::Spelling { name, .. } => Some(name),
             Self::WrongType { field, .. } => Some(field),
             Self::NotJson(_) | Self::NotAnObject | Self::Multipart(_) => None,
         }
@@ -131,11 +142,28 @@ fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> {
     if let Some(name) = members.duplicate() {
         return Err(BadBody::DuplicateKey(name.to_owned()));
     }
+    check_spelling(&members, &ROUTED)?;
+    let options: Option<Members<'_>> = lenient(members.get("stream_options"));
+    options.map_or(Ok(()), |options| check_spelling(&options, &["include_usage"]))?;
     let first = opening.map_or(0, |at| at + 1);
-    let mut head = Fields { surface, text, members: &members, first }.head()?;
+    let fields = Fields { surface, text, members: &members, first };
+    let mut head = fields.head()?;
     head.stored_refs = stored_refs(surface, text)?;
-    head.stored_refs.extend(head.previous_response.clone());
+    let previous = head.previous_response.clone().map(|id| StoredRef { kind: StoredKind::Response, id });
+    head.stored_refs.extend(previous.into_iter().chain(fields.conversation()));
     Ok(head)
+}
+
+/// Members that decide where a request goes, what it may reach and how it is counted.
+const ROUTED: [&str; 5] = ["model", "stream", "stream_options", "previous_response_id", "conversation"];
+
+/// Go's `encoding/json` matches names without regard to case: `MODEL` behind `model` would win there.
+fn check_spelling(members: &Members<'_>, names: &[&'static str]) -> Result<(), BadBody> {
+    let other = |key: &str| names.iter().find(|name| key != **name && folded(key) == **name);
+    match members.0.iter().find_map(|(key, _)| Some((key, other(key)?))) {
+        Some((found, name)) => Err(BadBody::Spelling { found: found.chars().take(64).collect(), name }),
+        None => Ok(()),
+    }
 }
 
 /// Whether bodies of this surface name their model in a member of their own.
@@ -217,6 +245,13 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
+    /// The conversation that a response continues and is stored in.
+    fn conversation(&self) -> Option<StoredRef> {
+        let raw = self.members.get("conversation").filter(|_| self.surface == Surface::Responses);
+        let id = lenient(raw).or_else(|| lenient(lenient::<Members<'_>>(raw)?.get("id")));
+        id.map(|id| StoredRef { kind: StoredKind::Other, id })
+    }
+
     fn max_output(&self) -> Option<u64> {
         let named = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
         named.iter().find_map(|name| self.number(name)).or_else(|| self.generation_config("maxOutputTokens"))
@@ -277,14 +312,13 @@ impl<'a> Fields<'a, '_> {
 }
 
 /// Ids of stored objects anywhere in the body. Walked only when a key can be there, however it is spelled.
-fn stored_refs(surface: Surface, text: &str) -> Result<Vec<String>, BadBody> {
+fn stored_refs(surface: Surface, text: &str) -> Result<Vec<StoredRef>, BadBody> {
     let bytes = text.as_bytes();
     let possible = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
     let mut found = Vec::new();
     let stores = surface.family() != crate::Family::Gemini;
-    if stores && (possible("file_id") || possible(r"\u00")) {
-        let wanted = |key: &str| matches!(key, "file_id" | "input_file_id" | "file_ids");
-        let seed = Collect::new(wanted, is_applications_own, &mut found);
+    if stores && (possible("file_id") || possible("vector_store_ids") || possible(r"\u00")) {
+        let seed = Collect::new(StoredKind::under, is_applications_own, &mut found);
         let mut reader = serde_json::Deserializer::from_str(text);
         serde::de::DeserializeSeed::deserialize(seed, &mut reader)
             .map_err(|error| BadBody::NotJson(error.to_string()))?;
@@ -315,7 +349,7 @@ fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head,
             "purpose" => head.purpose = Some(field.text(body)?),
             "user" => head.end_user = Some(field.text(body)?),
             "n" => head.choices = field.text(body)?.parse().ok(),
-            "file_id" => head.stored_refs.push(field.text(body)?),
+            "file_id" => head.stored_refs.push(StoredRef { kind: StoredKind::File, id: field.text(body)? }),
             _ => {}
         }
     }

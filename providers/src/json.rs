@@ -10,6 +10,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use crate::stored::{StoredKind, StoredRef};
+
 /// A JSON object's key, borrowed unless it was spelled with escapes.
 pub(crate) struct Key<'a>(pub Cow<'a, str>);
 
@@ -81,24 +83,28 @@ impl<'de> Deserialize<'de> for Elements<'de> {
 /// Every string that stands under one of the wanted keys, or in an array under it, at any depth.
 pub(crate) struct Collect<'c> {
     /// Decides by key.
-    wanted: fn(&str) -> bool,
+    wanted: fn(&str) -> Option<StoredKind>,
     /// Keys under which an object has a meaning of its own and is not entered.
     foreign: fn(&str) -> bool,
     /// Where the strings go.
-    found: &'c mut Vec<String>,
-    /// Whether this very value stands under a wanted key.
-    here: bool,
+    found: &'c mut Vec<StoredRef>,
+    /// What this very value refers to, when it stands under a wanted key.
+    here: Option<StoredKind>,
     /// Whether this very value stands under a foreign key.
     outside: bool,
 }
 
 impl<'c> Collect<'c> {
     /// Collects from a whole document.
-    pub(crate) fn new(wanted: fn(&str) -> bool, foreign: fn(&str) -> bool, found: &'c mut Vec<String>) -> Self {
-        Self { wanted, foreign, found, here: false, outside: false }
+    pub(crate) fn new(
+        wanted: fn(&str) -> Option<StoredKind>,
+        foreign: fn(&str) -> bool,
+        found: &'c mut Vec<StoredRef>,
+    ) -> Self {
+        Self { wanted, foreign, found, here: None, outside: false }
     }
 
-    fn below(&mut self, here: bool, outside: bool) -> Collect<'_> {
+    fn below(&mut self, here: Option<StoredKind>, outside: bool) -> Collect<'_> {
         Collect { wanted: self.wanted, foreign: self.foreign, found: &mut *self.found, here, outside }
     }
 }
@@ -131,8 +137,8 @@ impl<'de> Visitor<'de> for Collect<'_> {
         Ok(())
     }
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.here {
-            self.found.push(text.to_owned());
+        if let Some(kind) = self.here {
+            self.found.push(StoredRef { kind, id: text.to_owned() });
         }
         Ok(())
     }
@@ -152,6 +158,19 @@ impl<'de> Visitor<'de> for Collect<'_> {
         }
         Ok(())
     }
+}
+
+/// A name as readers take it that match names without regard to case (Go folds U+017F and U+212A into ASCII too).
+pub(crate) fn folded(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    Cow::Owned(name.chars().map(fold).collect())
 }
 
 /// Where `part`, a slice of `whole`, lies in it.

@@ -16,6 +16,7 @@ mod multipart;
 pub mod retry_after;
 pub mod sim;
 pub mod sse;
+pub mod stored;
 pub mod surface;
 pub mod tap;
 pub mod upstream;
@@ -26,6 +27,7 @@ pub use envelope::{ErrorText, ModelEntry, error_body, model_object, models_list,
 pub use head::{BadBody, Head, conversation_key, read};
 pub use kind::Kind;
 pub use retry_after::{retry_after, retry_after_in_body};
+pub use stored::{StoredKind, StoredRef};
 pub use surface::{Call, Family, Style, Surface, recognise};
 pub use tap::{StreamError, Tap};
 pub use upstream::{Target, realtime_model};

@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tollgate_providers::{BadBody, Head, Surface, conversation_key, read};
+use tollgate_providers::{BadBody, Head, StoredKind, StoredRef, Surface, conversation_key, read};
 
 const JSON: Option<&str> = Some("application/json");
 
 fn head(surface: Surface, body: &str) -> Head {
     read(surface, JSON, &Bytes::from(body.to_owned())).unwrap_or_else(|bad| panic!("{body}: {bad}"))
+}
+
+fn ids(head: &Head) -> Vec<&str> {
+    head.stored_refs.iter().map(|stored| stored.id.as_str()).collect()
 }
 
 fn rewritten(surface: Surface, body: &str, model: Option<&str>, inject: bool) -> String {
@@ -27,24 +31,24 @@ fn heads_say_what_routing_needs() {
     assert_eq!(chat.model.as_deref(), Some("gpt-4o"));
     assert!(chat.streamed && chat.asked_usage);
     assert_eq!((chat.max_output, chat.choices, chat.end_user.as_deref()), (Some(7), Some(2), Some("u1")));
-    assert_eq!(chat.stored_refs, ["file-1"]);
+    assert_eq!(ids(&chat), ["file-1"]);
 
     let responses = head(
         Surface::Responses,
         r#"{"model":"m","previous_response_id":"resp_1","max_output_tokens":9,"input":[{"content":[{"type":"input_file","file\u005fid":"file-2"}]}],"tools":[{"container":{"file_ids":["file-3","file-4"]}}]}"#,
     );
     assert_eq!(responses.previous_response.as_deref(), Some("resp_1"));
-    assert_eq!(responses.stored_refs, ["file-2", "file-3", "file-4", "resp_1"]);
+    assert_eq!(ids(&responses), ["file-2", "file-3", "file-4", "resp_1"]);
 
     let tools = head(
         Surface::Messages,
         r#"{"metadata":{"file_id":"m"},"tools":[{"input_schema":{"properties":{"file_id":{"const":"s"}}}}],
             "messages":[{"content":[{"type":"tool_use","input":{"file_id":"t"}},{"source":{"file_id":"file-5"}}]}]}"#,
     );
-    assert_eq!(tools.stored_refs, ["file-5"], "what belongs to the application is no stored object");
+    assert_eq!(ids(&tools), ["file-5"], "what belongs to the application is no stored object");
 
     let batch = head(Surface::Batches, r#"{"input_file_id":"file-9","endpoint":"/v1/chat/completions"}"#);
-    assert_eq!(batch.stored_refs, ["file-9"]);
+    assert_eq!(ids(&batch), ["file-9"]);
 
     let messages =
         head(Surface::Messages, r#"{"model":"c","metadata":{"user_id":"u2"},"max_tokens":3,"stream":false}"#);
@@ -82,6 +86,40 @@ fn junk_is_refused_with_a_reason() {
     assert!(read(Surface::ChatCompletions, JSON, &Bytes::from_static(b"{\"a\":\"\xff\"}")).is_err());
     let deep = format!(r#"{{"file_id":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(matches!(read(Surface::ChatCompletions, JSON, &Bytes::from(deep)), Err(BadBody::NotJson(_))));
+}
+
+#[test]
+fn names_that_decide_have_one_spelling() {
+    let cases = [
+        (r#"{"model":"a","MODEL":"b"}"#, "\"MODEL\" must be spelled \"model\""),
+        (r#"{"Model":"b"}"#, "\"Model\" must be spelled \"model\""),
+        (r#"{"ſtream":true}"#, "must be spelled \"stream\""),
+        (r#"{"previou\u017f_response_id":"r"}"#, "must be spelled \"previous_response_id\""),
+        (r#"{"Stream_Options":{}}"#, "must be spelled \"stream_options\""),
+        (r#"{"stream_options":{"INCLUDE_USAGE":false}}"#, "must be spelled \"include_usage\""),
+        (r#"{"Conversation":"c"}"#, "must be spelled \"conversation\""),
+    ];
+    for (body, reason) in cases {
+        let bad = read(Surface::Responses, JSON, &Bytes::from(body)).expect_err(body);
+        assert!(bad.to_string().contains(reason) && bad.param().is_some(), "{body}: {bad}");
+    }
+    head(Surface::ChatCompletions, r#"{"model":"a","Other":1,"messages":[{"MODEL":"in a message"}]}"#);
+}
+
+#[test]
+fn conversations_and_vector_stores_are_stored_objects_of_nobody() {
+    let other = |id: &str| StoredRef { kind: StoredKind::Other, id: id.to_owned() };
+    for (body, expected) in [
+        (r#"{"conversation":"conv_1"}"#, "conv_1"),
+        (r#"{"conversation":{"id":"conv_2"}}"#, "conv_2"),
+        (r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}"#, "vs_1"),
+    ] {
+        assert_eq!(head(Surface::Responses, body).stored_refs, [other(expected)], "{body}");
+    }
+    let previous = head(Surface::Responses, r#"{"previous_response_id":"r","input":[{"file_id":"f"}]}"#);
+    let kinds: Vec<StoredKind> = previous.stored_refs.iter().map(|stored| stored.kind).collect();
+    assert_eq!(kinds, [StoredKind::File, StoredKind::Response]);
+    assert!(ids(&head(Surface::ChatCompletions, r#"{"conversation":"x"}"#)).is_empty());
 }
 
 #[test]

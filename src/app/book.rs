@@ -1,13 +1,14 @@
 //! The gateway's book of stored objects, kept in the database: written behind the answers in batches, read on demand.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
+use tollgate_providers::StoredKind;
 
 use crate::{
     gateway::owners::{Book, OwnedObject, Owner},
-    model::{Clock, SubscriptionId},
+    model::{BackendId, Clock, SubscriptionId},
     store::{self, Owners},
 };
 
@@ -45,19 +46,43 @@ impl Book for StoredBook {
                 mpsc::error::TrySendError::Closed(_) => "the process is going down",
             };
             let object = refused.into_inner();
-            tracing::error!(id = &*object.id, kind = object.kind, reason, "owner of a stored object was not recorded");
+            tracing::error!(
+                id = &*object.id,
+                kind = object.owner.kind.word(),
+                reason,
+                "owner of a stored object was not recorded"
+            );
         }
     }
 
-    fn find<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Owner>, String>> {
+    fn find_all(&self, ids: Vec<String>) -> BoxFuture<'_, Result<HashMap<String, Owner>, String>> {
         Box::pin(async move {
-            let found = self.store.owner(id.to_owned()).await.map_err(|error| {
-                tracing::error!(%error, "the owner of a stored object could not be looked up");
-                "The owner of a stored object could not be looked up; try again.".to_owned()
-            })?;
-            Ok(found.map(|row| Owner { subscription: caller(row.subscription), backend: row.backend }))
+            let rows = self.store.owners(ids).await.map_err(|error| unread(&error))?;
+            Ok(rows.into_iter().map(known).collect())
         })
     }
+
+    fn homes(
+        &self,
+        subscription: Option<SubscriptionId>,
+        kind: StoredKind,
+    ) -> BoxFuture<'_, Result<Vec<BackendId>, String>> {
+        Box::pin(async move {
+            let subscription = subscription.unwrap_or_else(nobody);
+            let homes = self.store.homes(subscription, kind.word().to_owned()).await;
+            homes.map_err(|error| unread(&error))
+        })
+    }
+}
+
+fn unread(error: &store::StoreError) -> String {
+    tracing::error!(%error, "the owner of a stored object could not be looked up");
+    "The owner of a stored object could not be looked up; try again.".to_owned()
+}
+
+fn known(row: store::Owner) -> (String, Owner) {
+    let kind = StoredKind::from_word(&row.kind);
+    (row.object, Owner { kind, subscription: caller(row.subscription), backend: row.backend })
 }
 
 impl Writer {
@@ -99,9 +124,9 @@ impl Writer {
 fn row(object: OwnedObject, created: crate::model::Timestamp) -> store::Owner {
     store::Owner {
         object: object.id.to_string(),
-        kind: object.kind.to_owned(),
-        subscription: object.subscription.unwrap_or_else(nobody),
-        backend: object.backend,
+        kind: object.owner.kind.word().to_owned(),
+        subscription: object.owner.subscription.unwrap_or_else(nobody),
+        backend: object.owner.backend,
         created,
     }
 }
@@ -129,16 +154,26 @@ mod tests {
         let place = Place { data_dir: dir.path().to_owned(), database: dir.path().join("tollgate.db") };
         let store = Arc::new(place.open(&Env::empty(), &Entropy::seeded(1)).await.expect("opened"));
         let (book, writer) = open(store, Clock::manual(Timestamp::from_secs(1)));
-        for (id, subscription) in [("resp_1", Some("team-a")), ("file-2", None)] {
+        let owner = |kind, subscription: Option<&str>| {
             let subscription = subscription.map(SubscriptionId::from);
-            book.record(OwnedObject { id: id.into(), kind: "response", subscription, backend: "b".into() });
+            Owner { kind, subscription, backend: "b".into() }
+        };
+        let objects = [
+            ("resp_1", owner(StoredKind::Response, Some("team-a"))),
+            ("file-2", owner(StoredKind::File, None)),
+            ("resp_1", owner(StoredKind::File, Some("thief"))),
+        ];
+        for (id, owner) in objects.clone() {
+            book.record(OwnedObject { id: id.into(), owner });
         }
         let (stop, stopped) = watch::channel(false);
         stop.send(true).expect("a receiver");
         writer.run(stopped).await;
-        let found = book.find("resp_1").await.expect("read").expect("there");
-        assert_eq!(found, Owner { subscription: Some("team-a".into()), backend: "b".into() });
-        assert_eq!(book.find("file-2").await.expect("read").expect("there").subscription, None);
-        assert_eq!(book.find("other").await.expect("read"), None);
+        let ids = ["resp_1", "file-2", "other", "'; DROP TABLE owners; --"].map(ToOwned::to_owned).to_vec();
+        let expected = objects[..2].iter().map(|(id, owner)| ((*id).to_owned(), owner.clone())).collect();
+        assert_eq!(book.find_all(ids).await.expect("read"), expected);
+        let homes = book.homes(None, StoredKind::File).await.expect("read");
+        assert_eq!(homes, [BackendId::from("b")]);
+        assert!(book.homes(None, StoredKind::Batch).await.expect("read").is_empty());
     }
 }

@@ -91,12 +91,17 @@ impl ModelTask {
     }
 
     async fn answered(&mut self, exchange: &mut Exchange, choice: Choice, mut answer: Response<Incoming>) -> Judged {
-        let is_stream = is_event_stream(answer.headers());
+        let is_download = self.call.is_download();
+        let is_stream = is_event_stream(answer.headers()) && !is_download;
         let decoder = match Decoder::of(answer.headers_mut()) {
             Ok(decoder) => decoder,
             Err(why) => return unusable(exchange, choice, &why),
         };
-        let tap = if is_stream { Tap::stream(self.call.surface, self.injected) } else { Tap::body(self.call.surface) };
+        let tap = match (is_download, is_stream) {
+            (true, _) => Tap::opaque(),
+            (false, true) => Tap::stream(self.call.surface, self.injected),
+            (false, false) => Tap::body(self.call.surface),
+        };
         let mut upstream = Upstream::new(answer, tap, choice);
         upstream.decoder = decoder;
         upstream.is_stream = is_stream;

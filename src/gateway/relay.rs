@@ -26,7 +26,7 @@ use super::{
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Drain},
-    owners::{Owner, Watch},
+    owners::Watch,
     respond, switch,
 };
 use crate::{
@@ -127,11 +127,10 @@ impl Relay {
             Envelope::Model(_, surface) => *surface,
             Envelope::Plain => None,
         };
-        let owner = Owner {
-            subscription: exchange.subscription.as_ref().map(|subscription| subscription.id.clone()),
-            backend: upstream.backend().id().clone(),
-        };
-        let watch = surface.and_then(|surface| gateway.owners.watch(surface, &exchange.parts.method, owner));
+        let caller = || exchange.subscription.as_ref().map(|subscription| subscription.id.clone());
+        let method = &exchange.parts.method;
+        let watch = surface
+            .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
         let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,

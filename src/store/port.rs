@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use futures_util::future::BoxFuture;
 
 use super::{AdminToken, Commit, Owner, Picture, Revision, StoreError};
-use crate::model::{KeyHash, SubscriptionId, Timestamp};
+use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -39,6 +39,12 @@ pub trait Owners: Send + Sync {
 
     /// The owner of an object.
     fn owner(&self, object: String) -> Answer<'_, Option<Owner>>;
+
+    /// The owners of those of `objects` that have one, in no order.
+    fn owners(&self, objects: Vec<String>) -> Answer<'_, Vec<Owner>>;
+
+    /// The backends where objects of one kind and subscription live, by id.
+    fn homes(&self, subscription: SubscriptionId, kind: String) -> Answer<'_, Vec<BackendId>>;
 
     /// Objects of one kind and subscription by id, after `after`, at most `limit`.
     fn owned(

@@ -154,6 +154,46 @@ async fn a_conversation_stays_where_its_responses_are() {
 }
 
 #[tokio::test]
+async fn the_content_of_an_own_file_makes_nobody_the_owner_of_what_it_names() {
+    let vendor = Vendor::start(|seen, number| match (seen.method.as_str(), seen.target.as_str()) {
+        ("POST", "/v1/files") => Reply::json(200, &json!({"id": "file_own", "output_file_id": "resp_victim"})),
+        ("GET", "/v1/files/file_own/content") if number % 2 == 0 => {
+            Reply::json(200, &json!({"output_file_id": "resp_victim", "id": "resp_victim"}))
+        }
+        ("GET", "/v1/files/file_own/content") => {
+            Reply::events([r#"data: {"id":"resp_victim","output_file_id":"resp_victim"}"#])
+        }
+        _ => Reply::json(200, &json!({"id": "resp_victim"})),
+    })
+    .await;
+    let world = World::one("openai", vendor).await;
+    created(&world, upload(), KEY).await;
+    for _ in 0..2 {
+        world.send(&Call::get("/v1/files/file_own/content").key(KEY)).await.expect_whole(200);
+    }
+    let before = world.vendor("one").count();
+    for path in ["/v1/responses/resp_victim", "/v1/files/resp_victim/content", "/v1/responses/file_own"] {
+        world.send(&Call::get(path).key(KEY)).await.expect_whole(404);
+    }
+    assert_eq!(world.vendor("one").count(), before);
+}
+
+#[tokio::test]
+async fn conversations_and_vector_stores_of_nobody_are_404() {
+    let world = world().await;
+    for part in [
+        json!({"conversation": "conv_1"}),
+        json!({"conversation": {"id": "conv_1"}}),
+        json!({"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}),
+    ] {
+        let mut body = json!({"model": "m", "input": "x"});
+        body.as_object_mut().expect("an object").extend(part.as_object().expect("an object").clone());
+        world.send(&Call::post("/v1/responses", &body).key(KEY)).await.expect_whole(404);
+    }
+    assert_eq!(total(&world), 0);
+}
+
+#[tokio::test]
 async fn a_streamed_response_is_owned_too() {
     let vendor = Vendor::start(|seen, _| {
         if seen.method == "POST" {

@@ -26,17 +26,52 @@ pub(super) struct Body {
     /// The kept chunks; never copied while the body passes.
     chunks: Vec<Bytes>,
     kept: usize,
+    form: Form,
     /// Earlier chunks have been let go.
     beheaded: bool,
 }
 
+/// What a body turned out to be by its first byte that is not blank.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Nothing came yet.
+    Empty,
+    /// Only blanks came yet.
+    Blank,
+    /// An object or array.
+    Json,
+    /// Audio, transcripts as text, file contents: nothing of it is kept.
+    Other,
+}
+
+impl Form {
+    fn after(self, chunk: &[u8]) -> Self {
+        match (self, chunk.trim_ascii_start().first()) {
+            (Self::Json | Self::Other, _) => self,
+            (_, Some(b'{' | b'[')) => Self::Json,
+            (_, Some(_)) => Self::Other,
+            (_, None) => Self::Blank,
+        }
+    }
+}
+
 impl Body {
     pub(super) fn new(surface: Surface) -> Self {
-        Self { surface, chunks: Vec::new(), kept: 0, beheaded: false }
+        Self { surface, chunks: Vec::new(), kept: 0, form: Form::Empty, beheaded: false }
+    }
+
+    /// How many bytes are being kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.kept
     }
 
     pub(super) fn push(&mut self, chunk: Bytes) {
         if chunk.is_empty() {
+            return;
+        }
+        self.form = self.form.after(&chunk);
+        if self.form != Form::Json {
             return;
         }
         self.kept += chunk.len();
@@ -61,6 +96,10 @@ impl Body {
     }
 
     pub(super) fn finish(&mut self, seen: &mut Seen) {
+        if matches!(self.form, Form::Blank | Form::Other) {
+            // Only the transport knows the end of these.
+            seen.complete = true;
+        }
         let chunks = std::mem::take(&mut self.chunks);
         let joined;
         let bytes: &[u8] = match chunks.as_slice() {
@@ -73,11 +112,8 @@ impl Body {
         };
         if self.beheaded {
             self.read_tail(bytes, seen);
-        } else if matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            self.read(bytes, seen);
         } else {
-            // Audio, transcripts as text, file contents: only the transport knows their end.
-            seen.complete = true;
+            self.read(bytes, seen);
         }
     }
 
@@ -135,7 +171,8 @@ impl Seen {
         self.note_error(StreamError::from_value(members.get("error")));
         self.note_id(lenient(members.get("id")));
         self.note_model(lenient(members.get("model")).or_else(|| lenient(members.get("modelVersion"))));
-        let files = ["output_file_id", "error_file_id"];
+        // Nothing else names files that it made: elsewhere the words may be a caller's own.
+        let files: &[&str] = if surface == Surface::Batches { &["output_file_id", "error_file_id"] } else { &[] };
         self.owned_files.extend(files.iter().filter_map(|name| lenient::<String>(members.get(name))));
     }
 }

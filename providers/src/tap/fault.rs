@@ -62,7 +62,11 @@ fn status_of(word: &str) -> Option<u16> {
         | "unsupported_image_media_type"
         | "empty_image_file"
         | "BadRequestError" => 400,
-        "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => 401,
+        "authentication_error"
+        | "invalid_api_key"
+        | "invalid_authentication"
+        | "invalid_organization"
+        | "UNAUTHENTICATED" => 401,
         "billing_error" => 402,
         "permission_error" | "PERMISSION_DENIED" => 403,
         "not_found_error" | "model_not_found" | "NOT_FOUND" => 404,
@@ -75,7 +79,7 @@ fn status_of(word: &str) -> Option<u16> {
         | "RESOURCE_EXHAUSTED" => 429,
         "overloaded_error" => 529,
         "UNAVAILABLE" | "service_unavailable" | "server_overloaded" => 503,
-        "timeout_error" | "DEADLINE_EXCEEDED" => 504,
+        "timeout_error" | "vector_store_timeout" | "DEADLINE_EXCEEDED" => 504,
         "api_error" | "server_error" | "internal_error" | "INTERNAL" => 500,
         // Codes of OpenAI's responses: `invalid_image_url`, `image_too_large` and a dozen more.
         _ if word.starts_with("invalid_") || word.starts_with("image_") => 400,

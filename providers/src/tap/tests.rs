@@ -255,3 +255,44 @@ fn a_huge_body_keeps_its_tail_only() {
     let tap = body(Surface::Embeddings, chunks);
     assert_eq!((tap.usage().input, tap.is_complete()), (Some(7), true));
 }
+
+#[test]
+fn only_a_batchs_answer_names_files() {
+    let text = Bytes::from_static(br#"{"output_file_id":"resp_of_another"}"#);
+    for surface in [Surface::Files, Surface::Responses, Surface::ChatCompletions] {
+        assert!(body(surface, [text.clone()]).owned_files().is_empty(), "{surface:?}");
+    }
+}
+
+#[test]
+fn a_body_that_is_not_json_is_not_kept() {
+    for (pieces, expected) in
+        [(&["  \n", "\tRIFF", "{\"usage\":1}"][..], 0), (&["\u{feff}{"][..], 0), (&["", " ", "[1", ",2]"][..], 5)]
+    {
+        let mut kept = super::Body::new(Surface::Audio);
+        pieces.iter().for_each(|piece| kept.push(Bytes::from_static(piece.as_bytes())));
+        assert_eq!(kept.kept(), expected, "{pieces:?}");
+    }
+    assert!(body(Surface::Audio, [" ".into(), "RIFF".into()]).is_complete());
+}
+
+#[test]
+fn a_prompt_or_picture_that_cannot_be_used_is_the_callers_fault() {
+    for (code, status) in [
+        ("invalid_prompt", 400),
+        ("invalid_image_url", 400),
+        ("image_too_large", 400),
+        ("image_content_policy_violation", 400),
+        ("failed_to_download_image", 400),
+        ("unsupported_image_media_type", 400),
+        ("invalid_api_key", 401),
+        ("vector_store_timeout", 504),
+        ("server_error", 500),
+    ] {
+        let event = format!(
+            "data: {{\"type\":\"response.failed\",\"response\":{{\"error\":{{\"code\":\"{code}\",\"message\":\"m\"}}}}}}\n\n"
+        );
+        let hint = tapped(Surface::Responses, &event).error().map(|error| error.status_hint);
+        assert_eq!(hint, Some(status), "{code}");
+    }
+}

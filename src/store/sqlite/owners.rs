@@ -2,7 +2,7 @@
 
 use super::{Sqlite, nanos, time};
 use crate::{
-    model::SubscriptionId,
+    model::{BackendId, SubscriptionId},
     store::{Answer, Owner, Owners, StoreError},
 };
 
@@ -21,6 +21,32 @@ impl Owners for Sqlite {
                     .fetch_optional(&self.read)
                     .await?;
             Ok(row.map(owner))
+        })
+    }
+
+    fn owners(&self, objects: Vec<String>) -> Answer<'_, Vec<Owner>> {
+        Box::pin(async move {
+            let rows: Vec<RawOwner> = sqlx::query_as(
+                "SELECT object, kind, subscription, backend, created FROM owners
+                 WHERE object IN (SELECT value FROM json_each($1))",
+            )
+            .bind(serde_json::Value::from(objects).to_string())
+            .fetch_all(&self.read)
+            .await?;
+            Ok(rows.into_iter().map(owner).collect())
+        })
+    }
+
+    fn homes(&self, subscription: SubscriptionId, kind: String) -> Answer<'_, Vec<BackendId>> {
+        Box::pin(async move {
+            let rows: Vec<String> = sqlx::query_scalar(
+                "SELECT DISTINCT backend FROM owners WHERE subscription = $1 AND kind = $2 ORDER BY backend",
+            )
+            .bind(subscription.as_str())
+            .bind(kind)
+            .fetch_all(&self.read)
+            .await?;
+            Ok(rows.into_iter().map(BackendId::from).collect())
         })
     }
 
