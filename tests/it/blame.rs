@@ -268,3 +268,30 @@ async fn a_stored_response_cannot_go_on_with_a_model_that_lives_elsewhere() {
     assert_eq!(answer.json()["error"]["param"], "previous_response_id", "{}", answer.text());
     assert_eq!(counts(&world), (1, 0));
 }
+
+#[tokio::test]
+async fn a_plain_backend_that_refuses_our_credential_is_our_affair() {
+    let config = "backends: [{ id: a, kind: http, url: \"vendor://a\", KEYS }]
+apis: [{ id: all, kind: http, path: /all, backend: a }]
+";
+    let bad = "credentials: [{ key: bad-credential-1 }]";
+    let both = format!("credentials: [{{ key: bad-credential-1 }}, {{ key: {BACKEND_KEY} }}]");
+    let call = Call::get("/all/1").header("ocp-apim-subscription-key", KEY);
+    let own = call.clone().header("cookie", "session=expired");
+    for (keys, refusal, call, status) in [
+        (bad, 401, &call, 502),
+        (bad, 402, &call, 502),
+        (bad, 403, &call, 403),
+        (bad, 401, &own, 401),
+        ("timeouts: {}", 401, &call, 401),
+        (both.as_str(), 401, &call, 200),
+    ] {
+        let a = Vendor::start(move |seen, _| {
+            let is_good = seen.contains(BACKEND_KEY);
+            Reply::text(if is_good { 200 } else { refusal }, "text/plain", "told")
+        });
+        let builder = World::builder().config(&config.replace("KEYS", keys)).vendor("a", a.await);
+        let answer = builder.start().await.send(call).await.expect_whole(status);
+        assert_eq!(answer.text().contains("told"), status != 502, "{keys} {refusal}");
+    }
+}
