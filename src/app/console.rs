@@ -17,6 +17,7 @@ use crate::{
         listener::{BoxError, Inbound, Service},
         peer::Peer,
     },
+    model::is_local_name,
     portal::{self, PortalState},
     settings::server::{Console, Listener},
     snapshot::Hub,
@@ -32,7 +33,16 @@ impl ConsolePort {
     /// All of them.
     #[must_use]
     pub fn new(admin: AdminState, portal: PortalState, telemetry: Arc<Telemetry>, hub: Arc<Hub>) -> Self {
-        let metrics = Router::new().route("/metrics", get(move || async move { exposition(&telemetry, &hub) }));
+        let loopback = admin.loopback;
+        let metrics = Router::new().route(
+            "/metrics",
+            get(move |request: axum::extract::Request| async move {
+                if loopback && !names_us(&request) {
+                    return refused();
+                }
+                exposition(&telemetry, &hub).into_response()
+            }),
+        );
         Self { router: admin::router(admin).merge(portal::router(portal)).merge(metrics) }
     }
 }
@@ -41,6 +51,23 @@ impl ConsolePort {
 #[must_use]
 pub fn listener(console: &Console) -> Listener {
     Listener { listen: console.listen, tls: console.tls.clone(), ..Listener::default() }
+}
+
+/// Whether the request names this machine; any other name would be one that was rebound to loopback, so that a page
+/// of the network reads our metrics by an operator's browser (DNS rebinding).
+fn names_us<B>(request: &Request<B>) -> bool {
+    let mut named = request.headers().get_all(header::HOST).iter();
+    let host = match (named.next(), named.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None, _) => request.uri().authority().map(http::uri::Authority::as_str),
+        _ => None,
+    };
+    host.is_some_and(is_local_name)
+}
+
+fn refused() -> axum::response::Response {
+    let why = "This port is bound to loopback: ask it as localhost, 127.0.0.1 or [::1].\n";
+    (StatusCode::FORBIDDEN, why).into_response()
 }
 
 fn exposition(telemetry: &Telemetry, hub: &Hub) -> ([(HeaderName, &'static str); 1], String) {
@@ -66,4 +93,29 @@ impl Service for ConsolePort {
 
 fn boxed(body: Body) -> UnsyncBoxBody<Bytes, BoxError> {
     body.map_err(BoxError::from).boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_ours() {
+        for (hosts, uri, ours) in [
+            (&["127.0.0.1:7701"][..], "/metrics", true),
+            (&["localhost"], "/metrics", true),
+            (&["[::1]:7701"], "/metrics", true),
+            (&[], "http://localhost:7701/metrics", true),
+            (&["rebound.example"], "/metrics", false),
+            (&["rebound.example:7701"], "http://localhost/metrics", false),
+            (&["localhost", "rebound.example"], "/metrics", false),
+            (&[], "/metrics", false),
+        ] {
+            let mut request = Request::builder().uri(uri);
+            for host in hosts {
+                request = request.header(header::HOST, *host);
+            }
+            assert_eq!(names_us(&request.body(()).expect("valid")), ours, "{hosts:?} {uri}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{
     LocalServer, Options, Running, StartProblem, book,
@@ -188,6 +188,7 @@ impl Planes {
             store: ground.store,
             telemetry: ground.telemetry,
             reloader: self.reloader,
+            runtime: Handle::current(),
             drain: self.drain,
             grace: ground.server.shutdown_grace.0,
             console_drain,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
 
 use super::{LocalServer, database::Lock, reload::Reloader};
 use crate::{
@@ -28,6 +28,8 @@ pub struct Running {
     pub(super) store: Arc<Sqlite>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) reloader: Arc<Reloader>,
+    /// Where the gateway runs; its owner may be somewhere else.
+    pub(super) runtime: Handle,
     pub(super) drain: Drain,
     pub(super) grace: Duration,
     pub(super) console_drain: Drain,
@@ -83,12 +85,22 @@ impl Running {
         &self.telemetry
     }
 
-    /// Reads the configuration again: whole, or refused with every problem. Gives what is odd but allowed.
+    /// Reads the configuration again: whole, or refused with every problem. Gives what is odd but allowed. Begun, it
+    /// is finished even when nobody waits for it.
+    ///
+    /// It runs where the gateway runs, not where it is called: a database connection goes back to its pool by a task
+    /// on the runtime that used it, and on a caller's runtime that is never driven again it would not come back, so
+    /// that [`Running::shutdown`] could not close the database.
     ///
     /// # Errors
     /// The old state stays in use; told in the log already.
+    ///
+    /// # Panics
+    /// The gateway's runtime has been shut down.
     pub async fn reload(&self, cause: &str) -> Result<Vec<Problem>, Refused> {
-        self.reloader.reload(cause).await
+        let (reloader, cause) = (self.reloader.clone(), cause.to_owned());
+        let reload = self.runtime.spawn(async move { reloader.reload(&cause).await });
+        reload.await.expect("the runtime outlives the gateway, and reading a configuration does not panic")
     }
 
     /// Opens the access log anew, after its file was moved away.

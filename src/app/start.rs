@@ -171,7 +171,9 @@ impl From<Refused> for StartProblem {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{net::TcpListener, time::Duration};
+
+    use tokio::{runtime::Runtime, time::timeout};
 
     use super::*;
     use crate::{
@@ -219,5 +221,31 @@ mod tests {
         quick.shutdown().await;
         configured.shutdown().await;
         assert!(!one.path().join("cli.json").exists());
+    }
+
+    #[test]
+    fn a_reload_from_another_runtime_keeps_no_connection_of_the_database() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (home, elsewhere) = (home(), elsewhere());
+        let running = home.block_on(async {
+            let started = tokio::spawn(start(options(dir.path()))).await;
+            started.expect("no panic").expect("started")
+        });
+        elsewhere.block_on(running.reload("test")).expect("valid");
+        // `elsewhere` lives on and is never driven again.
+        let closing = home.block_on(async { timeout(Duration::from_secs(10), running.store.close()).await });
+        assert!(closing.is_ok(), "a connection did not come back");
+        home.block_on(running.shutdown());
+        drop(elsewhere);
+    }
+
+    /// One that other threads drive, so that whoever waits for it makes no difference.
+    fn home() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+    }
+
+    /// One that is driven only while somebody waits for something on it.
+    fn elsewhere() -> Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
     }
 }

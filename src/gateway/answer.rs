@@ -32,6 +32,8 @@ pub struct Upstream {
     pub tap: Tap,
     /// Whether the observer may withhold a chunk: the length is not known then.
     pub withholds: bool,
+    /// Whether it is an event stream of a model.
+    pub is_stream: bool,
     /// Bytes that were read already and go first.
     pub held: Vec<Bytes>,
     /// Whether the body has ended already: all of it is in `held`.
@@ -59,8 +61,18 @@ impl Upstream {
     #[must_use]
     pub fn new(answer: Response<Incoming>, tap: Tap, choice: Choice) -> Self {
         let (head, body) = answer.into_parts();
-        let held = Vec::new();
-        Self { head, body, decoder: None, tap, withholds: false, held, ended: false, broken: None, choice }
+        Self {
+            head,
+            body,
+            decoder: None,
+            tap,
+            withholds: false,
+            is_stream: false,
+            held: Vec::new(),
+            ended: false,
+            broken: None,
+            choice,
+        }
     }
 
     /// Who answered.

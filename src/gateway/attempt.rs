@@ -132,7 +132,7 @@ async fn once<T: Task>(exchange: &mut Exchange, mut choice: Choice, task: &mut T
         let sent = choice.send(out.method, &out.path_and_query, out.headers, out.body).await;
         let judged = match sent {
             Ok(answer) => task.judge(exchange, choice, answer).await,
-            Err(fault) => Judged::Again(broken(&mut choice, fault)),
+            Err(fault) => Judged::Again(broken(exchange, &mut choice, fault)),
         };
         match judged {
             Judged::Resend(again) => choice = again,
@@ -141,7 +141,11 @@ async fn once<T: Task>(exchange: &mut Exchange, mut choice: Choice, task: &mut T
     }
 }
 
-fn broken(choice: &mut Choice, fault: SendFault) -> Setback {
+/// A caller that broke off its own body has broken the attempt, whatever the backend made of it.
+fn broken(exchange: &Exchange, choice: &mut Choice, mut fault: SendFault) -> Setback {
+    if exchange.body_watch.fault().is_some() {
+        fault.kind = SendFaultKind::RequestBody;
+    }
     choice.failed(&Failure::Send(&fault));
     Setback { backend: choice.backend.id().clone(), status: None, kind: SetbackKind::Broken(fault), relayable: None }
 }

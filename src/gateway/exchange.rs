@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Request, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::{Family, Surface};
 
@@ -22,7 +22,10 @@ use crate::{
 };
 
 /// Header by which a caller names a model on calls whose path and body cannot (files, batches).
-const MODEL_HEADER: &str = "x-tollgate-model";
+const MODEL_HEADER: HeaderName = HeaderName::from_static("x-tollgate-model");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// In whose words an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,13 +116,13 @@ impl Exchange {
     }
 
     /// Takes out what must not reach a backend and continues the trace. A plain API's backend is also told of the
-    /// caller; a provider of models is not.
+    /// caller; a provider of models is not, whatever a trusted proxy says of it.
     pub fn clean_headers(&mut self) {
         let is_plain = self.envelope == Envelope::Plain;
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
-        headers::strip_request(headers, self.peer.trusted);
+        headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);
         }
@@ -172,23 +175,23 @@ fn record(gateway: &Gateway, parts: &Parts, peer: &Peer) -> Record {
 ///
 /// [`Telemetry::trace`]: crate::telemetry::Telemetry::trace
 fn traceparent(parts: &Parts) -> Option<&str> {
-    let mut all = parts.headers.get_all("traceparent").iter();
+    let mut all = parts.headers.get_all(TRACEPARENT).iter();
     all.next().filter(|_| all.next().is_none()).and_then(|value| value.to_str().ok())
 }
 
 /// Tells the backend its place in the trace. Where there is none, nothing is invented, and what was malformed goes.
 fn pass_trace(headers: &mut HeaderMap, trace: &Trace) {
     if trace.parent_id == 0 {
-        headers.remove("tracestate");
+        headers.remove(TRACESTATE);
     }
-    headers.remove("traceparent");
+    headers.remove(TRACEPARENT);
     if trace.trace_id != 0 {
         let parent = HeaderValue::from_str(trace.header(trace.span_id).as_str());
-        headers.insert("traceparent", parent.expect("made of hexadecimal digits and hyphens"));
+        headers.insert(TRACEPARENT, parent.expect("made of hexadecimal digits and hyphens"));
     }
 }
 
 fn client_request_id(headers: &HeaderMap) -> Option<Arc<str>> {
-    let value = headers.get("x-request-id")?.to_str().ok()?;
+    let value = headers.get(REQUEST_ID)?.to_str().ok()?;
     valid_request_id(value).then(|| value.into())
 }

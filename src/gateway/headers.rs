@@ -12,17 +12,20 @@ use super::peer::Peer;
 
 /// Fields that end at this hop (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2, `HTTP2-Settings` of RFC 7540).
 /// `TE` is handled apart; `Trailer` is end-to-end since RFC 9110 and stays.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authentication-info",
-    "proxy-authorization",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
+static HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    HeaderName::from_static("proxy-authentication-info"),
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// What `Connection` may not name although RFC 9110 lets it name anything: removing these would change what the
 /// request is, or hide what a trusted proxy said of the client.
@@ -83,7 +86,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in HOP_BY_HOP {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }
@@ -105,18 +108,18 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
 /// proto and host are kept; `host` is the request's own authority as the client wrote it.
 pub fn add_forwarded(headers: &mut HeaderMap, peer: &Peer, host: &str) {
     let list = forwarded_for(headers, peer);
-    headers.insert("x-forwarded-for", list);
-    headers.insert("x-forwarded-proto", HeaderValue::from_static(peer.scheme));
+    headers.insert(FORWARDED_FOR, list);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(peer.scheme));
     match (&peer.host, HeaderValue::from_str(host)) {
-        (Some(said), _) => headers.insert("x-forwarded-host", said.clone()),
-        (None, Ok(own)) => headers.insert("x-forwarded-host", own),
-        (None, Err(_)) => headers.remove("x-forwarded-host"),
+        (Some(said), _) => headers.insert(FORWARDED_HOST, said.clone()),
+        (None, Ok(own)) => headers.insert(FORWARDED_HOST, own),
+        (None, Err(_)) => headers.remove(FORWARDED_HOST),
     };
 }
 
 fn forwarded_for(headers: &HeaderMap, peer: &Peer) -> HeaderValue {
     let mut list = String::new();
-    for line in headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()) {
+    for line in headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
         list.push_str(line);
         list.push_str(", ");
     }

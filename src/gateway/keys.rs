@@ -1,7 +1,7 @@
 //! Finding the caller's key in every place it may be, authenticating it, and taking it out of the request.
 //!
 //! Places and their order: CONTRACT section 3. Junk with our prefix is refused by its checksum, without a
-//! lookup. On model APIs every place is emptied before the backend; elsewhere only the recognised value.
+//! lookup. On model APIs every place is emptied before the backend; elsewhere only places that hold a key of ours.
 
 use std::{
     borrow::Cow,
@@ -21,6 +21,8 @@ use crate::{
 const KEY_HEADERS: [&str; 4] = ["api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key"];
 /// Query parameters that may carry a key, in order of precedence.
 const KEY_PARAMETERS: [&str; 2] = ["subscription-key", "key"];
+/// Query parameters by which Google takes a bearer token: beside our credential they would have it refused.
+const TOKEN_PARAMETERS: [&str; 2] = ["access_token", "oauth_token"];
 /// Prefix of the WebSocket subprotocol by which browsers send a key to OpenAI's realtime API.
 const KEY_SUBPROTOCOL: &str = "openai-insecure-api-key.";
 
@@ -51,30 +53,24 @@ pub fn authenticate(
 ) -> Result<Caller, Fault> {
     let places = places(api);
     let found = find(ring, api.kind, &places, headers, uri);
-    match api.kind {
-        ApiKind::Models => places.iter().for_each(|place| clear(place, headers, uri)),
-        ApiKind::Http => {
-            if let Found::Recognised { place, .. } = &found {
-                clear(place, headers, uri);
-            }
+    for place in places.iter().chain(USUAL.iter()) {
+        if api.kind == ApiKind::Models || holds_ours(ring, place, headers, uri) {
+            clear(place, headers, uri);
         }
     }
     match found {
-        Found::Recognised { entry, .. } if entry.is_valid(now) && entry.reaches(api) => {
+        Found::Recognised(entry) if entry.is_valid(now) && entry.reaches(api) => {
             entry.last_used.store(now.as_millis(), Relaxed);
             Ok(Caller::Known(entry))
         }
         Found::Nothing | Found::Foreign if api.open.is_some() => Ok(Caller::Anonymous),
         Found::Nothing => Err(missing()),
-        Found::Recognised { .. } | Found::Ours | Found::Foreign => Err(invalid()),
+        Found::Recognised(_) | Found::Ours | Found::Foreign => Err(invalid()),
     }
 }
 
 enum Found {
-    Recognised {
-        entry: Arc<SubscriptionEntry>,
-        place: Place,
-    },
+    Recognised(Arc<SubscriptionEntry>),
     /// Something that can only be meant as a key of ours, but is nobody's.
     Ours,
     /// Something that SDKs send whether a key is needed or not.
@@ -82,8 +78,10 @@ enum Found {
     Nothing,
 }
 
-fn places(api: &ApiEntry) -> Cow<'_, [Place]> {
-    static USUAL: LazyLock<Vec<Place>> = LazyLock::new(usual_places);
+/// The places of an API that names none.
+static USUAL: LazyLock<Vec<Place>> = LazyLock::new(usual_places);
+
+fn places(api: &ApiEntry) -> Cow<'static, [Place]> {
     let Some(names) = &api.key_names else { return Cow::Borrowed(&USUAL) };
     let header = names.header.as_deref().and_then(|name| HeaderName::try_from(name).ok()).map(Place::Header);
     let parameter = names.query.clone().map(Place::Parameter);
@@ -104,10 +102,8 @@ fn find(ring: &KeyRing, kind: ApiKind, places: &[Place], headers: &HeaderMap, ur
     let mut seen = Found::Nothing;
     for place in places {
         for value in values(place, headers, uri) {
-            if SubscriptionKey::is_plausible(&value)
-                && let Some(entry) = ring.find(&KeyHash::of(&value))
-            {
-                return Found::Recognised { entry: entry.clone(), place: place.clone() };
+            if let Some(entry) = recognised(ring, &value) {
+                return Found::Recognised(entry.clone());
             }
             seen = match (seen, meant(kind, place, &value)) {
                 (Found::Nothing, now) | (Found::Foreign, now @ Found::Ours) => now,
@@ -116,6 +112,16 @@ fn find(ring: &KeyRing, kind: ApiKind, places: &[Place], headers: &HeaderMap, ur
         }
     }
     seen
+}
+
+fn recognised<'a>(ring: &'a KeyRing, value: &str) -> Option<&'a Arc<SubscriptionEntry>> {
+    SubscriptionKey::is_plausible(value).then(|| ring.find(&KeyHash::of(value))).flatten()
+}
+
+/// Whether a place holds what only we may see: anybody's key, or what looks like one.
+fn holds_ours(ring: &KeyRing, place: &Place, headers: &HeaderMap, uri: &Uri) -> bool {
+    let values = values(place, headers, uri);
+    values.iter().any(|value| value.starts_with("tg_") || recognised(ring, value).is_some())
 }
 
 /// What an unrecognised value was meant as. On a plain API `Authorization` and `key` may be the application's
@@ -170,6 +176,13 @@ fn clear(place: &Place, headers: &mut HeaderMap, uri: &mut Uri) {
         }
         Place::Parameter(name) => without_parameter(uri, name),
         Place::Subprotocol => without_subprotocol(headers),
+    }
+}
+
+/// Takes out of the query the tokens by which a caller would name another account of a provider.
+pub fn without_foreign_tokens(uri: &mut Uri) {
+    for name in TOKEN_PARAMETERS {
+        without_parameter(uri, name);
     }
 }
 

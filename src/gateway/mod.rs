@@ -31,13 +31,13 @@ pub mod switch;
 pub mod tally;
 pub mod upgrade;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 
 use crate::{
-    exchange::Fault,
+    exchange::{Fault, FaultKind},
     gateway::{
         answer::Answer,
         exchange::Exchange,
@@ -82,7 +82,13 @@ impl Gateway {
             return answer;
         }
         let mut exchange = Exchange::open(self, request, peer);
-        match journey(&mut exchange).await {
+        let drain = self.drain.clone();
+        let ended = tokio::select! {
+            biased;
+            ended = journey(&mut exchange) => ended,
+            () = drain.ended() => Err(shutting_down()),
+        };
+        match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),
         }
@@ -105,6 +111,11 @@ impl Service for Gateway {
         exchange.envelope = route::envelope(&exchange);
         respond::fault(exchange, &fault)
     }
+}
+
+fn shutting_down() -> Fault {
+    let fault = Fault::new(FaultKind::ShuttingDown, "The gateway is shutting down; try again.");
+    fault.retry_after(Some(Duration::from_secs(1)))
 }
 
 async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {

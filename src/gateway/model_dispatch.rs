@@ -50,26 +50,58 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     switching(exchange, task, affinity, home).await
 }
 
-/// Runs the attempts, moving on to a model with a larger context when a prompt is too long.
+/// Runs the attempts, moving on to a model with a larger context when a prompt is too long. When no larger model
+/// answers either, the caller gets the refusal of the one before.
 async fn switching(
     exchange: &mut Exchange,
     mut task: ModelTask,
     affinity: Option<u64>,
     home: Option<BackendId>,
 ) -> Result<Answer, Fault> {
+    let mut answer = attempts(exchange, &mut task, affinity, home.as_ref()).await?;
     for _ in 0..MOST_SWITCHES {
-        let pool = task.pool();
-        let family = task.call.surface.family();
-        let usable = move |backend: &Backend| backend.kind().speaks(family);
-        check_dialect(&pool, family, &usable)?;
-        let preference = Preference { affinity, home: home.clone(), usable: &usable };
-        let answer = attempt::run(exchange, &pool, &preference, &mut task).await?;
-        match task.larger(exchange) {
-            Some(larger) => task.switch_to(exchange, larger),
-            None => return Ok(answer),
+        let Some(larger) = task.larger(exchange) else { break };
+        let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
+        task.switch_to(exchange, larger);
+        match attempts(exchange, &mut task, affinity, home.as_ref()).await {
+            Ok(better) if !has_failed(&better) => answer = better,
+            Ok(_) | Err(_) => {
+                (exchange.settlement.model, exchange.settlement.upstream_model) = before;
+                break;
+            }
         }
     }
-    Err(Fault::new(FaultKind::NoBackend, "The chain of `larger_context` models is longer than three."))
+    Ok(answer)
+}
+
+fn has_failed(answer: &Answer) -> bool {
+    matches!(answer, Answer::Upstream(upstream) if upstream.head.status.is_server_error())
+}
+
+/// The attempts at one model.
+async fn attempts(
+    exchange: &mut Exchange,
+    task: &mut ModelTask,
+    affinity: Option<u64>,
+    home: Option<&BackendId>,
+) -> Result<Answer, Fault> {
+    let pool = task.pool();
+    let family = task.call.surface.family();
+    let usable = move |backend: &Backend| backend.kind().speaks(family);
+    check_dialect(&pool, family, &usable)?;
+    check_home(&pool, home, &task.head)?;
+    let preference = Preference { affinity, home: home.cloned(), usable: &usable };
+    attempt::run(exchange, &pool, &preference, task).await
+}
+
+/// A stored object can only be used where it lives: another model's backends do not know it.
+fn check_home(pool: &Pool, home: Option<&BackendId>, head: &Head) -> Result<(), Fault> {
+    let Some(home) = home.filter(|home| pool.members().all(|backend| backend.id() != *home)) else { return Ok(()) };
+    tracing::debug!(%home, pool = %pool.id(), "a stored object lives outside the pool");
+    let message = "This model is not served where the stored object that the request names lives: use the model \
+                   that created it.";
+    let fault = Fault::new(FaultKind::InvalidBody, message);
+    Err(if head.previous_response.is_some() { fault.at("previous_response_id") } else { fault })
 }
 
 fn check_dialect(pool: &Pool, family: Family, usable: &dyn Fn(&Backend) -> bool) -> Result<(), Fault> {

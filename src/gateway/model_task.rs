@@ -20,10 +20,11 @@ use super::{
     decode::Decoder,
     exchange::Exchange,
     hold::{self, Held},
-    switch,
+    keys, switch,
     tally::{Setback, SetbackKind},
 };
 use crate::{
+    model::BackendId,
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
     snapshot::ModelTarget,
 };
@@ -42,6 +43,8 @@ pub struct ModelTask {
     method: Method,
     /// Whether usage was asked for in the caller's place in the attempt under way.
     injected: bool,
+    /// The backend that may not know the option to ask for usage: it is being asked again without.
+    suspect: Option<BackendId>,
     too_long: bool,
 }
 
@@ -50,13 +53,14 @@ impl ModelTask {
     #[must_use]
     pub fn new(exchange: &mut Exchange, call: Call, head: Head, body: Bytes, model: Arc<ModelTarget>) -> Self {
         let parts = &mut exchange.parts;
+        keys::without_foreign_tokens(&mut parts.uri);
         let query = parts.uri.query().map(ToOwned::to_owned);
-        let mut headers = headers(std::mem::take(&mut parts.headers), call.surface, exchange.peer.trusted);
+        let mut headers = headers(std::mem::take(&mut parts.headers), call.surface);
         if let Some(upgrade) = exchange.asked_upgrade {
             upgrade.announce(&mut headers);
         }
         let method = parts.method.clone();
-        Self { call, head, body, model, query, headers, method, injected: false, too_long: false }
+        Self { call, head, body, model, query, headers, method, injected: false, suspect: None, too_long: false }
     }
 
     /// The pool of the model in question.
@@ -105,16 +109,14 @@ impl ModelTask {
         };
         let mut upstream = Upstream::new(answer, tap, choice);
         upstream.decoder = decoder;
+        upstream.is_stream = is_stream;
         upstream.withholds = is_stream && self.injected;
         if !is_stream {
-            return self.take(exchange, upstream, false);
+            return self.take(exchange, upstream);
         }
         match hold::hold(&mut upstream).await {
-            Held::Content => self.take(exchange, upstream, true),
-            Held::Error { status } => {
-                exchange.settlement.streams();
-                again(upstream, Some(status), SetbackKind::Server)
-            }
+            Held::Content => self.take(exchange, upstream),
+            Held::Error { status } => self.failed_inside(exchange, upstream, status),
             Held::Broken(fault) => {
                 let kind = fault.map_or(SetbackKind::Server, SetbackKind::Broken);
                 again(upstream, None, kind)
@@ -122,12 +124,27 @@ impl ModelTask {
         }
     }
 
-    fn take(&self, exchange: &mut Exchange, mut upstream: Upstream, is_stream: bool) -> Judged {
+    /// An error inside a 200, before any content: judged by the status it has as an answer of its own. What the
+    /// caller did wrong is relayed, as no other member would like it better.
+    fn failed_inside(&self, exchange: &mut Exchange, mut upstream: Upstream, status: u16) -> Judged {
+        let kind = match status {
+            401 | 402 => {
+                upstream.choice.failed(&Failure::Credential(status));
+                SetbackKind::Credential
+            }
+            429 => {
+                upstream.choice.failed(&Failure::Throttled { retry_after: None });
+                SetbackKind::Throttled(None)
+            }
+            408 | 500.. => SetbackKind::Server,
+            _ => return self.take(exchange, upstream),
+        };
+        again(upstream, Some(status), kind)
+    }
+
+    fn take(&self, exchange: &mut Exchange, mut upstream: Upstream) -> Judged {
         let first_byte = exchange.gateway.clock.ticks().since(upstream.choice.sent_at());
         upstream.choice.succeeded(upstream.head.status.as_u16(), first_byte);
-        if is_stream {
-            exchange.settlement.streams();
-        }
         exchange.settlement.upstream_model = Some(self.upstream_model(&upstream.choice));
         Judged::Take(Box::new(upstream))
     }
@@ -146,12 +163,12 @@ impl ModelTask {
         let wait = retry_after(&upstream.head.headers, now).or_else(|| retry_after_in_body(&text));
         match classify::classify(upstream.backend().kind(), status, &text) {
             Class::UsageOptionRejected if self.injected => {
-                exchange.gateway.learned.note_usage_option_rejected(upstream.backend().id());
+                self.suspect = Some(upstream.backend().id().clone());
                 Judged::Resend(upstream.choice)
             }
             Class::ContextLength => {
                 self.too_long = true;
-                self.take(exchange, upstream, false)
+                self.take(exchange, upstream)
             }
             Class::Credential => {
                 upstream.choice.failed(&Failure::Credential(status));
@@ -165,7 +182,16 @@ impl ModelTask {
                 upstream.choice.failed(&Failure::Status { status, retry_after: wait });
                 again(upstream, Some(status), SetbackKind::Server)
             }
-            _ => self.take(exchange, upstream, false),
+            _ => self.take(exchange, upstream),
+        }
+    }
+
+    /// The answer to a request without the option confirms or clears the suspicion: the refusal that raised it may
+    /// only have quoted the caller.
+    fn learn(&mut self, exchange: &Exchange, choice: &Choice, status: StatusCode) {
+        let was_suspect = self.suspect.as_ref() == Some(choice.backend.id());
+        if was_suspect && status.is_success() {
+            exchange.gateway.learned.note_usage_option_rejected(&choice.backend);
         }
     }
 }
@@ -177,7 +203,8 @@ fn again(mut upstream: Upstream, status: Option<u16>, kind: SetbackKind) -> Judg
     if !is_error_answer {
         match &kind {
             SetbackKind::Broken(fault) => upstream.choice.failed(&Failure::Send(fault)),
-            _ => upstream.choice.failed(&Failure::Stream),
+            SetbackKind::Server => upstream.choice.failed(&Failure::Stream),
+            SetbackKind::Throttled(_) | SetbackKind::Credential => {}
         }
     }
     let relayable = matches!(kind, SetbackKind::Server)
@@ -197,7 +224,8 @@ impl Task for ModelTask {
     fn encode(&mut self, exchange: &Exchange, choice: &Choice) -> Option<Outbound> {
         let backend = &choice.backend;
         let upstream_model = self.upstream_model(choice);
-        self.injected = self.wants_usage() && !exchange.gateway.learned.rejects_usage_option(backend.id());
+        let is_suspect = self.suspect.as_ref() == Some(backend.id());
+        self.injected = self.wants_usage() && !is_suspect && !exchange.gateway.learned.rejects_usage_option(backend);
         let path_and_query = self.call.upstream(&Target {
             kind: backend.kind(),
             base_path: backend.base_path(),
@@ -211,6 +239,7 @@ impl Task for ModelTask {
     }
 
     async fn judge(&mut self, exchange: &mut Exchange, choice: Choice, answer: Response<Incoming>) -> Judged {
+        self.learn(exchange, &choice, answer.status());
         match answer.status() {
             StatusCode::SWITCHING_PROTOCOLS => switch::judge(exchange, choice, answer),
             status if status.is_client_error() || status.is_server_error() => {
@@ -232,16 +261,18 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
 }
 
-/// The caller's headers as a model backend gets them: nothing that tells a provider who the caller is, and no
-/// coding that hides usage. Only a trusted proxy's own `x-forwarded-*` are still there.
-fn headers(mut headers: HeaderMap, surface: Surface, is_behind_proxy: bool) -> HeaderMap {
+/// Which account of a provider pays: with our credential, a caller's own choice would have the provider refuse it.
+/// A backend's configured headers may name one.
+const ACCOUNTS: [&str; 3] = ["openai-organization", "openai-project", "x-goog-user-project"];
+
+/// The caller's headers as a model backend gets them: nothing that tells a provider who the caller is or which
+/// account pays, and no coding that hides usage.
+fn headers(mut headers: HeaderMap, surface: Surface) -> HeaderMap {
     for name in [header::HOST, header::CONTENT_LENGTH, header::EXPECT, header::COOKIE] {
         headers.remove(name);
     }
-    if is_behind_proxy {
-        for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"] {
-            headers.remove(name);
-        }
+    for name in ACCOUNTS {
+        headers.remove(name);
     }
     if surface != Surface::Realtime {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tollgate_providers::{retry_after::retry_after, tap::Tap};
@@ -54,6 +54,7 @@ impl PlainTask {
         headers.remove(header::HOST);
         // We have answered the caller's expectation ourselves by reading the body.
         headers.remove(header::EXPECT);
+        join_cookies(&mut headers);
         if let Some(upgrade) = exchange.asked_upgrade {
             upgrade.announce(&mut headers);
         }
@@ -78,6 +79,16 @@ impl PlainTask {
             None => format!("{base}{path}"),
         }
     }
+}
+
+/// HTTP/2 clients may send one cookie a line; towards HTTP/1.1 they are one line again (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() < 2 {
+        return;
+    }
+    let joined = HeaderValue::from_bytes(&crumbs.join(b"; ".as_slice()));
+    headers.insert(header::COOKIE, joined.expect("values joined by visible characters make a value"));
 }
 
 /// Small bodies of known length are held so that they can be sent again; all others pass as they come.

@@ -57,6 +57,9 @@ pub fn relay(mut exchange: Exchange, answer: Answer) -> Response<AnswerBody> {
             *head.status_mut() = upstream.head.status;
             *head.headers_mut() = std::mem::take(&mut upstream.head.headers);
             respond::relayed_headers(&mut exchange, &upstream, head.headers_mut());
+            if upstream.is_stream {
+                exchange.settlement.streams();
+            }
             exchange.settlement.status = head.status().as_u16();
             exchange.settlement.backend = Some(upstream.backend().id().clone());
             exchange.settlement.kind = Some(upstream.backend().kind());
@@ -234,9 +237,12 @@ impl Relay {
         self.set_outcome(Outcome::Complete, None);
     }
 
-    /// The backend has told its error itself; the end must still not look like a whole answer's.
+    /// The backend has told its error itself; the end must still not look like a whole answer's. Only an error of
+    /// its own counts against it.
     fn end_after_its_own_error(&mut self) {
-        self.choice.failed(&Failure::Stream);
+        if self.tap.error().is_some_and(|error| error.status_hint >= 500) {
+            self.choice.failed(&Failure::Stream);
+        }
         self.set_outcome(Outcome::UpstreamCut, Some("backend_error"));
         self.phase = Phase::Broken;
     }
@@ -248,8 +254,11 @@ impl Relay {
         }
     }
 
+    /// The answer broke: the backend's fault, unless it was the caller's own body that broke first.
     fn fail(&mut self, code: &'static str, message: &str) {
-        self.choice.failed(&Failure::Stream);
+        if self.body_watch.fault().is_none() {
+            self.choice.failed(&Failure::Stream);
+        }
         self.break_off(Outcome::UpstreamCut, code, message);
     }
 

@@ -16,7 +16,8 @@ use crate::exchange::{Blame, Fault, FaultKind, Outcome};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-upstream-request-id");
-const BACKEND: HeaderName = HeaderName::from_static("x-tollgate-backend");
+/// Who answered, where `server.expose_backend` is on.
+pub const BACKEND: HeaderName = HeaderName::from_static("x-tollgate-backend");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 /// What APIM sends with its 401.
 const CHALLENGE: &str = r#"AzureApiManagementKey realm="tollgate",name="Ocp-Apim-Subscription-Key",type="header""#;
@@ -29,6 +30,7 @@ pub fn fault(mut exchange: Exchange, fault: &Fault) -> Response<AnswerBody> {
     exchange.settlement.status = fault.kind.status();
     exchange.settlement.error = Some(fault.kind.code());
     let outcome = match fault.kind.blame() {
+        _ if fault.kind == FaultKind::ShuttingDown => Outcome::Ended,
         Blame::Backend | Blame::Credential => Outcome::UpstreamError,
         Blame::Client | Blame::Gateway => Outcome::Refused,
     };

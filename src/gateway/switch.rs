@@ -4,7 +4,7 @@
 //! Only a 101 that the caller asked for is believed: any other would let a backend speak on the caller's
 //! connection.
 
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
 use super::{
     answer::Upgraded,
@@ -17,7 +17,7 @@ use super::{
     upgrade::{self, End},
 };
 use crate::{
-    exchange::{Fault, FaultKind, Outcome},
+    exchange::{AttemptRecord, Fault, FaultKind, Outcome},
     outbound::{Choice, Failure, Incoming},
 };
 
@@ -32,13 +32,19 @@ pub fn required(exchange: &Exchange) -> Result<(), Fault> {
 /// A backend's 101: taken if the caller asked for it, the backend's fault otherwise.
 pub fn judge(exchange: &mut Exchange, mut choice: Choice, mut answer: Response<Incoming>) -> Judged {
     let accepted = upgrade::accepted(exchange.asked_upgrade, answer.status(), answer.headers());
-    let (Some(client), Ok(true)) = (exchange.upgrade.take(), accepted) else {
+    // Only a good 101 takes the caller's side: the next member may still need it.
+    let client = exchange.upgrade.take_if(|_| matches!(accepted, Ok(true)));
+    let Some(client) = client else {
         choice.failed(&Failure::Stream);
         let backend = choice.backend.id().clone();
         return Judged::Again(Setback { backend, status: Some(101), kind: SetbackKind::Server, relayable: None });
     };
     let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
     choice.succeeded(101, first_byte);
+    let began = choice.sent_at().since(exchange.settlement.started);
+    let attempt =
+        AttemptRecord { backend: choice.backend.id().clone(), status: Some(101), fault: None, began, took: first_byte };
+    exchange.settlement.attempts.push(attempt);
     let backend = hyper::upgrade::on(&mut answer);
     let (head, _) = answer.into_parts();
     Judged::Upgrade(Box::new(Upgraded { head, backend, client, choice }))
@@ -54,6 +60,11 @@ pub fn switch(mut exchange: Exchange, upgraded: Upgraded) -> Response<AnswerBody
         upgrade.announce(answer.headers_mut());
     }
     respond::ids(answer.headers_mut(), &exchange.request_id());
+    if exchange.snapshot.settings.server.expose_backend
+        && let Ok(name) = HeaderValue::from_str(upgraded.choice.backend.id().as_str())
+    {
+        answer.headers_mut().insert(respond::BACKEND, name);
+    }
     exchange.settlement.status = 101;
     exchange.settlement.backend = Some(upgraded.choice.backend.id().clone());
     exchange.settlement.kind = Some(upgraded.choice.backend.kind());
@@ -71,6 +82,7 @@ async fn splice(exchange: Exchange, upgraded: Upgraded) {
     settlement.bytes_out = passed.down;
     settlement.end(match passed.end {
         End::Complete => Outcome::Complete,
+        End::ClientGone => Outcome::ClientGone,
         End::Broken => Outcome::UpstreamCut,
         End::Idle | End::Ended => Outcome::Ended,
     });

@@ -13,13 +13,20 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 
 use super::listener::Drain;
 use crate::exchange::{Fault, FaultKind};
 
 /// Bytes held per direction while splicing.
 const BUFFER: usize = 8 << 10;
+
+/// Time for what follows the end of one direction: a client's answer to a close, a backend's last words. Browsers
+/// and SDKs answer a close at once.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Proof that a request asked for a WebSocket in due form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +76,11 @@ fn has_word(headers: &HeaderMap, name: HeaderName, word: &str) -> bool {
 /// Why a splice ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Both directions were finished.
+    /// Both directions were finished, or all that the backend had to say was passed on.
     Complete,
-    /// One side broke off.
+    /// The client went away.
+    ClientGone,
+    /// The backend broke off.
     Broken,
     /// Neither side sent anything for the idle time.
     Idle,
@@ -92,11 +101,16 @@ pub struct Spliced {
 
 /// Passes bytes both ways between two upgraded connections until both directions are finished, one breaks, nothing
 /// moves for `idle`, or the drain ends open exchanges. Counts as an open exchange of `drain` while it runs.
+///
+/// A client that has finished still hears the backend out; a backend that has finished waits for its client a few
+/// seconds only, or clients that never close would add up.
 pub async fn splice(client: OnUpgrade, server: OnUpgrade, idle: Duration, drain: &Drain) -> Spliced {
     let _open = drain.open();
+    let client = async { client.await.map_err(|_| End::ClientGone) };
+    let server = async { server.await.map_err(|_| End::Broken) };
     match tokio::try_join!(client, server) {
         Ok((client, server)) => pass(TokioIo::new(client), TokioIo::new(server), idle, drain).await,
-        Err(_) => Spliced { up: 0, down: 0, end: End::Broken },
+        Err(end) => Spliced { up: 0, down: 0, end },
     }
 }
 
@@ -108,29 +122,63 @@ where
     let (up, down) = (AtomicU64::new(0), AtomicU64::new(0));
     let (client_reads, client_writes) = tokio::io::split(client);
     let (server_reads, server_writes) = tokio::io::split(server);
-    let both = async {
-        tokio::try_join!(pump(client_reads, server_writes, &up), pump(server_reads, client_writes, &down)).is_ok()
-    };
+    let both = both_ways(pump(client_reads, server_writes, &up), pump(server_reads, client_writes, &down));
     let end = tokio::select! {
-        finished = both => if finished { End::Complete } else { End::Broken },
+        end = both => end,
         () = silence(&up, &down, idle) => End::Idle,
         () = drain.ended() => End::Ended,
     };
     Spliced { up: up.load(Relaxed), down: down.load(Relaxed), end }
 }
 
-async fn pump(from: impl AsyncRead, to: impl AsyncWrite, count: &AtomicU64) -> io::Result<()> {
+/// Which side of a pump failed.
+enum Broke {
+    Source,
+    Sink,
+}
+
+/// Runs both directions and says who ended it: whoever did so first, not who could not go on without the other.
+async fn both_ways(up: impl Future<Output = Result<(), Broke>>, down: impl Future<Output = Result<(), Broke>>) -> End {
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    tokio::select! {
+        upward = &mut up => match upward {
+            Ok(()) => down.await.map_or(End::ClientGone, |()| End::Complete),
+            Err(Broke::Source) => End::ClientGone,
+            // The backend takes nothing more; its last words may be on their way.
+            Err(Broke::Sink) => match timeout(LAST_WORDS, down).await {
+                Ok(Ok(())) => End::Complete,
+                Ok(Err(Broke::Sink)) => End::ClientGone,
+                Ok(Err(Broke::Source)) | Err(_) => End::Broken,
+            },
+        },
+        downward = &mut down => match downward {
+            Ok(()) => {
+                // However the client takes it, the backend was heard out.
+                drop(timeout(LAST_WORDS, up).await);
+                End::Complete
+            }
+            Err(Broke::Sink) => End::ClientGone,
+            Err(Broke::Source) => End::Broken,
+        },
+    }
+}
+
+async fn pump(from: impl AsyncRead, to: impl AsyncWrite, count: &AtomicU64) -> Result<(), Broke> {
     let (mut from, mut to) = (pin!(from), pin!(to));
     let mut buffer = vec![0; BUFFER];
     loop {
-        let read = from.read(&mut buffer).await?;
+        let read = from.read(&mut buffer).await.map_err(|_| Broke::Source)?;
         if read == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.map_err(|_| Broke::Sink);
         }
-        to.write_all(&buffer[..read]).await?;
-        to.flush().await?;
+        deliver(&mut to, &buffer[..read]).await.map_err(|_| Broke::Sink)?;
         count.fetch_add(read as u64, Relaxed);
     }
+}
+
+async fn deliver(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 /// Ends when nothing moved for between one and one and a quarter times `idle`.
@@ -147,6 +195,13 @@ async fn silence(up: &AtomicU64, down: &AtomicU64, idle: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tokio::io::ReadBuf;
+
     use super::*;
 
     /// Method, version, headers, whether it is an upgrade.
@@ -212,6 +267,48 @@ mod tests {
         let (answer, spliced) = tokio::join!(play, pass(near, far, Duration::from_secs(5), &drain));
         assert_eq!(answer, b"pingpong");
         assert_eq!(spliced, Spliced { up: 4, down: 8, end: End::Complete });
+    }
+
+    /// What `pass` makes of these two, with an idle time far beyond anything else.
+    async fn passed(client: impl AsyncRead + AsyncWrite, server: impl AsyncRead + AsyncWrite) -> Spliced {
+        pass(client, server, Duration::from_secs(3_600), &Drain::default()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stays_when_the_backend_has_ended_is_not_waited_for() {
+        let (mut client, near) = tokio::io::duplex(64);
+        let (mut server, far) = tokio::io::duplex(64);
+        server.write_all(b"bye").await.unwrap();
+        drop(server);
+        let spliced = timeout(Duration::from_secs(10), passed(near, far)).await.expect("ended by itself");
+        assert_eq!(spliced, Spliced { up: 0, down: 3, end: End::Complete });
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"bye");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_breaks_off_is_told_apart() {
+        let resets = || tokio::io::join(Reset, tokio::io::sink());
+        let (_stays, near) = tokio::io::duplex(64);
+        assert_eq!(passed(resets(), near).await.end, End::ClientGone);
+        let (_stays, far) = tokio::io::duplex(64);
+        assert_eq!(passed(far, resets()).await.end, End::Broken);
+
+        let (client, near) = tokio::io::duplex(64);
+        let (mut server, far) = tokio::io::duplex(64);
+        server.write_all(b"for nobody").await.unwrap();
+        drop(client);
+        assert_eq!(passed(near, far).await.end, End::ClientGone);
+    }
+
+    /// A connection that was reset.
+    struct Reset;
+
+    impl AsyncRead for Reset {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
     }
 
     #[tokio::test(start_paused = true)]

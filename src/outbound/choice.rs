@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body::Body;
 
 use super::{
     SendFault,
@@ -57,6 +58,7 @@ pub struct Choice {
     credential: Option<usize>,
     pass: Pass,
     reported: bool,
+    failed: bool,
     flight: Option<Flight>,
     sent_at: Ticks,
 }
@@ -72,7 +74,7 @@ impl Choice {
         now: Ticks,
     ) -> Self {
         let flight = Some(flight);
-        Self { backend, upstream_model, member, credential, pass, reported: false, flight, sent_at: now }
+        Self { backend, upstream_model, member, credential, pass, reported: false, failed: false, flight, sent_at: now }
     }
 
     /// Whether requests from here carry a credential of ours.
@@ -105,6 +107,7 @@ impl Choice {
         body: Outgoing,
     ) -> Result<Response<Incoming>, SendFault> {
         self.sent_at = self.backend.core.surroundings.clock.ticks();
+        frame(&method, &body, &mut headers);
         self.backend.dress(self.credential, &mut headers);
         if self.backend.transport.is_sim() {
             let surroundings = &self.backend.core.surroundings;
@@ -130,8 +133,11 @@ impl Choice {
     }
 
     /// The attempt failed. After [`Choice::succeeded`] this is the second half of the same request: only the
-    /// failure is counted.
+    /// failure is counted. A request fails once: what is told later is an echo of the same failure.
     pub fn failed(&mut self, failure: &Failure<'_>) {
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
         match *failure {
             Failure::Send(fault) => {
                 if let Some(sign) = Sign::of(fault.kind) {
@@ -190,6 +196,24 @@ impl Choice {
         let surroundings = &self.backend.core.surroundings;
         credential.standing.throttled(surroundings.clock.ticks(), rests);
         surroundings.tell(self.backend.id(), Change::CredentialThrottled(index, rests));
+    }
+}
+
+/// Says where the body ends, in the two cases in which HTTP/1.1 would else say that there is none: one of unknown
+/// length behind a method that hardly ever has one, and none behind a method that should (RFC 9110 section 8.6).
+/// Towards HTTP/2 the coding is taken off again where the request is written.
+fn frame(method: &Method, body: &Outgoing, headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONTENT_LENGTH) {
+        return;
+    }
+    match body {
+        Outgoing::Empty if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        Outgoing::Stream(body) if body.size_hint().exact().is_none() => {
+            headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        _ => {}
     }
 }
 

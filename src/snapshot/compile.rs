@@ -275,8 +275,10 @@ fn version_asked(api: &settings::Api) -> Option<VersionAsked> {
     Some(VersionAsked { scheme: versioning.scheme, name, version: versioning.version.clone() })
 }
 
+/// Times before 1970 and after 2554 count as the first and the last that there are.
 fn timestamp(time: jiff::Timestamp) -> Timestamp {
-    Timestamp::from_nanos(u64::try_from(time.as_nanosecond()).unwrap_or(0))
+    let nanos = time.as_nanosecond().max(0);
+    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn read_openapi(path: &PathBuf) -> Result<Vec<settings::Operation>, Vec<String>> {

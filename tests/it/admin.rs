@@ -171,6 +171,7 @@ async fn strangers_get_nothing() {
         (Call::get(path).header("authorization", "Basic YTpi"), &[401]),
         (Call::get(path).header("api-key", crate::world::ADMIN_TOKEN), &[401]),
         (Call::get(path).key(crate::world::ADMIN_TOKEN).header("host", "attacker.example"), &[400, 403, 421]),
+        (Call::get("/metrics").header("host", "attacker.example"), &[403]),
     ] {
         let answer = call.send(world.console()).await;
         assert!(statuses.contains(&answer.status), "{call:?}: {}", answer.status);

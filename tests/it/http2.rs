@@ -25,13 +25,16 @@ async fn an_http2_client_is_served_without_negotiation() {
     let driving = tokio::spawn(connection);
     for _ in 0..3 {
         let uri = format!("http://{}/two?x=1", world.gateway());
-        let request = http::Request::get(uri).body(Empty::<Bytes>::new()).expect("a request");
+        let crumbs = http::Request::get(uri).header("cookie", "a=1").header("cookie", "b=2");
+        let request = crumbs.body(Empty::<Bytes>::new()).expect("a request");
         let answer = sender.send_request(request).await.expect("answered");
         assert_eq!((answer.status().as_u16(), answer.version()), (200, http::Version::HTTP_2));
         let body = answer.into_body().collect().await.expect("a body").to_bytes();
         assert_eq!(body, "fine");
     }
-    assert_eq!(world.vendor("svc").seen()[0].line(), "GET /two?x=1");
+    let first = world.vendor("svc").seen().swap_remove(0);
+    assert_eq!(first.line(), "GET /two?x=1");
+    assert_eq!(first.all("cookie"), ["a=1; b=2"], "one line towards HTTP/1.1");
     drop(sender);
     driving.await.expect("no panic").expect("a clean end");
 }
@@ -113,4 +116,16 @@ async fn leaving_cancels_the_stream_at_an_http2_backend() {
     drop(open);
     let told = tokio::time::timeout(std::time::Duration::from_secs(5), left.recv()).await;
     assert_eq!(told.expect("within 5 s"), Some(()));
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_reaches_an_http2_backend() {
+    let gate = Gate::closed();
+    gate.open();
+    let world = World::builder().config(&config(h2_backend(gate, mpsc::unbounded_channel().0).await)).start().await;
+    let request = format!(
+        "GET /all/x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    );
+    let answer = crate::client::raw(world.gateway(), request.as_bytes()).await.expect_whole(200);
+    assert_eq!(answer.text(), "HTTP/2.0 /x hello second");
 }

@@ -149,6 +149,8 @@ subscriptions:
   - { id: s-expired, product: all, key: key-state-expired-0001, state: expired }
   - { id: s-blocked, product: all, key: key-state-blocked-0001, user: gone }
   - { id: s-ends, product: all, key: key-state-ends-000001, expires: 2026-01-02T03:05:05Z }
+  - { id: s-never-ends, product: all, key: key-state-never-000001, expires: 9999-12-30T00:00:00Z }
+  - { id: s-ended-early, product: all, key: key-state-early-000001, expires: 1969-12-30T00:00:00Z }
 ",
     )
     .await;
@@ -161,6 +163,8 @@ subscriptions:
         ("key-state-expired-0001", 401),
         ("key-state-blocked-0001", 401),
         ("key-state-ends-000001", 200),
+        ("key-state-never-000001", 200),
+        ("key-state-early-000001", 401),
     ] {
         assert_eq!(world.send(&Call::get("/orders/1").key(key)).await.status, status, "{key}");
     }
@@ -245,4 +249,40 @@ async fn an_api_may_name_its_own_places_for_the_key() {
         assert_eq!(world.send(&call).await.status, status, "{call:?}");
     }
     assert!(world.vendor("svc").seen().iter().all(|seen| !seen.contains(KEY)));
+}
+
+#[tokio::test]
+async fn plain_apis_lose_every_copy_of_a_key() {
+    let world = plain_world("").await;
+    let call = Call::get(&format!("/orders/7?key={SECOND_KEY}&q=1&subscription-key={OTHER_KEY}"))
+        .key(KEY)
+        .header("x-api-key", OTHER_KEY)
+        .header("api-key", "tg_nobodys-key")
+        .header("x-goog-api-key", "of-the-application");
+    world.send(&call).await.expect_whole(200);
+    let seen = world.vendor("svc").only();
+    assert_eq!(seen.line(), "GET /7?q=1");
+    for leaked in [KEY, SECOND_KEY, OTHER_KEY, "tg_"] {
+        assert!(!seen.contains(leaked), "{leaked} in {}", String::from_utf8_lossy(&seen.head));
+    }
+    assert_eq!(seen.header("x-goog-api-key"), Some("of-the-application"));
+}
+
+#[tokio::test]
+async fn a_model_api_with_its_own_places_empties_the_usual_ones_too() {
+    let config = format!(
+        "{}apis: [{{ id: models, kind: models, path: /own, key_names: {{ header: x-own-key }} }}]\n",
+        crate::world::one_backend("openai")
+    );
+    let vendor = Vendor::always(dialect::chat("hi")).await;
+    let world = World::builder().config(&config).vendor("one", vendor).start().await;
+    let call = Call::post("/own/v1/chat/completions?key=foreign-1", &chat())
+        .header("x-own-key", KEY)
+        .header("api-key", OTHER_KEY)
+        .header("x-goog-api-key", "foreign-2");
+    world.send(&call).await.expect_whole(200);
+    let seen = world.vendor("one").only();
+    for leaked in [KEY, OTHER_KEY, "foreign-"] {
+        assert!(!seen.contains(leaked), "{leaked} in {}", String::from_utf8_lossy(&seen.head));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod admission;
+mod blame;
 mod client;
 mod first_run;
 mod http2;

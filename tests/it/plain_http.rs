@@ -407,3 +407,25 @@ async fn connections_to_a_backend_are_kept_and_used_again() {
     let last = world.vendor("svc").seen().last().map(|seen| seen.connection);
     assert!(last <= Some(2), "{last:?}");
 }
+
+#[tokio::test]
+async fn a_body_of_unknown_length_passes_with_every_method() {
+    for method in ["GET", "HEAD", "DELETE", "POST"] {
+        let world = world(Vendor::always(Reply::status(204)).await).await;
+        let request = format!(
+            "{method} /orders/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ntransfer-encoding: chunked\r\n\r\n\
+             5\r\nhello\r\n0\r\n\r\n"
+        );
+        raw(world.gateway(), request.as_bytes()).await.expect_whole(204);
+        assert_eq!(world.vendor("svc").only().text(), "hello", "{method}");
+    }
+}
+
+#[tokio::test]
+async fn methods_that_should_have_a_body_say_that_there_is_none() {
+    for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("PATCH", Some("0")), ("GET", None)] {
+        let world = world(Vendor::always(ok()).await).await;
+        world.send(&Call::new(method, "/orders/1").key(KEY)).await.expect_whole(200);
+        assert_eq!(world.vendor("svc").only().header("content-length"), length, "{method}");
+    }
+}

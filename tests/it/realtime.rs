@@ -1,11 +1,15 @@
 //! The realtime surface: a WebSocket whose key is swapped and whose model is the backend's.
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest as _, handshake::client::Request};
 
 use crate::{
-    vendor::{Reply, Step, Vendor},
-    world::{BACKEND_KEY, KEY, World},
+    vendor::{Gate, Reply, Step, Vendor},
+    world::{BACKEND_KEY, KEY, World, one_backend},
 };
 
 fn request(world: &World, path: &str, headers: &[(&'static str, String)]) -> Request {
@@ -69,4 +73,89 @@ async fn refusals_come_before_the_upgrade() {
         }
     }
     assert_eq!(world.vendor("one").count(), 0);
+}
+
+/// A connection that has changed its protocol, and the head of the answer that said so.
+async fn switched(world: &World) -> (TcpStream, String) {
+    let mut socket = TcpStream::connect(world.gateway()).await.expect("listening");
+    let request = format!(
+        "GET /v1/realtime?model=m HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {KEY}\r\nconnection: upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.expect("a head"));
+    }
+    let head = String::from_utf8(head).expect("text").to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    (socket, head)
+}
+
+#[tokio::test]
+async fn the_backend_is_named_and_the_attempt_recorded() {
+    for (exposed, server) in [(true, "expose_backend: true"), (false, "expose_backend: false")] {
+        let vendor = Vendor::always(Reply::steps(vec![Step::EchoRaw])).await;
+        let world = World::builder().config(&one_backend("openai")).vendor("one", vendor).server(server);
+        let world = world.start().await;
+        let (mut socket, head) = switched(&world).await;
+        assert_eq!(head.contains("\r\nx-tollgate-backend: one\r\n"), exposed, "{head}");
+        socket.shutdown().await.expect("open");
+        socket.read_to_end(&mut Vec::new()).await.expect("ended by the backend");
+        let line = world.line().await;
+        assert_eq!((&line["outcome"], &line["attempts"]), (&"complete".into(), &1.into()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_is_not_the_backends_fault() {
+    let world = World::one("openai", Vendor::always(Reply::steps(vec![Step::EchoRaw])).await).await;
+    let (socket, _) = switched(&world).await;
+    socket.set_zero_linger().expect("a TCP socket");
+    drop(socket);
+    assert_eq!(world.line().await["outcome"], "client_gone");
+}
+
+#[tokio::test]
+async fn a_backend_that_breaks_off_is() {
+    let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let gate = Gate::closed();
+    let steps = vec![Step::Send(head.into()), Step::Wait(gate.clone()), Step::Reset];
+    let world = World::one("openai", Vendor::always(Reply::steps(steps)).await).await;
+    let (mut socket, _) = switched(&world).await;
+    gate.open();
+    drop(socket.read_to_end(&mut Vec::new()).await);
+    assert_eq!(world.line().await["outcome"], "upstream_cut");
+}
+
+#[tokio::test]
+async fn a_client_that_stays_when_the_backend_has_ended_is_let_go() {
+    let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nbye";
+    let steps = vec![Step::Send(head.into()), Step::Close];
+    let world = World::one("openai", Vendor::always(Reply::steps(steps)).await).await;
+    let (mut socket, _) = switched(&world).await;
+    let mut heard = String::new();
+    socket.read_to_string(&mut heard).await.expect("ended");
+    assert_eq!(heard, "bye");
+    assert_eq!(world.line().await["outcome"], "complete", "although the client has not closed");
+    drop(socket);
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_leaves_the_next_member_its_chance() {
+    let config = format!(
+        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
+pools: [{{ id: both, members: [{{ backend: a, priority: 1 }}, {{ backend: b, priority: 2 }}] }}]
+models: [{{ name: m, pool: both }}]
+"
+    );
+    let lie = Reply::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
+    let (a, b) = (Vendor::always(lie).await, Vendor::always(Reply::steps(vec![Step::EchoSocket])).await);
+    let world = World::builder().config(&config).vendor("a", a).vendor("b", b).start().await;
+    let headers = [("authorization", format!("Bearer {KEY}"))];
+    let connected = tokio_tungstenite::connect_async(request(&world, "/v1/realtime?model=m", &headers)).await;
+    let (mut socket, _) = connected.expect("upgraded at the second member");
+    socket.send(Message::text("hello")).await.expect("sent");
+    assert_eq!(socket.next().await.expect("open").expect("echoed"), Message::text("hello"));
+    assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (1, 1));
 }

@@ -70,6 +70,24 @@ async fn after_the_grace_period_streams_end_with_an_error() {
 }
 
 #[tokio::test]
+async fn after_the_grace_period_whoever_still_waits_is_told() {
+    let held = Reply::events(["data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n"]).stalled(1);
+    for silence in [Reply::silence(), held] {
+        let vendor = Vendor::always(silence).await;
+        let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 300ms\n").await;
+        let open = stream().start(binary.gateway).await;
+        vendor.reached(1).await;
+        binary.signal(Signal::TERM);
+        let answer = open.finish().await.expect_whole(503);
+        assert_eq!(answer.json()["error"]["code"], "shutting_down", "{}", answer.text());
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(binary.ended(Duration::from_secs(10)).await.code(), Some(0), "{}", binary.output());
+        let lines = access::now(&binary.folder().join("access.log"));
+        assert!(lines.iter().any(|line| line["outcome"] == "ended"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let vendor = Vendor::always(Reply::events(dialect::chat_events(&["one"], false)).stalled(2)).await;
     let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 1h\n").await;

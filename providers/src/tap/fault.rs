@@ -57,7 +57,11 @@ fn status_of(word: &str) -> Option<u16> {
         | "context_length_exceeded"
         | "INVALID_ARGUMENT"
         | "FAILED_PRECONDITION"
-        | "tool_use_failed" => 400,
+        | "tool_use_failed"
+        | "failed_to_download_image"
+        | "unsupported_image_media_type"
+        | "empty_image_file"
+        | "BadRequestError" => 400,
         "authentication_error"
         | "invalid_api_key"
         | "invalid_authentication"
@@ -77,8 +81,7 @@ fn status_of(word: &str) -> Option<u16> {
         "UNAVAILABLE" | "service_unavailable" | "server_overloaded" => 503,
         "timeout_error" | "vector_store_timeout" | "DEADLINE_EXCEEDED" => 504,
         "api_error" | "server_error" | "internal_error" | "INTERNAL" => 500,
-        // The Responses API's codes for prompts and pictures it cannot use (`ResponseError.code`).
-        "failed_to_download_image" | "unsupported_image_media_type" | "empty_image_file" => 400,
+        // Codes of OpenAI's responses: `invalid_image_url`, `image_too_large` and a dozen more.
         _ if word.starts_with("invalid_") || word.starts_with("image_") => 400,
         _ => return None,
     })

@@ -46,7 +46,7 @@ const LEAST_BUFFER: usize = 8 << 10;
 
 /// The HTTP server settings of a listener. hyper's own header timer is off: it would also bound the wait between
 /// requests, and it costs an allocation a request; `wire` and `watch` keep those times apart.
-pub(super) fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
+fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
     let head = usize::try_from(settings.max_header_size.0).unwrap_or(usize::MAX);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -65,10 +65,43 @@ pub(super) fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// How to serve each version. Knowing the version before the first read spares HTTP/1 connections the rewound
+/// bytes of the guess: they make hyper's read buffer grow to twice its size at once.
+pub(super) struct Protocols {
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
+    guess: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    pub(super) fn new(settings: &Listener) -> Self {
+        let guess = protocol(settings);
+        Self { http1: guess.clone().http1_only(), http2: guess.clone().http2_only(), guess }
+    }
+
+    /// By the first bytes in the clear: no method begins with `PRI` (RFC 9113 3.4).
+    fn by_start(&self, start: &[u8]) -> &auto::Builder<TokioExecutor> {
+        match start {
+            b"PRI" => &self.http2,
+            b"P" | b"PR" => &self.guess,
+            _ => &self.http1,
+        }
+    }
+
+    /// By what ALPN settled.
+    fn by_alpn(&self, settled: Option<&[u8]>) -> &auto::Builder<TokioExecutor> {
+        match settled {
+            Some(b"h2") => &self.http2,
+            Some(b"http/1.1") => &self.http1,
+            _ => &self.guess,
+        }
+    }
+}
+
 /// What it takes to serve connections.
 pub(super) struct Server<S> {
     pub(super) house: Arc<House<S>>,
-    pub(super) protocol: auto::Builder<TokioExecutor>,
+    pub(super) protocols: Protocols,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) drain: Drain,
     pub(super) sight: Sight,
@@ -87,16 +120,28 @@ impl<S: Service> Server<S> {
         let task = match self.tls.clone() {
             None => tokio::spawn(async move {
                 let _open = open;
-                server.drive(socket, peer, place).await;
+                let mut start = [0; 3];
+                if let Some(seen) = server.peek(&socket, &mut start).await {
+                    server.drive(socket, server.protocols.by_start(&start[..seen]), peer, place).await;
+                }
             }),
             Some(tls) => tokio::spawn(async move {
                 let _open = open;
                 if let Some(stream) = server.shake(tls, socket, addr).await {
-                    Box::pin(server.drive(stream, peer, place)).await;
+                    let protocol = server.protocols.by_alpn(stream.get_ref().1.alpn_protocol());
+                    Box::pin(server.drive(stream, protocol, peer, place)).await;
                 }
             }),
         };
         drop(task);
+    }
+
+    /// Waits for the first bytes and leaves them unread; `None`: nothing came in time, or the listener goes down.
+    async fn peek(&self, socket: &TcpStream, start: &mut [u8]) -> Option<usize> {
+        tokio::select! {
+            seen = tokio::time::timeout(self.house.settings.header_timeout.0, socket.peek(start)) => seen.ok()?.ok(),
+            () = self.drain.started() => None,
+        }
     }
 
     async fn shake(&self, tls: TlsAcceptor, socket: TcpStream, addr: SocketAddr) -> Option<TlsStream<TcpStream>> {
@@ -119,7 +164,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    async fn drive<T>(&self, io: T, peer: Arc<Peer>, place: Place)
+    async fn drive<T>(&self, io: T, protocol: &auto::Builder<TokioExecutor>, peer: Arc<Peer>, place: Place)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -128,7 +173,7 @@ impl<S: Service> Server<S> {
         let door = Door { house: Arc::clone(&self.house), watch: Arc::clone(&watch), peer };
         let deadlines = Deadlines { head: settings.header_timeout.0, write: settings.write_timeout.0 };
         let wire = Wire::new(io, Arc::clone(&watch), door.words(), deadlines, place);
-        let mut connection = pin!(self.protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
+        let mut connection = pin!(protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
         let mut reasons = once(async {
             tokio::select! {
                 () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}

@@ -69,10 +69,10 @@ pub async fn serve<S: Service>(
 ) {
     let caps = caps::Caps::new(settings.max_connections, settings.max_connections_per_ip);
     let tls = bound.certificates.as_ref().map(|certificates| TlsAcceptor::from(certificates.config()));
-    let protocol = connection::protocol(&settings);
+    let protocols = connection::Protocols::new(&settings);
     let house = Arc::new(door::House { service, settings, trusted });
     let sight = bound.sight;
-    let server = Arc::new(connection::Server { house, protocol, tls, drain: drain.clone(), sight: sight.clone() });
+    let server = Arc::new(connection::Server { house, protocols, tls, drain: drain.clone(), sight: sight.clone() });
     let follow = async {
         match bound.certificates {
             Some(certificates) => certificates.follow(&sight).await,
