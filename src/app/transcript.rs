@@ -79,7 +79,8 @@ impl Facts {
         text
     }
 
-    /// The content of the first-login file. `kept` is the key that an earlier start left there and nobody replaced.
+    /// The content of the first-login file. `kept` is the key that an earlier start left there; whether it is still
+    /// valid is not known here, since only its hash is stored.
     #[must_use]
     pub fn first_login_file(&self, kept: Option<&Secret>) -> String {
         let mut lines = vec!["# Written by tollgate at its start. Delete this file once you have used it.".to_owned()];
@@ -88,7 +89,9 @@ impl Facts {
             lines.push(format!("sign_in: {}", link.expose()));
         }
         if let Some(key) = self.key.as_ref().or(kept) {
-            lines.push("# Key of subscription `quickstart`:".to_owned());
+            lines.push(
+                "# Key of subscription `quickstart` as it was issued; what replaces it is not written here:".to_owned(),
+            );
             lines.push(format!("key: {}", key.expose()));
         }
         lines.join("\n") + "\n"

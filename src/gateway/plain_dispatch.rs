@@ -71,6 +71,12 @@ impl PlainTask {
         })
     }
 
+    /// Whether a refusal may be about the caller's own login at the application rather than about our credential.
+    /// (A 403 may always be: what our credential opens, it need not open for everybody's request.)
+    fn brings_own_credential(&self) -> bool {
+        [header::AUTHORIZATION, header::COOKIE].iter().any(|name| self.headers.contains_key(name))
+    }
+
     fn path_and_query(&self, base: &str) -> String {
         let base = base.trim_end_matches('/');
         let path = if self.path.is_empty() && base.is_empty() { "/" } else { self.path.as_str() };
@@ -131,6 +137,12 @@ impl Task for PlainTask {
         if status == StatusCode::TOO_MANY_REQUESTS {
             choice.failed(&Failure::Throttled { retry_after: wait });
             return setback(answer, choice, SetbackKind::Throttled(wait));
+        }
+        if matches!(code, 401 | 402) && choice.has_credential() && !self.brings_own_credential() {
+            choice.failed(&Failure::Credential(code));
+            let backend = choice.backend.id().clone();
+            let kind = SetbackKind::Credential;
+            return Judged::Again(Setback { backend, status: Some(code), kind, relayable: None });
         }
         if status.is_server_error() {
             choice.failed(&Failure::Status { status: code, retry_after: wait });

@@ -1,13 +1,12 @@
 //! Whose fault a failure is: what callers do wrong is told to them at once, and never counted against a backend, its
 //! credential or what was learned of it.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    client::{Answer, Call, Open},
-    vendor::{Reply, Vendor, dialect},
+    client::{Answer, Call, End, Open},
+    vendor::{Gate, Reply, Vendor, dialect},
     world::{BACKEND_KEY, KEY, PROMPT, World},
 };
 
@@ -186,25 +185,53 @@ async fn what_a_proxy_says_of_the_client_does_not_reach_a_provider() {
     assert_eq!(world.line().await["client"], "203.0.113.9", "but it is believed");
 }
 
-#[tokio::test]
-async fn a_broken_upload_is_no_failure_of_the_backend() {
+/// A plain backend that one failure takes out, at `url`.
+async fn strict(url: &str, extra: &str) -> World {
     let config = format!(
-        "backends: [{{ id: a, kind: http, url: \"vendor://a\", {STRICT} }}]\n\
+        "backends: [{{ id: a, kind: http, url: \"{url}\", {STRICT}{extra} }}]\n\
          pools: [{{ id: one, members: [{{ backend: a }}], eject_last: true, retry: {{ attempts: 1 }} }}]\n\
          apis: [{{ id: all, kind: http, path: /all, pool: one }}]\n"
     );
-    let a = Vendor::always(Reply::text(200, "text/plain", "fine")).await;
-    let world = World::builder().config(&config).vendor("a", a).start().await;
-    for framing in ["content-length: 10000000\r\n\r\nhello", "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzzz\r\n"]
-    {
-        let mut open = Open::connect(world.gateway(), false).await;
-        let head = format!("PUT /all/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n{framing}");
-        open.write(head.as_bytes()).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        open.reset();
-    }
-    world.lines(2).await;
+    World::builder().config(&config).start().await
+}
+
+/// An upload whose second chunk is none.
+async fn broken_upload(world: &World, before: impl AsyncFnOnce(&mut Open)) -> Answer {
+    let mut open = Open::connect(world.gateway(), false).await;
+    let head = format!("PUT /all/1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n");
+    open.write(format!("{head}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n").as_bytes()).await;
+    before(&mut open).await;
+    open.write(b"zzz\r\n").await;
+    open.finish().await
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_on_its_way_is_no_failure_of_the_backend() {
+    let gate = Gate::closed();
+    gate.open();
+    let backend = crate::http2::h2_backend(gate, tokio::sync::mpsc::unbounded_channel().0).await;
+    let world = strict(&format!("http://{backend}"), ", http: \"2\"").await;
+    assert_eq!(broken_upload(&world, async |_| {}).await.status, 400);
     world.send(&Call::get("/all/1").key(KEY)).await.expect_whole(200);
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_under_an_early_answer_is_no_failure_of_the_backend() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let backend = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let asked = socket.read(&mut [0; 1024]).await;
+            assert!(asked.is_ok_and(|bytes| bytes > 0));
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nearly").await.expect("connected");
+            open.push(socket);
+        }
+    });
+    let world = strict(&format!("http://{backend}"), "").await;
+    let answer = broken_upload(&world, async |open| assert!(open.until_text("early").await)).await;
+    assert_eq!((answer.status, answer.end), (200, End::Cut));
+    assert_eq!(Call::get("/all/1").key(KEY).open(world.gateway()).await.answer().status, 200);
 }
 
 #[tokio::test]
@@ -240,4 +267,31 @@ async fn a_stored_response_cannot_go_on_with_a_model_that_lives_elsewhere() {
     let answer = world.send(&ask(&body)).await.expect_whole(400);
     assert_eq!(answer.json()["error"]["param"], "previous_response_id", "{}", answer.text());
     assert_eq!(counts(&world), (1, 0));
+}
+
+#[tokio::test]
+async fn a_plain_backend_that_refuses_our_credential_is_our_affair() {
+    let config = "backends: [{ id: a, kind: http, url: \"vendor://a\", KEYS }]
+apis: [{ id: all, kind: http, path: /all, backend: a }]
+";
+    let bad = "credentials: [{ key: bad-credential-1 }]";
+    let both = format!("credentials: [{{ key: bad-credential-1 }}, {{ key: {BACKEND_KEY} }}]");
+    let call = Call::get("/all/1").header("ocp-apim-subscription-key", KEY);
+    let own = call.clone().header("cookie", "session=expired");
+    for (keys, refusal, call, status) in [
+        (bad, 401, &call, 502),
+        (bad, 402, &call, 502),
+        (bad, 403, &call, 403),
+        (bad, 401, &own, 401),
+        ("timeouts: {}", 401, &call, 401),
+        (both.as_str(), 401, &call, 200),
+    ] {
+        let a = Vendor::start(move |seen, _| {
+            let is_good = seen.contains(BACKEND_KEY);
+            Reply::text(if is_good { 200 } else { refusal }, "text/plain", "told")
+        });
+        let builder = World::builder().config(&config.replace("KEYS", keys)).vendor("a", a.await);
+        let answer = builder.start().await.send(call).await.expect_whole(status);
+        assert_eq!(answer.text().contains("told"), status != 502, "{keys} {refusal}");
+    }
 }

@@ -40,7 +40,7 @@ async fn an_http2_client_is_served_without_negotiation() {
 }
 
 /// A backend that speaks HTTP/2 only: two pieces, the second when the gate opens; tells who went away before.
-async fn h2_backend(gate: Gate, gone: mpsc::UnboundedSender<()>) -> std::net::SocketAddr {
+pub async fn h2_backend(gate: Gate, gone: mpsc::UnboundedSender<()>) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let addr = listener.local_addr().expect("bound");
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
