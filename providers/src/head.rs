@@ -363,7 +363,7 @@ fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head,
             "user" => head.end_user = Some(field.text(body)?),
             "n" => head.choices = field.text(body)?.parse().ok(),
             "file_id" => head.stored_refs.push(StoredRef { kind: StoredKind::File, id: field.text(body)? }),
-            "file" if field.is_file => file = Some(field.value),
+            "file" => file = Some(field.value),
             _ => {}
         }
     }

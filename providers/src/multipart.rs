@@ -63,7 +63,7 @@ pub(crate) fn fields(boundary: &str, body: &[u8]) -> Result<Vec<Field>, BadBody>
     let mut fields: Vec<Field> = Vec::new();
     for part in parts(boundary, body)? {
         let Some(field) = field(body, part)? else { continue };
-        let routed = matches!(field.name.as_str(), "model" | "stream" | "purpose");
+        let routed = matches!(field.name.as_str(), "model" | "stream" | "purpose" | "file");
         if routed && fields.iter().any(|other| other.name == field.name) {
             return Err(BadBody::DuplicateKey(field.name));
         }

@@ -280,10 +280,47 @@ fn ambiguous_forms_are_refused() {
     }
 }
 
+fn upload(purpose: &str, lines: &str) -> Result<Head, BadBody> {
+    let body =
+        form(&[("name=\"file\"; filename=\"a.jsonl\"", lines.as_bytes()), ("name=\"purpose\"", purpose.as_bytes())]);
+    read(Surface::Files, FORM, &body)
+}
+
 #[test]
 fn uploads_say_their_purpose() {
-    let body = form(&[("name=\"purpose\"", b"batch"), ("name=\"file\"; filename=\"a.jsonl\"", b"{}")]);
-    assert_eq!(read(Surface::Files, FORM, &body).expect("a good form").purpose.as_deref(), Some("batch"));
+    assert_eq!(upload("batch", "").expect("a good form").purpose.as_deref(), Some("batch"));
+    let other = upload("user_data", "\u{0} no lines").expect("any content");
+    assert!(other.batch_models.is_empty());
+}
+
+#[test]
+fn lines_of_a_batch_file_are_read_like_requests() {
+    let chat = r#"{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"a"}}"#;
+    let azure = r#"{"url":"/chat/completions","body":{"model":"b"}}"#;
+    let response = r#"{"url":"/v1/responses","body":{"model":"a","previous_response_id":"resp_1","input":[{"file_id":"file_1"}]}}"#;
+    let batch = upload("batch", &format!("{chat}\r\n\n{azure}\n{response}\n{response}\n")).expect("good lines");
+    assert_eq!(batch.batch_models, ["a".to_owned(), "b".to_owned()].into());
+    assert_eq!(ids(&batch), ["file_1", "resp_1"]);
+    let bad = [
+        ("{}", "\"url\""),
+        ("[]", "no JSON object"),
+        (r#"{"url":"/v1/chat/completions","body":{}}"#, "names no model"),
+        (r#"{"url":"/v1/chat/completions","body":{"model":"a","MODEL":"b"}}"#, "must be spelled"),
+        (r#"{"url":"/v1/chat/completions","body":{"model":"a"},"body":{"model":"b"}}"#, "\"body\" twice"),
+        (r#"{"url":"/v1/chat/completions","body":{"model":"a"},"Body":{"model":"b"}}"#, "must be spelled"),
+        (r#"{"url":"/v1/other","body":{"model":"a"}}"#, "no endpoint"),
+        (r#"{"url":"/v1/responses","body":"{}"}"#, "\"body\" must be an object"),
+    ];
+    for (line, reason) in bad {
+        let why = upload("batch", &format!("{chat}\n{line}\n")).expect_err(line);
+        assert!(why.to_string().starts_with("line 2 ") && why.to_string().contains(reason), "{line}: {why}");
+    }
+    let two = form(&[
+        ("name=\"file\"; filename=\"a\"", chat.as_bytes()),
+        ("name=\"purpose\"", b"batch"),
+        ("name=\"file\"; filename=\"b\"", azure.as_bytes()),
+    ]);
+    assert_eq!(read(Surface::Files, FORM, &two), Err(BadBody::DuplicateKey("file".to_owned())));
 }
 
 #[test]

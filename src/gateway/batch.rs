@@ -11,6 +11,7 @@ use super::{exchange::Exchange, model_dispatch::named_model};
 use crate::{
     exchange::{Fault, FaultKind},
     model::BackendId,
+    outbound::Backend,
     snapshot::ModelTarget,
 };
 
@@ -44,7 +45,7 @@ fn line_model(exchange: &Exchange, name: &str) -> Result<Arc<ModelTarget>, Fault
 
 /// Where a model is served: a name means the same at the same backends only.
 fn homes(model: &ModelTarget) -> BTreeSet<&BackendId> {
-    model.pool.members().map(|backend| backend.id()).collect()
+    model.pool.members().map(Backend::id).collect()
 }
 
 fn apart(one: &ModelTarget, other: &ModelTarget) -> Fault {

@@ -17,7 +17,7 @@ use super::{
     attempt::{self, Preference},
     body,
     exchange::Exchange,
-    model_dispatch,
+    keys, model_dispatch,
     model_task::ModelTask,
     stored,
 };
@@ -41,6 +41,7 @@ pub fn is_list(call: &Call, method: &http::Method) -> bool {
 /// Answers a list with the caller's own objects.
 pub async fn answer(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
     let kind = StoredKind::of(call.surface).unwrap_or(StoredKind::Other);
+    keys::without_foreign_tokens(&mut exchange.parts.uri);
     let query = Query::of(exchange.parts.uri.query().unwrap_or_default(), kind);
     let caller = exchange.subscription.as_ref().map(|subscription| subscription.id.clone());
     let homes = exchange.gateway.owners.homes(caller, kind).await;

@@ -33,19 +33,22 @@ fn answer(name: &str, seen: &Seen, number: usize) -> Reply {
     }
 }
 
-async fn world() -> World {
-    let config = format!(
+fn both() -> String {
+    format!(
         "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
 pools: [{{ id: both, members: [{{ backend: a }}, {{ backend: b }}] }}]
 models: [{{ name: m, pool: both }}]
 "
-    );
+    )
+}
+
+async fn world() -> World {
     let (a, b) = (provider("a").await, provider("b").await);
-    World::builder().config(&config).vendor("a", a).vendor("b", b).start().await
+    World::builder().config(&both()).vendor("a", a).vendor("b", b).start().await
 }
 
 fn upload() -> Call {
-    let body = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n{}\r\n--x--\r\n";
+    let body = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n{}\r\n--x--\r\n";
     Call::new("POST", "/v1/files").header("content-type", "multipart/form-data; boundary=x").body(body)
 }
 
@@ -191,6 +194,107 @@ async fn conversations_and_vector_stores_of_nobody_are_404() {
         world.send(&Call::post("/v1/responses", &body).key(KEY)).await.expect_whole(404);
     }
     assert_eq!(total(&world), 0);
+}
+
+/// A provider with forty files of which most are others', listed in pages of five.
+async fn paging(name: &'static str) -> Vendor {
+    Vendor::start(move |seen, number| {
+        let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
+        if (seen.method.as_str(), path) != ("GET", "/v1/files") {
+            return answer(name, seen, number);
+        }
+        let ids: Vec<String> = (0..40).map(|n| format!("file_{name}{n}")).collect();
+        let after = query.split('&').find_map(|pair| pair.strip_prefix("after="));
+        let start = after.map_or(0, |after| ids.iter().position(|id| id == after).expect("an own file") + 1);
+        let data: Vec<Value> = ids[start..].iter().take(5).map(|id| json!({"id": id, "object": "file"})).collect();
+        Reply::json(200, &json!({"object": "list", "data": data, "has_more": start + 5 < ids.len()}))
+    })
+    .await
+}
+
+fn listed(list: &Value) -> Vec<String> {
+    let data = list["data"].as_array().expect("a list");
+    data.iter().map(|file| file["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn lists_go_on_past_others_objects_and_over_all_backends() {
+    let (a, b) = (paging("a").await, paging("b").await);
+    let world = World::builder().config(&both()).vendor("a", a).vendor("b", b).start().await;
+    let foreign = created(&world, upload(), OTHER_KEY).await;
+    let mut own = Vec::new();
+    for round in 0..20 {
+        let file = upload().header("x-round", &round.to_string());
+        if round % 5 == 0 {
+            own.push(created(&world, file, KEY).await);
+        } else {
+            created(&world, file, OTHER_KEY).await;
+        }
+    }
+    let homes = |ids: &[String]| ["file_a", "file_b"].map(|home| ids.iter().any(|id| id.starts_with(home)));
+    assert_eq!(homes(&own), [true, true], "{own:?}");
+    let list = world.send(&Call::get("/v1/files").key(KEY)).await.expect_whole(200).json();
+    let mut all = listed(&list);
+    assert_eq!(list["has_more"], false);
+    let mut paged = Vec::new();
+    loop {
+        let after = paged.last().map(|id| format!("&after={id}")).unwrap_or_default();
+        let page = world.send(&Call::get(&format!("/v1/files?limit=1{after}")).key(KEY)).await.expect_whole(200).json();
+        assert!(listed(&page).len() <= 1);
+        paged.extend(listed(&page));
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(paged, all);
+    all.sort();
+    own.sort();
+    assert_eq!(all, own);
+    world.send(&Call::get(&format!("/v1/files?after={foreign}")).key(KEY)).await.expect_whole(404);
+}
+
+#[tokio::test]
+async fn lines_of_batch_files_are_checked_like_requests() {
+    let config = format!(
+        "backends: [{{ id: one, kind: openai, url: \"vendor://one/v1\", key: {BACKEND_KEY} }}, {{ id: two, kind: openai, url: \"vendor://one/v1\", key: {BACKEND_KEY} }}]
+models: [{{ name: m, backend: one }}, {{ name: n, backend: one }}, {{ name: alias, backend: one, upstream_model: named }}, {{ name: far, backend: two }}]
+products: [{{ id: some, models: [m, alias, far] }}]
+subscriptions:
+  - {{ id: team-a, product: some, key: {KEY} }}
+  - {{ id: team-b, product: some, key: {OTHER_KEY} }}
+"
+    );
+    let world = World::builder().config(&config).vendor("one", provider("a").await).start().await;
+    let response = json!({"model": "m", "input": "x"});
+    let foreign = created(&world, Call::post("/v1/responses", &response), OTHER_KEY).await;
+    let own = created(&world, Call::post("/v1/responses", &response), KEY).await;
+    let before = world.vendor("one").count();
+    for (bodies, status, word) in [
+        (vec![json!({"model": "m"}), json!({"model": "n"})], 403, "`n`"),
+        (vec![json!({"model": "unknown"})], 404, "`unknown`"),
+        (vec![json!({"model": "alias"})], 400, "Name it as the backend does"),
+        (vec![json!({"model": "m"}), json!({"model": "far"})], 400, "different backends"),
+        (vec![json!({"model": "m", "previous_response_id": foreign})], 404, "stored object"),
+        (vec![json!({"model": "m", "input": [{"file_id": "file_of_nobody"}]})], 404, "stored object"),
+        (vec![json!("text")], 400, "line 1 "),
+    ] {
+        let answer = world.send(&batch_file(&bodies).key(KEY)).await.expect_whole(status);
+        assert!(answer.text().contains(word), "{bodies:?}: {}", answer.text());
+    }
+    assert_eq!(world.vendor("one").count(), before, "nothing was sent");
+    let good = [json!({"model": "m"}), json!({"model": "named"}), json!({"model": "m", "previous_response_id": own})];
+    created(&world, batch_file(&good), KEY).await;
+}
+
+fn batch_file(bodies: &[Value]) -> Call {
+    let line =
+        |body: &Value| json!({"custom_id": "1", "method": "POST", "url": "/v1/responses", "body": body}).to_string();
+    let lines: Vec<String> = bodies.iter().map(line).collect();
+    let body = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n{}\r\n--x--\r\n",
+        lines.join("\n")
+    );
+    Call::new("POST", "/v1/files").header("content-type", "multipart/form-data; boundary=x").body(body)
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Streams: relayed as they arrive, never ended as if complete when they were not, cancelled when nobody listens.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -301,6 +301,28 @@ async fn compressed_streams_are_relayed_readable_and_their_usage_is_read() {
         let answer = world.send(&Call::post("/v1/chat/completions", &body).key(KEY)).await.expect_whole(200);
         assert_eq!(answer.json(), dialect::chat_body("hi"), "{coding} unstreamed");
         assert_eq!(world.line().await["total_tokens"], 18, "{coding} unstreamed");
+    }
+}
+
+#[tokio::test]
+async fn an_error_or_a_coding_that_was_cut_does_not_look_whole() {
+    let mut coded = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    coded.write_all(dialect::chat_body("hi").to_string().as_bytes()).expect("memory");
+    let coded = coded.finish().expect("memory");
+    let gzip =
+        |status: u16, bytes: &[u8]| Reply::text(status, "application/json", bytes).header("content-encoding", "gzip");
+    let cases = [
+        ("a refusal", 400, dialect::openai_error(400, "bad").cut(20)),
+        ("a failure", 500, dialect::openai_error(500, "bad").broken(20)),
+        ("the coding of an answer", 200, gzip(200, &coded[..coded.len() - 9])),
+        ("the coding of a refusal", 400, gzip(400, &coded[..coded.len() - 9])),
+    ];
+    let body = json!({"model": "m", "messages": []});
+    for (name, status, reply) in cases {
+        let world = World::one("openai", Vendor::always(reply).await).await;
+        let answer = world.send(&Call::post("/v1/chat/completions", &body).key(KEY)).await.expect(status);
+        assert_eq!(answer.end, End::Cut, "{name}: {}", answer.text());
+        assert_eq!(world.line().await["outcome"], "upstream_cut", "{name}");
     }
 }
 

@@ -175,7 +175,7 @@ def test_leaving_a_stream_cancels_upstream(client, vendor):
 
 def test_multipart_uploads(client, vendor):
     binary = bytes(range(256)) * 64
-    assert client.files.create(file=("a.jsonl", binary), purpose="batch", extra_headers={"x-tollgate-model": "gpt"}).id == "file-1"
+    assert client.files.create(file=("a.jsonl", binary), purpose="user_data", extra_headers={"x-tollgate-model": "gpt"}).id == "file-1"
     assert binary in vendor.seen[-1].body
     spoken = client.audio.transcriptions.create(model="gpt", file=("a.wav", binary))
     assert spoken.text == "spoken" and binary in vendor.seen[-1].body
