@@ -36,7 +36,7 @@ pub struct Head {
     pub max_output: Option<u64>,
     /// How many answers the caller asked for (`n`, `candidateCount`).
     pub choices: Option<u64>,
-    /// Stored objects that the body refers to: files and vector stores at any depth, a batch's input file,
+    /// Stored objects that the body refers to: files at any depth, a batch's input file,
     /// `previous_response_id`, `conversation`.
     pub stored_refs: Vec<StoredRef>,
     /// `purpose` of an uploaded file.
@@ -329,7 +329,7 @@ fn stored_refs(surface: Surface, text: &str) -> Result<Vec<StoredRef>, BadBody> 
     let possible = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
     let mut found = Vec::new();
     let stores = surface.family() != crate::Family::Gemini;
-    if stores && (possible("file_id") || possible("vector_store_ids") || possible(r"\u00")) {
+    if stores && (possible("file_id") || possible(r"\u00")) {
         let seed = Collect::new(StoredKind::under, is_applications_own, &mut found);
         let mut reader = serde_json::Deserializer::from_str(text);
         serde::de::DeserializeSeed::deserialize(seed, &mut reader)

@@ -13,7 +13,8 @@ pub enum StoredKind {
     File,
     /// A batch.
     Batch,
-    /// Something that no surface here creates (a conversation, a vector store): nobody can own one.
+    /// A conversation: no surface here creates one, so nobody can own one. (Vector stores, which none creates either,
+    /// hold what the account's owner put there for all: they pass.)
     Other,
 }
 
@@ -59,7 +60,6 @@ impl StoredKind {
     pub(crate) fn under(key: &str) -> Option<Self> {
         match key {
             "file_id" | "input_file_id" | "file_ids" => Some(Self::File),
-            "vector_store_ids" => Some(Self::Other),
             _ => None,
         }
     }

@@ -107,13 +107,13 @@ fn names_that_decide_have_one_spelling() {
 }
 
 #[test]
-fn conversations_and_vector_stores_are_stored_objects_of_nobody() {
+fn conversations_are_stored_objects_of_nobody_and_vector_stores_are_none() {
     let other = |id: &str| StoredRef { kind: StoredKind::Other, id: id.to_owned() };
-    for (body, expected) in [
-        (r#"{"conversation":"conv_1"}"#, "conv_1"),
-        (r#"{"conversation":{"id":"conv_2"}}"#, "conv_2"),
-        (r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}"#, "vs_1"),
-    ] {
+    let search = r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}"#;
+    assert_eq!(head(Surface::Responses, search).stored_refs, []);
+    for (body, expected) in
+        [(r#"{"conversation":"conv_1"}"#, "conv_1"), (r#"{"conversation":{"id":"conv_2"}}"#, "conv_2")]
+    {
         assert_eq!(head(Surface::Responses, body).stored_refs, [other(expected)], "{body}");
     }
     let previous = head(Surface::Responses, r#"{"previous_response_id":"r","input":[{"file_id":"f"}]}"#);
