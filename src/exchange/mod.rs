@@ -3,7 +3,9 @@
 //! The journey itself is `gateway`; ending it exactly once is `usage`.
 
 pub mod fault;
+pub mod ledger;
 pub mod record;
 
 pub use fault::{Blame, Fault, FaultKind};
+pub use ledger::{Attempt, Charge, Cost, Entry, Intent, Measure, Settle, UsageRow};
 pub use record::{AttemptRecord, Outcome, Record};

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use tollgate_providers::{Certainty, Kind, Surface, Usage};
 use uuid::Uuid;
 
@@ -10,7 +11,8 @@ use crate::model::{
 };
 
 /// How an exchange ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The answer was relayed whole (whatever its status).
     Complete,

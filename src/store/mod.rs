@@ -7,6 +7,7 @@
 
 pub mod access;
 mod error;
+pub mod ledger;
 mod port;
 mod rows;
 mod seal;
@@ -16,6 +17,7 @@ mod sqlite;
 mod conformance;
 
 pub use error::StoreError;
+pub use ledger::{Adjustment, Balance, Ledger, OpenRequest, Position, Shipment, Shipped};
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;
