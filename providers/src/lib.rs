@@ -7,6 +7,7 @@
 mod batch;
 pub mod classify;
 mod conversation;
+pub mod cutoff;
 mod counts;
 pub mod envelope;
 pub mod facts;
