@@ -1,14 +1,16 @@
 //! What outlives the process: configuration objects, key hashes, owners of stored provider objects, administrator
-//! access. The port is [`Store`]; its one adapter for now is [`Sqlite`].
+//! access. The port is [`Store`]; its adapters are [`Sqlite`] and, for several gateways on one database, [`Postgres`].
 //!
 //! Only this module contains SQL. Nothing on a request's path reads it: `snapshot` compiles its rows into what
 //! the data plane reads. Rules about objects (what refers to what, which states follow which) live in
 //! `snapshot::control`, not here.
 
 pub mod access;
+mod decode;
 mod error;
 pub mod ledger;
 mod port;
+mod postgres;
 mod rows;
 mod seal;
 mod sqlite;
@@ -19,6 +21,7 @@ mod conformance;
 pub use error::StoreError;
 pub use ledger::{Adjustment, Balance, Ledger, OpenRequest, Position, Shipment, Shipped};
 pub use port::{Access, Answer, Objects, Owners, Store};
+pub use postgres::Postgres;
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;
 pub use sqlite::Sqlite;
