@@ -121,6 +121,8 @@ pub struct Record {
     pub bytes_out: u64,
     /// The body's `user`.
     pub end_user: Option<Arc<str>>,
+    /// Labels for chargeback: those of the subscription, and what the configured headers and body fields say.
+    pub metadata: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Record {
@@ -164,6 +166,7 @@ impl Record {
             bytes_in: 0,
             bytes_out: 0,
             end_user: None,
+            metadata: Vec::new(),
         }
     }
 }
