@@ -41,6 +41,7 @@ impl Outcome {
             Self::UpstreamCut => "upstream_cut",
             Self::ClientGone => "client_gone",
             Self::Ended => "ended",
+            Self::LimitReached => "limit_reached",
             Self::Abandoned => "abandoned",
         }
     }

@@ -16,13 +16,14 @@ use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::timeout;
 use tollgate_providers::{
-    Certainty, Surface,
+    Surface,
     envelope::{self, ErrorText},
     tap::Tap,
 };
 
 use super::{
     answer::{Answer, Upstream},
+    cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Drain},
@@ -30,10 +31,10 @@ use super::{
     respond, switch,
 };
 use crate::{
-    exchange::Outcome,
+    exchange::{FaultKind, Outcome},
     model::{Clock, clock::Ticks},
     outbound::{BoxError, Choice, Failure, Incoming},
-    usage::Settlement,
+    usage::{Settlement, Stop},
 };
 
 /// How long an answer is read on after its client has gone.
@@ -188,15 +189,55 @@ impl Relay {
                 Err(error) => return self.fail("backend_sent_junk", &format!("content coding: {error}")),
             },
         };
-        self.tap.push(data, &mut self.scratch);
-        self.enqueue();
-        self.note_content();
-        if self.is_stream {
-            self.note_objects();
-        }
-        if self.body.is_end_stream() {
+        if self.is_stream { self.take_events(data) } else { self.take(data) }
+        if matches!(self.phase, Phase::Flowing) && self.body.is_end_stream() {
             self.finish(None);
         }
+    }
+
+    /// A piece of a stream: where it might exceed what is held, each of its events by itself.
+    fn take_events(&mut self, mut data: Bytes) {
+        let metered = self.settlement.as_ref().and_then(|settlement| settlement.metered());
+        let is_tight = metered.is_some_and(|metered| metered.is_tight(&self.tap, data.len()));
+        while is_tight && matches!(self.phase, Phase::Flowing) {
+            let Some(end) = cutoff::event_end(&data) else { break };
+            let event = data.split_to(end);
+            self.take(event);
+        }
+        if matches!(self.phase, Phase::Flowing) && !data.is_empty() {
+            self.take(data);
+        }
+        self.note_objects();
+    }
+
+    fn take(&mut self, data: Bytes) {
+        self.tap.push(data, &mut self.scratch);
+        if self.is_stream
+            && let Some(Err(stop)) = self.settlement.as_mut().map(|settlement| settlement.delivered(&self.tap))
+        {
+            return self.cut_off(&stop);
+        }
+        self.enqueue();
+        self.note_content();
+    }
+
+    /// There is no more quota for this stream: it ends as an answer does that reaches its length limit. What is left
+    /// of an event that the client has begun to read still goes out.
+    fn cut_off(&mut self, stop: &Stop) {
+        if self.is_inside_event {
+            self.enqueue();
+            if self.is_inside_event {
+                return;
+            }
+        }
+        self.scratch.clear();
+        let Some(surface) = self.surface else { return };
+        let Some(settlement) = &mut self.settlement else { return };
+        settlement.consume(&self.tap, false);
+        let ending = cutoff::ending(surface, settlement, &self.tap, stop, self.clock.now());
+        self.queue.push_back(ending.into());
+        self.phase = Phase::Complete(None);
+        self.set_outcome(Outcome::LimitReached, Some(FaultKind::QuotaExhausted.code()));
     }
 
     fn enqueue(&mut self) {
@@ -344,12 +385,7 @@ impl Relay {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
-        settlement.usage = self.tap.usage();
-        settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
-            (false, _) => Certainty::Unknown,
-            (true, true) => Certainty::Exact,
-            (true, false) => Certainty::LowerBound,
-        };
+        settlement.consume(&self.tap, is_whole);
     }
 
     fn is_worth_reading_on(&self) -> bool {

@@ -8,7 +8,7 @@ use super::{
     codec,
     consumed::{self, Seen},
     entries,
-    meter::{Meter, ModelCall},
+    meter::{Meter, ModelCall, Wish, ask},
 };
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
@@ -126,9 +126,11 @@ impl Metered {
     }
 
     /// Moves to what another model needs.
-    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: super::Wish) -> Result<(), Box<Refusal>> {
-        let prompt = meter.best_prompt(record, &wish);
-        self.reservation.move_to(&Meter::ask(record, &wish, prompt))?;
+    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: Wish) -> Result<(), Box<Refusal>> {
+        let mut prompt = meter.estimate(record, &wish);
+        // The other model's tokenizer is near enough to the one that counted, and the bound holds for any.
+        prompt.is_final = true;
+        self.reservation.move_to(&ask(record, &wish, prompt))?;
         self.call = wish.call;
         let entry = Entry::Reserved { id: record.id, charges: self.reservation.charges() };
         if let Err(error) = self.slot.append(&codec::encode(&entry)) {
@@ -168,16 +170,9 @@ impl Metered {
     }
 
     fn cost(&self, record: &Record) -> Option<Cost> {
-        let call = self.call.as_ref()?;
-        meter_price(call, record)
+        let call = self.call.as_ref().filter(|_| record.usage.is_reported())?;
+        call.price(record)
     }
-}
-
-fn meter_price(call: &ModelCall, record: &Record) -> Option<Cost> {
-    if !record.usage.is_reported() {
-        return None;
-    }
-    call.price(record)
 }
 
 /// A call counts when it was tried anywhere, whatever came of it.

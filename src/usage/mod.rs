@@ -1,9 +1,18 @@
-//! Ending an exchange exactly once: the guard, and where its record goes (metrics, access log, traces).
+//! Where a request meets what it is charged: letting it in, ending it exactly once, and where its record goes.
 //!
-//! The ledger joins here.
+//! [`Settlement`] is the guard of an exchange; [`Meter`] lets it through and settles it with limits and journal; the
+//! drainer ships the journal to the database behind the requests' backs.
 
+pub mod codec;
+pub mod consumed;
+mod entries;
+pub mod meter;
+pub mod metered;
+mod refused;
 pub mod settlement;
 pub mod sink;
 
+pub use meter::{Meter, ModelCall, Wish};
+pub use metered::{Metered, Stop};
 pub use settlement::Settlement;
 pub use sink::Sink;
