@@ -69,6 +69,11 @@ struct Seen {
     owned_files: Vec<String>,
     model: Option<String>,
     spoken: Spoken,
+    /// Events with data.
+    events: u64,
+    /// Anthropic: content blocks begun, and the one that is open.
+    blocks: u64,
+    open_block: Option<u64>,
 }
 
 impl fmt::Debug for Tap {
@@ -207,6 +212,18 @@ impl Tap {
         &self.seen.owned_files
     }
 
+    /// How many events with data have been seen of a stream.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.seen.events
+    }
+
+    /// Anthropic: the content block that has begun and not ended.
+    #[must_use]
+    pub fn open_block(&self) -> Option<u64> {
+        self.seen.open_block
+    }
+
     /// The model that answered, as the provider names it.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
@@ -245,6 +262,7 @@ impl Seen {
             return Verdict::Show;
         }
         let Some(data) = frame.data else { return Verdict::Show };
+        self.events += 1;
         match dialect {
             Dialect::Chat => return self.chat_event(frame.event, data),
             Dialect::Typed => self.typed_event(frame.event, data),
