@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod affinity;
+mod allowance;
 pub mod answer;
 pub mod attempt;
 pub mod batch;

@@ -89,6 +89,9 @@ impl Meter {
             reserved = self.limits.reserve(&ask(record, &wish, prompt));
         }
         let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
+        for shadowed in reservation.shadowed() {
+            self.telemetry.metrics.limit_shadowed(shadowed.kind.word());
+        }
         let intent = Entry::Intent(entries::intent(record, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
@@ -138,7 +141,9 @@ impl Meter {
     /// Tells what a settlement did beyond settling.
     pub(super) fn tell(&self, settled: Settled) {
         for overrun in settled.overruns {
-            self.telemetry.metrics.overrun(overrun.rule.counted.word(), overrun.amount);
+            if overrun.rule.counted.is_tokens() {
+                self.telemetry.metrics.overrun_tokens(u64::try_from(overrun.amount).unwrap_or(0));
+            }
             tracing::warn!(account = %overrun.account, amount = overrun.amount, "a quota was exceeded by what could not be stopped");
         }
         settled.crossed.into_iter().for_each(|crossed| (self.crossed)(crossed));

@@ -88,6 +88,8 @@ struct Inner {
     reload_ok: IntGauge,
     reload_time: IntGauge,
     access_dropped: IntCounter,
+    overrun_tokens: IntCounter,
+    rows_dropped: IntCounter,
 }
 
 /// The metrics with labels.
@@ -110,6 +112,8 @@ struct Families {
     reloads: Family<IntCounter>,
     certificates: Family<IntCounter>,
     spans_dropped: Family<IntCounter>,
+    limit_refusals: Family<IntCounter>,
+    limit_shadowed: Family<IntCounter>,
     gen_ai_usage: Family<Histogram>,
     gen_ai_duration: Family<Histogram>,
     gen_ai_first_token: Family<Histogram>,
@@ -136,6 +140,8 @@ impl Families {
             reloads: Family::new(&names::RELOADS, registry, bounds),
             certificates: Family::new(&names::CERTIFICATES, registry, bounds),
             spans_dropped: Family::new(&names::SPANS_DROPPED, registry, bounds),
+            limit_refusals: Family::new(&names::LIMIT_REFUSALS, registry, bounds),
+            limit_shadowed: Family::new(&names::LIMIT_SHADOWED, registry, bounds),
             gen_ai_usage: Family::new(&names::GEN_AI_USAGE, registry, bounds),
             gen_ai_duration: Family::new(&names::GEN_AI_DURATION, registry, bounds),
             gen_ai_first_token: Family::new(&names::GEN_AI_FIRST_TOKEN, registry, bounds),
@@ -169,6 +175,8 @@ impl Metrics {
             reload_ok: gauge(&names::RELOAD_OK),
             reload_time: gauge(&names::RELOAD_TIME),
             access_dropped: counter(&names::ACCESS_DROPPED),
+            overrun_tokens: counter(&names::OVERRUN_TOKENS),
+            rows_dropped: counter(&names::ROWS_DROPPED),
             registry,
         }))
     }
@@ -233,6 +241,26 @@ impl Metrics {
 
     pub(super) fn certificate(&self, listener: &'static str, result: &'static str) {
         self.0.families.certificates.with(&[listener, result]).inc();
+    }
+
+    /// A limit refused a request; `kind` in a word.
+    pub fn limit_refused(&self, kind: &'static str) {
+        self.0.families.limit_refusals.with(&[kind]).inc();
+    }
+
+    /// A limit in shadow would have refused a request.
+    pub fn limit_shadowed(&self, kind: &'static str) {
+        self.0.families.limit_shadowed.with(&[kind]).inc();
+    }
+
+    /// Settled use exceeded an enforced quota by so many tokens.
+    pub fn overrun_tokens(&self, tokens: u64) {
+        self.0.overrun_tokens.inc_by(tokens);
+    }
+
+    /// The row of a refused request was lost.
+    pub fn ledger_row_dropped(&self) {
+        self.0.rows_dropped.inc();
     }
 
     pub(super) fn access_dropped(&self) -> IntCounter {

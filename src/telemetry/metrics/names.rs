@@ -144,6 +144,30 @@ pub const CERTIFICATES: Spec = spec(
     "Readings of changed certificate files: applied or refused.",
     &["listener", "result"],
 );
+/// Requests refused by limits.
+pub const LIMIT_REFUSALS: Spec = spec(
+    "tollgate_limit_refusals_total",
+    "Requests that a limit refused, by why: rate, token_rate, concurrency, quota, budget, held, too_large, ...",
+    &["kind"],
+);
+/// What shadow limits would have refused.
+pub const LIMIT_SHADOWED: Spec = spec(
+    "tollgate_limit_shadow_refusals_total",
+    "Requests that a limit in shadow would have refused, by why.",
+    &["kind"],
+);
+/// What exceeded an enforced quota.
+pub const OVERRUN_TOKENS: Spec = spec(
+    "tollgate_ledger_overrun_tokens_total",
+    "Tokens by which settled use exceeded an enforced quota: a provider that ignores its cap.",
+    &[],
+);
+/// Rows lost.
+pub const ROWS_DROPPED: Spec = spec(
+    "tollgate_ledger_rows_dropped_total",
+    "Rows of refused requests that could not be written; nothing was sent for them and nothing is charged.",
+    &[],
+);
 /// Access lines lost.
 pub const ACCESS_DROPPED: Spec = spec(
     "tollgate_access_log_dropped_total",
@@ -220,6 +244,10 @@ pub const ALL: &[&Spec] = &[
     &RELOAD_OK,
     &RELOAD_TIME,
     &CERTIFICATES,
+    &LIMIT_REFUSALS,
+    &LIMIT_SHADOWED,
+    &OVERRUN_TOKENS,
+    &ROWS_DROPPED,
     &ACCESS_DROPPED,
     &SPANS_DROPPED,
     &BUILD,
