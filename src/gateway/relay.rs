@@ -374,7 +374,7 @@ impl Relay {
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.fill_usage();
-        self.settlement = None;
+        self.settlement.take().into_iter().for_each(settle);
     }
 
     fn request_id(&self) -> String {
@@ -412,6 +412,16 @@ impl Relay {
     }
 }
 
+/// Ends the exchange; a prompt that nobody reported is counted first, beside the answers.
+fn settle(mut settlement: Settlement) {
+    let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| settlement.wants_count());
+    let Some(runtime) = runtime else { return };
+    runtime.spawn(async move {
+        settlement.count_prompt().await;
+        drop(settlement);
+    });
+}
+
 /// Whether a piece of an event stream ends with a blank line.
 fn ends_an_event(piece: &[u8]) -> bool {
     [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
@@ -432,7 +442,10 @@ impl Drop for AnswerBody {
             Ok(runtime) if relay.is_worth_reading_on() => {
                 runtime.spawn(relay.read_on());
             }
-            _ => relay.fill_usage(),
+            _ => {
+                relay.fill_usage();
+                relay.settlement.take().into_iter().for_each(settle);
+            }
         }
     }
 }

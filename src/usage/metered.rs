@@ -157,6 +157,19 @@ impl Metered {
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
     }
 
+    /// Whether the prompt is charged by an estimate that a count can replace.
+    #[must_use]
+    pub fn wants_count(&self, record: &Record) -> bool {
+        self.is_estimate && self.call.is_some() && record.usage.input == Some(self.prompt) && self.charges_prompt
+    }
+
+    /// Counts the prompt in place of its estimate.
+    pub async fn count_prompt(&self, record: &mut Record) {
+        let Some(call) = &self.call else { return };
+        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
+        record.usage.input = Some(count.tokens);
+    }
+
     /// Ends it: the counters, then the journal.
     pub fn settle(self, meter: &Meter, record: &Record) {
         let cost = self.cost(record);

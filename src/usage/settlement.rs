@@ -95,6 +95,19 @@ impl Settlement {
         }
     }
 
+    /// Whether the prompt is charged by an estimate that a count can replace: nobody reported it.
+    #[must_use]
+    pub fn wants_count(&self) -> bool {
+        self.metered.as_ref().is_some_and(|metered| metered.wants_count(&self.record))
+    }
+
+    /// Counts the prompt in place of its estimate. Takes as long as the prompt is.
+    pub async fn count_prompt(&mut self) {
+        if let Some(metered) = &self.metered {
+            metered.count_prompt(&mut self.record).await;
+        }
+    }
+
     /// Ends the exchange now, with `outcome`.
     pub fn end(mut self, outcome: Outcome) {
         self.record.outcome = outcome;
