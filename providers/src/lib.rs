@@ -7,8 +7,8 @@
 mod batch;
 pub mod classify;
 mod conversation;
-pub mod cutoff;
 mod counts;
+pub mod cutoff;
 pub mod envelope;
 pub mod facts;
 pub mod head;

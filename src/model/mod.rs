@@ -5,15 +5,17 @@ pub mod entropy;
 pub mod id;
 pub mod key;
 pub mod local_name;
+pub mod money;
 pub mod secret;
 pub mod trace;
 pub mod units;
 
 pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
-pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, SubscriptionId, UserId, WorkspaceId};
+pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, PriceId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};
 pub use local_name::is_local_name;
+pub use money::{HumanMoney, HumanRate};
 pub use secret::Secret;
 pub use trace::{Trace, Traceparent};
 pub use units::{HumanCount, HumanDuration, HumanSize};
