@@ -4,7 +4,10 @@
 
 mod api;
 mod backend;
+mod ledger;
+mod limits;
 mod pool;
+mod price;
 mod product;
 mod references;
 mod server;
@@ -19,6 +22,8 @@ use super::{
     read::{Reader, Rules, shape},
 };
 use crate::document::Node;
+pub use ledger::signing_key;
+pub use limits::counters;
 use references::Index;
 
 /// Everything that is wrong with settings that were read well: references to nothing, choices that exclude each
@@ -102,6 +107,9 @@ pub fn run(settings: &Settings, report: &mut Report<'_>) {
     api::check(settings, &index, report);
     product::check(settings, &index, report);
     subscription::check(settings, &index, report);
+    limits::check(settings, &index, report);
+    price::check(settings, &index, report);
+    ledger::check(&settings.server, report);
 }
 
 /// Without a file's tree, the object is the nearest thing whose place is known.
