@@ -11,6 +11,7 @@ mod console;
 pub mod database;
 pub mod limits;
 pub mod local;
+mod metering;
 mod observe;
 mod options;
 mod planes;

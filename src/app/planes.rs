@@ -125,7 +125,7 @@ impl Planes {
         let (owners, writer) = book::open(ground.store.clone(), clock.clone());
         let gateway = Arc::new(Gateway {
             hub: ground.hub.clone(),
-            sink: Arc::new(Sink::new(ground.telemetry.clone(), clock.clone())),
+            sink: Arc::new(Sink::new(ground.telemetry.clone(), ground.metering.meter.clone(), clock.clone())),
             owners: Arc::new(Owners::new(Arc::new(owners))),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -152,6 +152,8 @@ impl Planes {
         let (stop, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(self.writer.run(stopped.clone()));
+        background.spawn(tasks::drain_ledger(ground.metering.drain));
+        background.spawn(tasks::prune_ledger(ground.store.clone(), ground.server.ledger.clone(), options.clock.clone(), stopped.clone()));
         background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
         background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
         background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));
@@ -186,6 +188,7 @@ impl Planes {
             data_dir: ground.place.data_dir,
             control: ground.control,
             store: ground.store,
+            meter: ground.metering.meter,
             telemetry: ground.telemetry,
             reloader: self.reloader,
             runtime: Handle::current(),

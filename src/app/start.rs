@@ -12,6 +12,7 @@ use super::{
     backend_events::BackendEvents,
     configuration::Configuration,
     database::{Lock, Place},
+    metering::{Foundation, Metering},
     observe,
     planes::{Planes, Ports},
     transcript::Facts,
@@ -75,6 +76,8 @@ pub struct Ground {
     pub hub: Arc<Hub>,
     /// The one writer of configuration.
     pub control: Arc<Control>,
+    /// The ledger.
+    pub metering: Metering,
 }
 
 impl Ground {
@@ -99,6 +102,15 @@ impl Ground {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
         let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;
         telemetry.metrics.configured(options.clock.now());
+        let foundation = Foundation {
+            server: &server,
+            place: &place,
+            books: store.clone(),
+            hub: &hub,
+            telemetry: &telemetry,
+            crossed: Arc::new(|_| ()),
+        };
+        let metering = foundation.open(options).await?;
         Ok(Self {
             server,
             configuration,
@@ -111,6 +123,7 @@ impl Ground {
             telemetry,
             hub,
             control,
+            metering,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use tollgate_providers::{Surface, head::Head, models};
+use tollgate_providers::{Surface, head::Head, models, prompt};
 
 use super::exchange::Exchange;
 use crate::{
@@ -63,12 +63,19 @@ impl Called<'_> {
         ModelCall {
             surface: self.surface,
             body: self.body.clone(),
+            inline: prompt::inline(self.surface, self.body),
             upstream_model: Arc::clone(&self.model.upstream_model),
             backends,
-            book: exchange.snapshot.book.clone(),
+            book: exchange.snapshot.prices.clone(),
             choices: self.choices(),
             asked_usage: self.head.asked_usage,
         }
+    }
+
+    /// As configured: the largest of the members that may answer.
+    fn model_max(&self, exchange: &Exchange) -> Option<u64> {
+        let members = self.model.pool.members();
+        members.map(|backend| exchange.snapshot.max_output_tokens(self.model, backend.id())).max().flatten()
     }
 
     fn choices(&self) -> u64 {
@@ -89,7 +96,7 @@ impl Called<'_> {
         Output {
             caller_cap: self.head.max_output,
             choices: self.choices(),
-            model_max: self.model.max_output.or_else(|| known.and_then(|known| known.max_output)),
+            model_max: self.model_max(exchange).or_else(|| known.and_then(|known| known.max_output)),
             likely: exchange.settlement.likely_output(subscription, &self.model.name),
             is_reasoning: known.is_some_and(|known| known.reasons),
             is_boundable: self.head.previous_response.is_none() && self.head.stored_refs.is_empty(),

@@ -6,9 +6,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tollgate_providers::Surface;
+use tollgate_providers::{Surface, prompt::Inline};
 
-use super::{codec, entries, metered::Metered, refused};
+use super::{codec, consumed, entries, metered::Metered, refused};
 use crate::{
     exchange::{Cost, Entry, Fault, FaultKind, Record},
     journal::{Journal, JournalError},
@@ -67,6 +67,8 @@ pub struct ModelCall {
     pub surface: Surface,
     /// The caller's body: counted when an estimate is not enough.
     pub body: Bytes,
+    /// Pictures, sounds and files inside it.
+    pub inline: Inline,
     /// The model as most of its backends name it: decides the tokenizer.
     pub upstream_model: Arc<str>,
     /// Who may answer: decides what it costs at worst.
@@ -95,7 +97,7 @@ impl Meter {
         let intent = Entry::Intent(entries::intent(record, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
-        let metered = Metered::new(slot, reservation, wish.call, prompt.tokens, announced);
+        let metered = Metered::new(slot, reservation, wish.call, prompt, announced);
         metered.durable().await.map_err(|error| unavailable(&error))?;
         Ok(metered)
     }
@@ -105,7 +107,8 @@ impl Meter {
         let Some(call) = &wish.call else { return Prompt::exact(0) };
         let model = record.model.as_deref().unwrap_or_default();
         let bytes = call.body.len() as u64;
-        Prompt::estimate(self.learned.estimate_input(model, bytes), tokens::upper_bound(bytes))
+        let tokens = self.learned.estimate_input(model, bytes, call.inline);
+        Prompt::estimate(tokens, bytes.max(tokens))
     }
 
     fn refuse(&self, refusal: &Refusal, is_plain: bool) -> Refused {
@@ -133,9 +136,12 @@ impl Meter {
         if record.certainty != tollgate_providers::Certainty::Exact {
             return;
         }
-        let model = record.model.as_deref().unwrap_or_default();
+        let Some(model) = &record.model else { return };
         let subscription = record.subscription.as_ref().map_or("", |subscription| subscription.as_str());
-        self.learned.learn(model, subscription, call.body.len() as u64, &record.usage);
+        self.learned.learn_input(model, call.body.len() as u64, call.inline, record.usage.input_total());
+        if consumed::generates(call.surface) {
+            self.learned.learn_output(subscription, model, record.usage.output_total());
+        }
     }
 
     /// Tells what a settlement did beyond settling.
@@ -195,8 +201,8 @@ impl ModelCall {
 /// Counts the prompt; what cannot be bounded makes the wish unbounded.
 async fn count(wish: &mut Wish) -> Prompt {
     let Some(call) = &wish.call else { return Prompt::exact(0) };
-    let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
-    wish.output.is_boundable &= count.is_boundable;
+    let count = tokens::count_off_reactor(call.surface, &call.upstream_model, call.body.clone()).await;
+    wish.output.is_boundable &= count.unbounded.is_empty();
     if count.is_exact { Prompt::exact(count.tokens) } else { Prompt::bounded(count.tokens, count.upper_bound) }
 }
 

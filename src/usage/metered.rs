@@ -13,8 +13,9 @@ use super::{
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Refusal, Reservation, Settled, Standing, Used},
+    limits::{Prompt, Refusal, Reservation, Settled, Standing, Used},
     model::clock::Ticks,
+    tokens,
 };
 
 /// After so many delivered tokens the journal is told how far a stream is (ACCOUNTING section 4).
@@ -29,6 +30,10 @@ pub struct Metered {
     call: Option<ModelCall>,
     /// Tokens of the prompt as they were estimated or counted before sending.
     prompt: u64,
+    /// Whether they were counted.
+    is_counted: bool,
+    /// Whether they are what is charged, because nobody reported the prompt.
+    charges_prompt: bool,
     /// The model that the announcement names.
     announced: Option<Arc<str>>,
     told: Progress,
@@ -56,11 +61,12 @@ impl Metered {
         slot: Slot,
         reservation: Reservation,
         call: Option<ModelCall>,
-        prompt: u64,
+        prompt: Prompt,
         announced: (Option<Arc<str>>, Ticks),
     ) -> Self {
         let (announced, at) = announced;
-        Self { slot, reservation, call, prompt, announced, told: Progress { tokens: 0, at } }
+        let (told, is_counted) = (Progress { tokens: 0, at }, prompt.is_final);
+        Self { slot, reservation, call, prompt: prompt.tokens, is_counted, charges_prompt: false, announced, told }
     }
 
     /// Waits until the announcement is as durable as the settings ask for.
@@ -141,7 +147,7 @@ impl Metered {
 
     /// What was consumed of an answer, and how sure that is, into the record. Counting what nobody reported can take
     /// as long as a text is: see [`Metered::counts_long`].
-    pub fn consume(&self, record: &mut Record, tap: &Tap, is_whole: bool) {
+    pub fn consume(&mut self, record: &mut Record, tap: &Tap, is_whole: bool) {
         let Some(call) = &self.call else {
             record.usage = Usage::default();
             return;
@@ -153,6 +159,7 @@ impl Metered {
         }
         let reported = tap.usage();
         let generated = if is_whole && reported.output_total() > 0 { 0 } else { tap.output_tokens().tokens };
+        self.charges_prompt = !consumed::tells_input(&reported);
         let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
     }
@@ -160,13 +167,13 @@ impl Metered {
     /// Whether the prompt is charged by an estimate that a count can replace.
     #[must_use]
     pub fn wants_count(&self, record: &Record) -> bool {
-        self.is_estimate && self.call.is_some() && record.usage.input == Some(self.prompt) && self.charges_prompt
+        self.call.is_some() && !self.is_counted && self.charges_prompt && record.usage.input == Some(self.prompt)
     }
 
     /// Counts the prompt in place of its estimate.
     pub async fn count_prompt(&self, record: &mut Record) {
         let Some(call) = &self.call else { return };
-        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
+        let count = tokens::count_off_reactor(call.surface, &call.upstream_model, call.body.clone()).await;
         record.usage.input = Some(count.tokens);
     }
 

@@ -89,7 +89,7 @@ impl Settlement {
 
     /// What was consumed of an answer, into the record.
     pub fn consume(&mut self, tap: &Tap, is_whole: bool) {
-        match &self.metered {
+        match &mut self.metered {
             Some(metered) => metered.consume(&mut self.record, tap, is_whole),
             None => self.record.usage = tap.usage(),
         }
