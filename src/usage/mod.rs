@@ -2,9 +2,14 @@
 //!
 //! The ledger joins here.
 
+pub mod abandoned;
 pub mod codec;
+pub mod drain;
+mod joining;
+pub mod replay;
 pub mod settlement;
 pub mod sink;
+pub mod verify;
 
 pub use settlement::Settlement;
 pub use sink::Sink;
