@@ -3,14 +3,19 @@
 //! [`Settlement`] is the guard of an exchange; [`Meter`] lets it through and settles it with limits and journal; the
 //! drainer ships the journal to the database behind the requests' backs.
 
+pub mod abandoned;
 pub mod codec;
 pub mod consumed;
+pub mod drain;
 mod entries;
+mod joining;
 pub mod meter;
 pub mod metered;
 mod refused;
+pub mod replay;
 pub mod settlement;
 pub mod sink;
+pub mod verify;
 
 pub use meter::{Meter, ModelCall, Wish};
 pub use metered::{Metered, Stop};

@@ -5,6 +5,7 @@
 
 mod family;
 mod guards;
+mod ledger;
 pub mod names;
 mod process;
 mod series;
@@ -23,6 +24,7 @@ use crate::model::Timestamp;
 
 pub use self::{
     guards::{Guard, Opened},
+    ledger::{LedgerMetrics, LedgerSight},
     sight::Sight,
 };
 
@@ -88,8 +90,8 @@ struct Inner {
     reload_ok: IntGauge,
     reload_time: IntGauge,
     access_dropped: IntCounter,
-    overrun_tokens: IntCounter,
     rows_dropped: IntCounter,
+    ledger: LedgerMetrics,
 }
 
 /// The metrics with labels.
@@ -175,8 +177,19 @@ impl Metrics {
             reload_ok: gauge(&names::RELOAD_OK),
             reload_time: gauge(&names::RELOAD_TIME),
             access_dropped: counter(&names::ACCESS_DROPPED),
-            overrun_tokens: counter(&names::OVERRUN_TOKENS),
             rows_dropped: counter(&names::ROWS_DROPPED),
+            ledger: LedgerMetrics {
+                rows: counter(&names::LEDGER_ROWS),
+                ship_failures: counter(&names::LEDGER_SHIP_FAILURES),
+                append_failures: counter(&names::LEDGER_APPEND_FAILURES),
+                sync_failures: counter(&names::LEDGER_SYNC_FAILURES),
+                overrun: counter(&names::LEDGER_OVERRUN),
+                backlog: gauge(&names::LEDGER_BACKLOG),
+                lag: gauge(&names::LEDGER_LAG),
+                open: gauge(&names::LEDGER_OPEN),
+                waiting: gauge(&names::LEDGER_WAITING),
+                writable: gauge(&names::LEDGER_WRITABLE),
+            },
             registry,
         }))
     }
@@ -253,11 +266,6 @@ impl Metrics {
         self.0.families.limit_shadowed.with(&[kind]).inc();
     }
 
-    /// Settled use exceeded an enforced quota by so many tokens.
-    pub fn overrun_tokens(&self, tokens: u64) {
-        self.0.overrun_tokens.inc_by(tokens);
-    }
-
     /// The row of a refused request was lost.
     pub fn ledger_row_dropped(&self) {
         self.0.rows_dropped.inc();
@@ -269,6 +277,12 @@ impl Metrics {
 
     pub(super) fn spans_dropped(&self, reason: &'static str) -> IntCounter {
         self.0.families.spans_dropped.with(&[reason])
+    }
+
+    /// The ledger's figures.
+    #[must_use]
+    pub fn ledger(&self) -> &LedgerMetrics {
+        &self.0.ledger
     }
 
     /// Exchanges opened and settled so far: equal when nothing is in flight.

@@ -156,12 +156,6 @@ pub const LIMIT_SHADOWED: Spec = spec(
     "Requests that a limit in shadow would have refused, by why.",
     &["kind"],
 );
-/// What exceeded an enforced quota.
-pub const OVERRUN_TOKENS: Spec = spec(
-    "tollgate_ledger_overrun_tokens_total",
-    "Tokens by which settled use exceeded an enforced quota: a provider that ignores its cap.",
-    &[],
-);
 /// Rows lost.
 pub const ROWS_DROPPED: Spec = spec(
     "tollgate_ledger_rows_dropped_total",
@@ -177,6 +171,50 @@ pub const ACCESS_DROPPED: Spec = spec(
 /// Spans lost.
 pub const SPANS_DROPPED: Spec =
     spec("tollgate_spans_dropped_total", "Spans lost: queue full, or the collector did not take them.", &["reason"]);
+/// Rows in the database.
+pub const LEDGER_ROWS: Spec = spec("tollgate_ledger_rows_total", "Usage rows taken to the database.", &[]);
+/// Records not in the database.
+pub const LEDGER_BACKLOG: Spec =
+    spec("tollgate_ledger_backlog_records", "Records of the journal that the database has not been given yet.", &[]);
+/// How long the database has been away.
+pub const LEDGER_LAG: Spec = spec(
+    "tollgate_ledger_lag_seconds",
+    "How long the database has not been taking rows; 0: it does. Rows wait in the journal meanwhile.",
+    &[],
+);
+/// Attempts that the database did not take.
+pub const LEDGER_SHIP_FAILURES: Spec =
+    spec("tollgate_ledger_ship_failures_total", "Times the database did not take rows; they are tried again.", &[]);
+/// Records that the disk refused.
+pub const LEDGER_APPEND_FAILURES: Spec = spec(
+    "tollgate_ledger_append_failures_total",
+    "Records that the journal's disk refused: requests answered 503 ledger_unavailable, ends that wait.",
+    &[],
+);
+/// Syncs that failed.
+pub const LEDGER_SYNC_FAILURES: Spec = spec(
+    "tollgate_ledger_sync_failures_total",
+    "Times the journal could not be brought to the disk itself; a power failure may take what was written.",
+    &[],
+);
+/// Announced requests.
+pub const LEDGER_OPEN: Spec =
+    spec("tollgate_ledger_open_requests", "Requests announced in the journal that have not ended.", &[]);
+/// Ends that wait in memory.
+pub const LEDGER_WAITING: Spec =
+    spec("tollgate_ledger_waiting_ends", "Ends of requests that wait in memory until the disk takes them.", &[]);
+/// Whether the journal takes records.
+pub const LEDGER_WRITABLE: Spec = spec(
+    "tollgate_ledger_writable",
+    "1 when the journal takes records, 0 when its disk is full or failing and requests are refused.",
+    &[],
+);
+/// Tokens beyond a reservation.
+pub const LEDGER_OVERRUN: Spec = spec(
+    "tollgate_ledger_overrun_tokens_total",
+    "Tokens used beyond what was reserved: providers that ignore their cap. They are charged, as debt if need be.",
+    &[],
+);
 /// Version.
 pub const BUILD: Spec = spec("tollgate_build_info", "Always 1; the version is the label.", &["version"]);
 /// Token usage, by the conventions.
@@ -246,10 +284,19 @@ pub const ALL: &[&Spec] = &[
     &CERTIFICATES,
     &LIMIT_REFUSALS,
     &LIMIT_SHADOWED,
-    &OVERRUN_TOKENS,
     &ROWS_DROPPED,
     &ACCESS_DROPPED,
     &SPANS_DROPPED,
+    &LEDGER_ROWS,
+    &LEDGER_BACKLOG,
+    &LEDGER_LAG,
+    &LEDGER_SHIP_FAILURES,
+    &LEDGER_APPEND_FAILURES,
+    &LEDGER_SYNC_FAILURES,
+    &LEDGER_OPEN,
+    &LEDGER_WAITING,
+    &LEDGER_WRITABLE,
+    &LEDGER_OVERRUN,
     &BUILD,
     &GEN_AI_USAGE,
     &GEN_AI_DURATION,
