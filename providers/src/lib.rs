@@ -16,6 +16,7 @@ pub mod head;
 mod json;
 pub mod kind;
 pub mod models;
+pub mod labels;
 mod multipart;
 pub mod retry_after;
 mod rewrite;

@@ -91,7 +91,7 @@ impl Foundation<'_> {
             LedgerSync::Off => journal::Sync::Off,
         };
         let accept_loss = options.accept_ledger_loss;
-        journal::Options { sync, accept_loss, ..journal::Options::new(options.entropy.next_u64()) }
+        journal::Options { sync, accept_loss, ..journal::Options::new(drawn(&options.entropy)) }
     }
 
     async fn balances(&self, clock: &Clock) -> Result<Vec<Charge>, StartProblem> {
@@ -130,11 +130,17 @@ fn replica(folder: &Path, entropy: &Entropy) -> io::Result<Arc<str>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let name = format!("{:016x}", entropy.next_u64());
+    let name = format!("{:016x}", drawn(entropy));
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
     file.write_all(name.as_bytes())?;
     file.sync_all()?;
     Ok(name.into())
+}
+
+fn drawn(entropy: &Entropy) -> u64 {
+    let mut bytes = [0; 8];
+    entropy.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 fn tell(recovery: &Recovery) {

@@ -130,7 +130,11 @@ impl Planes {
             clock: clock.clone(),
             entropy: entropy.clone(),
             drain: drain.clone(),
-            readiness: Arc::new(Checks { hub: ground.hub.clone(), drain: drain.clone() }),
+            readiness: Arc::new(Checks {
+                hub: ground.hub.clone(),
+                drain: drain.clone(),
+                journal: ground.metering.meter.journal.clone(),
+            }),
             learned: Learned::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));

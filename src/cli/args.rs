@@ -204,6 +204,9 @@ pub struct Serve {
     /// Do not watch the configuration's files for changes (SIGHUP and `tollgate reload` still work)
     #[arg(long)]
     pub no_watch: bool,
+    /// Start although records of the ledger's journal are damaged or missing, and go on without them
+    #[arg(long)]
+    pub accept_ledger_loss: bool,
 }
 
 /// `init`

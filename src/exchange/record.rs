@@ -26,6 +26,8 @@ pub enum Outcome {
     ClientGone,
     /// The gateway ended it (shutdown, deadline).
     Ended,
+    /// The gateway ended the stream, properly, because a quota was used up.
+    LimitReached,
     /// The process ended before it did: settled at the next start.
     Abandoned,
 }

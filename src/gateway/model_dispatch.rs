@@ -42,6 +42,7 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     }
     let head = read(exchange, &call, &body)?;
     note_head(exchange, &head);
+    exchange.note_body_labels(&body);
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
     let batch = batch::authorise(exchange, &head)?;
     let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));

@@ -148,7 +148,7 @@ impl Meter {
     pub(super) fn tell(&self, settled: Settled) {
         for overrun in settled.overruns {
             if overrun.rule.counted.is_tokens() {
-                self.telemetry.metrics.overrun_tokens(u64::try_from(overrun.amount).unwrap_or(0));
+                self.telemetry.metrics.ledger().overrun(u64::try_from(overrun.amount).unwrap_or(0));
             }
             tracing::warn!(account = %overrun.account, amount = overrun.amount, "a quota was exceeded by what could not be stopped");
         }

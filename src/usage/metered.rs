@@ -13,7 +13,7 @@ use super::{
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Prompt, Refusal, Reservation, Settled, Standing, Used},
+    limits::{Prompt, Refusal, Reservation, Standing, Used},
     model::clock::Ticks,
     tokens,
 };
