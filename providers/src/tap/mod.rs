@@ -69,6 +69,8 @@ struct Seen {
     owned_files: Vec<String>,
     model: Option<String>,
     spoken: Spoken,
+    /// The number of the next event, where the dialect numbers them.
+    sequence: u64,
 }
 
 impl fmt::Debug for Tap {
@@ -193,6 +195,13 @@ impl Tap {
         };
         let reported = self.usage().output_total();
         OutputCount { tokens: count.tokens.max(reported), ..count }
+    }
+
+    /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the
+    /// last one seen, and where a server numbers nothing, how many there were.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.seen.sequence
     }
 
     /// Id of the object that the answer created or is.
