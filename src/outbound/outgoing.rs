@@ -118,6 +118,11 @@ impl Watched {
     pub(super) fn new(body: Outgoing, upload: Option<Upload>) -> Self {
         Self { body, upload }
     }
+
+    /// The body without the watch.
+    pub(super) fn into_body(self) -> Outgoing {
+        self.body
+    }
 }
 
 impl Body for Watched {

@@ -6,7 +6,7 @@
 
 use std::{
     future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -21,11 +21,7 @@ use hyper::client::conn::{
 use hyper_util::rt::TokioIo;
 
 use super::{bell::Bell, lines::Lines, lines::Origin, link::Link};
-use crate::outbound::{
-    SendFault,
-    incoming::Patience,
-    outgoing::{Upload, Watched},
-};
+use crate::outbound::{SendFault, outgoing::Watched};
 
 /// How often both sides are polled in a row before other tasks get their turn: they may keep waking each other, and
 /// only the runtime refills a task's budget of I/O.
@@ -84,18 +80,19 @@ impl Line {
         }
     }
 
-    /// Sends a request and waits for the head of its answer. A request that was certainly not sent comes back with
-    /// the error.
-    pub(super) async fn ask(
+    /// Puts a request on the line; what comes back is to be waited for by [`Line::wait`]. A request that was certainly
+    /// not sent comes back with the error.
+    pub(super) fn send(
         &mut self,
         request: Request<Watched>,
-        patience: &mut Patience,
-        upload: Option<&Upload>,
-    ) -> Result<Result<Response<hyper::body::Incoming>, TrySendError<Request<Watched>>>, SendFault> {
+    ) -> impl Future<Output = Result<Response<hyper::body::Incoming>, TrySendError<Request<Watched>>>> + use<> {
         self.bell.watch();
-        let mut sending = pin!(self.sender.try_send_request(request));
-        let answer = poll_fn(|cx| self.poll(cx, |cx| sending.as_mut().poll(cx)));
-        patience.head(pin!(answer), upload, &|| false).await
+        self.sender.try_send_request(request)
+    }
+
+    /// Waits for something that this line brings about.
+    pub(super) fn wait<F: Future>(&mut self, mut wanted: Pin<&mut F>) -> impl Future<Output = F::Output> {
+        poll_fn(move |cx| self.poll(cx, |cx| wanted.as_mut().poll(cx)))
     }
 
     /// Whether the connection is there, without an exchange. An idle one that the backend has closed is not.
@@ -126,15 +123,20 @@ impl Line {
 /// that, the line closes.
 pub(in crate::outbound) struct Drawn {
     body: hyper::body::Incoming,
-    line: Option<Box<Line>>,
-    lines: Arc<Lines>,
+    /// And where it rests; `None` when the body needs nobody to drive it.
+    line: Option<(Box<Line>, Arc<Lines>)>,
 }
 
 impl Drawn {
-    pub(super) fn new(body: hyper::body::Incoming, line: Box<Line>, lines: Arc<Lines>) -> Self {
-        let mut drawn = Self { body, line: Some(line), lines };
+    pub(super) fn new(body: hyper::body::Incoming, line: Box<Line>, lines: &Arc<Lines>) -> Self {
+        let mut drawn = Self { body, line: Some((line, Arc::clone(lines))) };
         drawn.release_at_end();
         drawn
+    }
+
+    /// A body whose line runs in a task of its own.
+    pub(super) fn alone(body: hyper::body::Incoming) -> Self {
+        Self { body, line: None }
     }
 
     fn release_at_end(&mut self) {
@@ -144,8 +146,8 @@ impl Drawn {
     }
 
     fn release(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.lines.rest(line);
+        if let Some((line, lines)) = self.line.take() {
+            lines.rest(line);
         }
     }
 }
@@ -155,8 +157,8 @@ impl Body for Drawn {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { body, line, .. } = &mut *self;
-        let Some(line) = line else { return Pin::new(body).poll_frame(cx) };
+        let Self { body, line } = &mut *self;
+        let Some((line, _)) = line else { return Pin::new(body).poll_frame(cx) };
         let polled = line.poll(cx, |cx| Pin::new(&mut *body).poll_frame(cx));
         match &polled {
             Poll::Ready(None) => self.release(),

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     mem,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -23,8 +24,8 @@ use super::{
 };
 use crate::outbound::{
     SendFault, SendFaultKind,
-    incoming::{Incoming, Patience},
-    outgoing::{Upload, Watched},
+    incoming::Patience,
+    outgoing::{Outgoing, Upload, Watched},
 };
 
 /// How often resting lines are looked at.
@@ -81,10 +82,10 @@ impl Lines {
     pub(super) async fn send(
         self: &Arc<Self>,
         dialer: &Dialer,
-        mut request: Request<Watched>,
-        mut patience: Patience,
-        upload: Option<Upload>,
-    ) -> Result<Response<Incoming>, SendFault> {
+        request: &mut Request<Outgoing>,
+        patience: &mut Patience,
+        upload: Option<&Upload>,
+    ) -> Result<Response<Drawn>, SendFault> {
         let (origin, path) = Origin::split(mem::take(request.uri_mut()))?;
         *request.uri_mut() = if dialer.wants_absolute_form(&origin.scheme) { origin.uri(path) } else { path.into() };
         loop {
@@ -92,31 +93,30 @@ impl Lines {
             let is_new = rested.is_none();
             let mut line = match rested {
                 Some(line) => line,
-                None => patience.connect(open(dialer, &origin)).await?,
+                // Boxed: hardly ever needed, and larger than all the rest.
+                None => patience.connect(Box::pin(open(dialer, &origin))).await?,
             };
-            match line.ask(request, &mut patience, upload.as_ref()).await? {
-                Ok(answer) => return Ok(answer.map(|body| self.body(body, line, patience, upload.as_ref()))),
+            let answered = {
+                let sending = line.send(mem::take(request).map(|body| Watched::new(body, upload.cloned())));
+                patience.head(pin!(line.wait(pin!(sending))), upload, &|| false).await?
+            };
+            match answered {
+                Ok(answer) => return Ok(answer.map(|body| self.body(body, line, upload))),
                 Err(mut refused) => match refused.take_message() {
                     // The backend had closed the line before the request was on it.
-                    Some(unsent) if !is_new => request = unsent,
+                    Some(unsent) if !is_new => *request = unsent.map(Watched::into_body),
                     _ => return Err(refused.into_error().into()),
                 },
             }
         }
     }
 
-    fn body(
-        self: &Arc<Self>,
-        body: hyper::body::Incoming,
-        line: Box<Line>,
-        patience: Patience,
-        upload: Option<&Upload>,
-    ) -> Incoming {
+    fn body(self: &Arc<Self>, body: hyper::body::Incoming, line: Box<Line>, upload: Option<&Upload>) -> Drawn {
         if upload.is_some_and(|upload| !upload.is_over()) {
             line.run_out();
-            return Incoming::wire(body, patience, None);
+            return Drawn::alone(body);
         }
-        Incoming::drawn(Drawn::new(body, line, Arc::clone(self)), patience)
+        Drawn::new(body, line, self)
     }
 
     /// The line that was used last, because it is the least likely to have been closed.

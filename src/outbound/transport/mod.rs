@@ -15,6 +15,7 @@ mod proxy;
 mod tls;
 
 use std::{
+    mem,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -128,28 +129,31 @@ impl Transport {
         }
     }
 
-    /// Sends a request over the network and waits for its head.
+    /// Sends a request over the network and waits for its head. Takes the request out of its place: passed by value, it
+    /// would be in the future of every function on the way.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Outgoing>,
+        request: &mut Request<Outgoing>,
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, SendFault> {
         let Way::Net(net) = &self.0 else {
             return Err(SendFault::unsent(SendFaultKind::Protocol, "a simulated backend has no connections"));
         };
-        net.dialer.authorize(&mut request);
-        let patience = Patience::new(timeouts);
+        net.dialer.authorize(request);
+        let mut patience = Patience::new(timeouts);
         let upload = (!request.body().is_replayable()).then(|| Upload::new(patience.start()));
-        let is_upgrade = request.headers().contains_key(http::header::UPGRADE);
-        let is_http1 = self.sets_host(request.uri().scheme() == Some(&Scheme::HTTPS));
-        let request = request.map(|body| Watched::new(body, upload.clone()));
-        if is_upgrade {
-            net.pooled(None, request, patience, upload).await
-        } else if is_http1 {
-            net.lines.send(&net.dialer, request, patience, upload).await
-        } else {
-            net.pooled(Some(Lane::enter(self.clone(), &net.lanes)), request, patience, upload).await
+        let upload = upload.as_ref();
+        if request.headers().contains_key(http::header::UPGRADE) {
+            let answer = net.pooled(None, request, &mut patience, upload).await?;
+            return Ok(answer.map(|body| Incoming::wire(body, patience, None)));
         }
+        if self.sets_host(request.uri().scheme() == Some(&Scheme::HTTPS)) {
+            let answer = net.lines.send(&net.dialer, request, &mut patience, upload).await?;
+            return Ok(answer.map(|body| Incoming::drawn(body, patience)));
+        }
+        let lane = Lane::enter(self.clone(), &net.lanes);
+        let answer = net.pooled(Some(&lane), request, &mut patience, upload).await?;
+        Ok(answer.map(|body| Incoming::wire(body, patience, Some(lane))))
     }
 
     fn lanes(&self) -> Option<&Lanes> {
@@ -164,18 +168,20 @@ impl Net {
     /// Sends by a pooled client: that of the lane, or the one for upgrades.
     async fn pooled(
         &self,
-        lane: Option<Lane>,
-        request: Request<Watched>,
-        mut patience: Patience,
-        upload: Option<Upload>,
-    ) -> Result<Response<Incoming>, SendFault> {
-        let mut sending = match &lane {
-            None => self.upgrades.get_or_init(|| self.client(true)).request(request),
-            Some(lane) => lane.client(&self.lanes, || self.client(false)).request(request),
+        lane: Option<&Lane>,
+        request: &mut Request<Outgoing>,
+        patience: &mut Patience,
+        upload: Option<&Upload>,
+    ) -> Result<Response<hyper::body::Incoming>, SendFault> {
+        let mut sending = {
+            let request = mem::take(request).map(|body| Watched::new(body, upload.cloned()));
+            match lane {
+                None => self.upgrades.get_or_init(|| self.client(true)).request(request),
+                Some(lane) => lane.client(&self.lanes, || self.client(false)).request(request),
+            }
         };
         let dialling = || self.dialer.is_dialling();
-        let response = patience.head(&mut sending, upload.as_ref(), &dialling).await??;
-        Ok(response.map(|body| Incoming::wire(body, patience, lane)))
+        Ok(patience.head(&mut sending, upload, &dialling).await??)
     }
 
     fn client(&self, http1: bool) -> Wire {
