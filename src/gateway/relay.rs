@@ -311,7 +311,7 @@ impl Relay {
                 // Else the half event and the error would read as one line that is neither.
                 self.queue.push_back(Bytes::from_static(b"\n\n"));
             }
-            self.queue.push_back(envelope::stream_error(surface, &text).into());
+            self.queue.push_back(envelope::stream_error(surface, &text, self.tap.next_sequence()).into());
         }
         self.set_outcome(outcome, Some(code));
         self.phase = Phase::Broken;

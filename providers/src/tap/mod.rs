@@ -69,11 +69,11 @@ struct Seen {
     owned_files: Vec<String>,
     model: Option<String>,
     spoken: Spoken,
-    /// Events with data.
-    events: u64,
     /// Anthropic: content blocks begun, and the one that is open.
     blocks: u64,
     open_block: Option<u64>,
+    /// The number of the next event, where the dialect numbers them.
+    sequence: u64,
 }
 
 impl fmt::Debug for Tap {
@@ -200,6 +200,13 @@ impl Tap {
         OutputCount { tokens: count.tokens.max(reported), ..count }
     }
 
+    /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the
+    /// last one seen, and where a server numbers nothing, how many there were.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.seen.sequence
+    }
+
     /// Id of the object that the answer created or is.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {
@@ -210,12 +217,6 @@ impl Tap {
     #[must_use]
     pub fn owned_files(&self) -> &[String] {
         &self.seen.owned_files
-    }
-
-    /// How many events with data have been seen of a stream.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        self.seen.events
     }
 
     /// Anthropic: the content block that has begun and not ended.
@@ -262,7 +263,6 @@ impl Seen {
             return Verdict::Show;
         }
         let Some(data) = frame.data else { return Verdict::Show };
-        self.events += 1;
         match dialect {
             Dialect::Chat => return self.chat_event(frame.event, data),
             Dialect::Typed => self.typed_event(frame.event, data),
