@@ -13,3 +13,8 @@ pub mod verify;
 
 pub use settlement::Settlement;
 pub use sink::Sink;
+
+#[cfg(test)]
+mod memory_ledger;
+#[cfg(test)]
+mod tests;
