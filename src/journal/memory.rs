@@ -18,6 +18,8 @@ pub enum Failure {
     Half,
     /// Everything is done, and `EIO` said all the same.
     Lied,
+    /// Half is done, and no I/O works from then on: the process or its disk dies here.
+    Death,
     /// Half is done and said so, as `write(2)` may: no failure at all.
     Short,
 }
@@ -87,6 +89,7 @@ impl MemoryDisk {
     }
 
     /// What is on the disk at this moment, on a disk of its own: what a killed process leaves.
+    #[must_use]
     pub fn copy(&self) -> Self {
         Self::with(self.contents())
     }
@@ -104,6 +107,7 @@ impl MemoryDisk {
         }
         let how = *how;
         state.fault = None;
+        state.dead = how == Failure::Death;
         if how == Failure::Refused { Err(eio()) } else { Ok(Some(how)) }
     }
 }
@@ -167,20 +171,24 @@ impl MemoryFile {
 impl SegmentFile for MemoryFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let how = self.disk.io()?;
-        let length = if matches!(how, Some(Failure::Half | Failure::Short)) { bytes.len() / 2 } else { bytes.len() };
+        let length = if matches!(how, Some(Failure::Half | Failure::Death | Failure::Short)) {
+            bytes.len() / 2
+        } else {
+            bytes.len()
+        };
         let start = usize::try_from(offset).expect("small");
         let mut file = self.bytes();
         assert!(start + bytes.len() <= file.len(), "beyond what was allocated");
         file[start..start + length].copy_from_slice(&bytes[..length]);
         match how {
-            Some(Failure::Half | Failure::Lied) => Err(eio()),
+            Some(Failure::Half | Failure::Lied | Failure::Death) => Err(eio()),
             _ => Ok(length.max(1)),
         }
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         let how = self.disk.io()?;
-        if matches!(how, Some(Failure::Half | Failure::Lied)) {
+        if matches!(how, Some(Failure::Half | Failure::Lied | Failure::Death)) {
             return Err(eio());
         }
         let file = self.bytes();

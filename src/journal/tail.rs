@@ -85,7 +85,7 @@ impl Tail {
             if grows {
                 return None;
             }
-            self.number += 1;
+            (self.number, self.offset) = (segment.number + 1, HEADER as u64);
         }
     }
 
