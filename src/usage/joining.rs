@@ -106,10 +106,13 @@ impl Joining {
         }
     }
 
+    /// One that the database has already, because a change of another request kept the position before it, stays as
+    /// the database has it: what has changed since comes later in the journal.
     fn announce(&mut self, intent: Intent, sequence: u64, now: Ticks) {
-        let unknown = Some(Unknown { sequence, since: now });
-        let (id, open) = (intent.id, Open { intent, progress: None });
-        self.announced.insert(id, Announced { open, is_shipped: false, unknown });
+        self.announced.entry(intent.id).or_insert_with(|| {
+            let unknown = Some(Unknown { sequence, since: now });
+            Announced { open: Open { intent, progress: None }, is_shipped: false, unknown }
+        });
     }
 
     fn reserved(&mut self, id: Uuid, charges: Vec<Charge>, sequence: u64, now: Ticks) {

@@ -21,3 +21,8 @@ pub use meter::{Meter, ModelCall, Wish};
 pub use metered::{Metered, Stop};
 pub use settlement::Settlement;
 pub use sink::Sink;
+
+#[cfg(test)]
+mod memory_ledger;
+#[cfg(test)]
+mod tests;
