@@ -35,6 +35,6 @@ pub use kind::Kind;
 pub use retry_after::{retry_after, retry_after_in_body};
 pub use stored::{StoredKind, StoredRef};
 pub use surface::{Call, Family, Style, Surface, recognise};
-pub use tap::{StreamError, Tap};
+pub use tap::{Counter, Delivered, OutputCount, StreamError, Tap};
 pub use upstream::{Target, realtime_model};
 pub use usage::{Certainty, Usage};
