@@ -26,6 +26,8 @@ pub enum Outcome {
     ClientGone,
     /// The gateway ended it (shutdown, deadline).
     Ended,
+    /// The process ended before it did: settled at the next start.
+    Abandoned,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             Self::UpstreamCut => "upstream_cut",
             Self::ClientGone => "client_gone",
             Self::Ended => "ended",
+            Self::Abandoned => "abandoned",
         }
     }
 }

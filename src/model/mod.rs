@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod histogram;
 pub mod id;
 pub mod key;
 pub mod local_name;
@@ -9,9 +10,11 @@ pub mod money;
 pub mod secret;
 pub mod trace;
 pub mod units;
+pub mod varint;
 
 pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
+pub use histogram::Histogram;
 pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, PriceId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};
 pub use local_name::is_local_name;

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod collection;
+pub mod database;
 pub mod defaults;
 pub mod ledger;
 pub mod load;
@@ -20,6 +21,7 @@ mod shipped;
 
 pub use check::{check, object_from_json};
 pub use collection::Object;
+pub use database::{Database, PostgresUrl};
 pub use defaults::{quick_start, with_defaults};
 pub use ledger::{Alerts, Ledger, LedgerSync, Webhook};
 pub use load::{Loaded, Source, load};
