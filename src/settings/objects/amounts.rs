@@ -254,7 +254,7 @@ mod tests {
             ("budget_per_month", json!("200 EUR"), Err("USD is the only currency")),
             ("tokens_per_month", json!(-1), Err("is not a count")),
             ("tokens_per_month", json!(1.5), Err("is not a count")),
-            ("tokens_per_month", json!("9999999999G"), Err("a count")),
+            ("tokens_per_month", json!("99999999999G"), Err("is not a count")),
             ("tokens_per_month", json!(9_300_000_000_000_000_000_u64), Err("more than can be counted")),
             ("tokens_per_eon", json!(1), Err("there is no limit")),
         ];

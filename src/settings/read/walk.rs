@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
             (Some(refusal), _) => refusal,
             (None, Some(guess)) => format!("unknown field `{}`; did you mean `{guess}`?", entry.key),
             (None, None) => {
-                format!("unknown field `{}`; known here: {}", entry.key, names.collect::<Vec<_>>().join(", "))
+                format!("unknown field `{}`; known here: {}", entry.key, known(names))
             }
         };
         self.add(entry.key_at, path, message);
@@ -195,6 +195,18 @@ impl<'a> Reader<'a> {
     fn add(&mut self, at: Mark, path: &str, message: String) {
         self.found.push(Found { at, path: path.to_owned(), message });
     }
+}
+
+/// The fields of a mapping, for a message; the many limits by quantity and window are told in short.
+fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (limits, mut others): (Vec<_>, Vec<_>) = names.partition(|name| name.contains("_per_"));
+    if !limits.is_empty() {
+        others.push(
+            "and limits such as `tokens_per_month`: requests, tokens, input_tokens, output_tokens, bandwidth or budget \
+             _per_ second, minute, hour, day, week, month or year",
+        );
+    }
+    others.join(", ")
 }
 
 fn join(path: &str, key: &str) -> String {
