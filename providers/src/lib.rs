@@ -9,6 +9,7 @@ mod cap;
 pub mod classify;
 mod conversation;
 mod counts;
+pub mod cutoff;
 pub mod envelope;
 pub mod facts;
 pub mod head;
