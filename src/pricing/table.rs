@@ -13,6 +13,7 @@ use std::{
 };
 
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage, UsageKey};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -114,6 +115,39 @@ impl Table {
         }
         all.insert(key, Found { minute, steps: steps.clone() });
         steps
+    }
+}
+
+/// A table of prices without what only people read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compact {
+    /// The table as JSON.
+    pub text: String,
+    /// How many models it prices.
+    pub models: usize,
+}
+
+/// Checks a table of prices (genai-prices, version 2) and leaves out descriptions and comments.
+///
+/// # Errors
+/// It cannot be read, or prices nothing.
+pub fn compact(text: &str) -> Result<Compact, String> {
+    let mut value: Value = serde_json::from_str(text).map_err(|error| format!("this is not JSON: {error}"))?;
+    for provider in value.as_array_mut().into_iter().flatten() {
+        forget(provider, &["description", "extractors", "pricing_urls"]);
+        for model in provider.get_mut("models").and_then(Value::as_array_mut).into_iter().flatten() {
+            forget(model, &["description", "price_comments"]);
+        }
+    }
+    let text = value.to_string();
+    let table = Table::given(&text, "")?;
+    let models = table.calculator().providers().map(|provider| provider.models().count()).sum();
+    Ok(Compact { text, models })
+}
+
+fn forget(value: &mut Value, names: &[&str]) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 

@@ -64,13 +64,13 @@ fn accounts(snapshot: &Snapshot, who: Option<&str>, model: Option<&str>) -> Vec<
     scopes(snapshot, who, model).iter().map(|scope| scope.account().to_string()).collect()
 }
 
-fn product(limits: Value) -> (ObjectKind, Value) {
+fn product(limits: &Value) -> (ObjectKind, Value) {
     (ObjectKind::Product, json!({"id": "team", "limits": limits}))
 }
 
 #[test]
 fn each_subscription_of_a_product_counts_for_itself_unless_told_otherwise() {
-    let snapshot = snapshot(&[product(json!([
+    let snapshot = snapshot(&[product(&json!([
         {"tokens_per_month": 5},
         {"tokens_per_month": 50, "per": "product"},
         {"tokens_per_month": 20, "per": "user"},
@@ -90,7 +90,7 @@ fn each_subscription_of_a_product_counts_for_itself_unless_told_otherwise() {
 #[test]
 fn limits_of_all_kinds_of_objects_hold_together() {
     let snapshot = snapshot(&[
-        product(json!({"requests_per_minute": 1, "concurrency": 2})),
+        product(&json!({"requests_per_minute": 1, "concurrency": 2})),
         (
             ObjectKind::Subscription,
             json!({"id": "a", "product": "team", "key": "key-of-subscription-a", "user": "ada",
@@ -134,7 +134,7 @@ fn limits_of_all_kinds_of_objects_hold_together() {
 #[test]
 fn counters_per_model_follow_the_model_and_plain_calls_have_none() {
     let snapshot = snapshot(&[
-        product(json!({"tokens_per_month": 5, "per": "model"})),
+        product(&json!({"tokens_per_month": 5, "per": "model"})),
         (ObjectKind::Model, json!({"name": "a/b#c?d", "backend": "sim"})),
     ]);
     assert_eq!(accounts(&snapshot, Some("a"), Some("m")), ["product:team/tokens_per_month?per=model#m"]);
@@ -146,7 +146,7 @@ fn counters_per_model_follow_the_model_and_plain_calls_have_none() {
 fn no_two_rules_share_a_name_and_names_do_not_depend_on_amounts() {
     let names = |limits: Value| {
         let odd = (ObjectKind::Model, json!({"name": "x,y#&%?", "backend": "sim"}));
-        let snapshot = snapshot(&[odd, product(limits)]);
+        let snapshot = snapshot(&[odd, product(&limits)]);
         scopes(&snapshot, Some("a"), Some("x,y#&%?"))
             .iter()
             .map(|scope| scope.rule().id.to_string())
