@@ -8,7 +8,10 @@
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -37,6 +40,7 @@ pub(super) struct Table {
     source: Source,
     version: Arc<str>,
     found: RwLock<HashMap<String, Found>>,
+    is_prepared: AtomicBool,
 }
 
 enum Source {
@@ -71,7 +75,7 @@ pub(super) struct Query<'a> {
 
 impl Table {
     fn built_in() -> Self {
-        Self { source: Source::BuiltIn, version: BUILT_IN_VERSION.into(), found: RwLock::default() }
+        Self::new(Source::BuiltIn, BUILT_IN_VERSION.into())
     }
 
     fn given(text: &str, id: &str) -> Result<Self, String> {
@@ -79,8 +83,11 @@ impl Table {
         if calculator.providers().all(|provider| provider.models().next().is_none()) {
             return Err("the table prices no model; expected the v2 data of genai-prices".into());
         }
-        let source = Source::Given(Box::new(calculator));
-        Ok(Self { source, version: format!("{id}@{}", digest(text)).into(), found: RwLock::default() })
+        Ok(Self::new(Source::Given(Box::new(calculator)), format!("{id}@{}", digest(text)).into()))
+    }
+
+    fn new(source: Source, version: Arc<str>) -> Self {
+        Self { source, version, found: RwLock::default(), is_prepared: AtomicBool::new(false) }
     }
 
     /// Its version, as usage rows name it.
@@ -95,9 +102,16 @@ impl Table {
         }
     }
 
-    /// Decodes the table now rather than at the first call.
-    pub(super) fn warm(&self) {
-        self.calculator().providers().for_each(drop);
+    /// Has the table decoded beside what goes on, once, rather than by the first call that asks for a price.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        if self.is_prepared.load(Relaxed) || self.is_prepared.swap(true, Relaxed) {
+            return;
+        }
+        let table = Arc::clone(self);
+        let decode = move || table.calculator().providers().for_each(drop);
+        if let Err(error) = std::thread::Builder::new().name("prices".into()).spawn(decode) {
+            tracing::debug!(%error, "no thread for the table of prices: the first call decodes it");
+        }
     }
 
     /// The prices of a model; none: it is not in the table.
@@ -105,10 +119,12 @@ impl Table {
         let minute = query.at.as_secs() / KEPT;
         let key = key(query);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(found) = found.filter(|found| found.minute == minute) {
-            return found.steps;
-        }
-        let steps = derive(self.calculator(), query).map(Arc::new);
+        let known = match found {
+            Some(found) if found.minute == minute => return found.steps,
+            Some(found) => found.steps,
+            None => None,
+        };
+        let steps = derive(self.calculator(), query, known.as_deref()).map(Arc::new);
         let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
@@ -243,6 +259,13 @@ impl Prober<'_> {
         self.changes(middle, high, found)
     }
 
+    /// Whether these are the lengths above which the price changes: a few questions instead of a search.
+    fn is_right(&self, lengths: &[u64]) -> bool {
+        let lows = std::iter::once(1).chain(lengths.iter().map(|length| length + 1));
+        let highs = lengths.iter().copied().chain(std::iter::once(LONGEST));
+        lows.zip(highs).all(|(low, high)| low == high || self.by_length(low) == self.by_length(high))
+    }
+
     /// Whether something other than tokens is charged, of which nothing is known here: hours, pages, characters.
     fn has_other_units(&self) -> bool {
         let others = [
@@ -270,14 +293,18 @@ impl Prober<'_> {
     }
 }
 
-fn derive(calculator: &Calculator, query: &Query<'_>) -> Option<Steps> {
+/// `known` are the prices of an earlier minute.
+fn derive(calculator: &Calculator, query: &Query<'_>, known: Option<&Steps>) -> Option<Steps> {
     let prober = Prober { calculator, query };
     let base = prober.sheet(1)?;
     if base.is_free() && prober.has_other_units() {
         return None;
     }
-    let mut lengths = Vec::new();
-    prober.changes(1, LONGEST, &mut lengths)?;
+    let mut lengths: Vec<u64> = known.iter().flat_map(|steps| &steps.above).map(|(above, _)| *above).collect();
+    if !prober.is_right(&lengths) {
+        lengths.clear();
+        prober.changes(1, LONGEST, &mut lengths)?;
+    }
     let above = lengths.into_iter().map(|length| Some((length, prober.sheet(length + 1)?)));
     Some(Steps { base, above: above.collect::<Option<_>>()? })
 }
