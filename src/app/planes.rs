@@ -84,6 +84,7 @@ fn admin_state(
     reloader: &Arc<Reloader>,
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
+    let priced = hub.clone();
     let tokens = [Some(&local.token), ground.token.as_ref()];
     AdminState {
         control: ground.control.clone(),
@@ -93,6 +94,7 @@ fn admin_state(
             let reloader = reloader.clone();
             Box::pin(async move { reloader.reload("admin").await })
         }),
+        prices: Arc::new(move || priced.peek().prices.clone()),
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
         loopback: ports.console.addr().ip().is_loopback(),

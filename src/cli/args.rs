@@ -9,7 +9,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::print::Format;
+use super::{models::Models, print::Format};
 
 /// Self-hosted API gateway for HTTP services and AI models.
 #[derive(Debug, Parser)]
@@ -148,7 +148,7 @@ Examples:
     Pools(Objects),
     /// Models: what callers write in "model"
     #[command(subcommand)]
-    Models(Objects),
+    Models(Models),
     /// Users, as declared in the configuration
     #[command(subcommand)]
     Users(ReadOnly),
