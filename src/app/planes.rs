@@ -159,7 +159,7 @@ impl Planes {
         let mut background = JoinSet::new();
         background.spawn(self.writer.run(stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
-        background.spawn(tasks::prune_ledger(ground.store.clone(), ground.server.ledger.clone(), options.clock.clone(), stopped.clone()));
+        background.spawn(tasks::prune_ledger(ground.books.clone(), ground.server.ledger.clone(), options.clock.clone(), stopped.clone()));
         background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
         background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
         background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));

@@ -26,7 +26,7 @@ use crate::{
         Hub,
         control::{Control, Refused},
     },
-    store::Store,
+    store::{Books, Store},
     telemetry::Telemetry,
 };
 
@@ -76,6 +76,8 @@ pub struct Ground {
     pub hub: Arc<Hub>,
     /// The one writer of configuration.
     pub control: Arc<Control>,
+    /// The ledger's tables.
+    pub books: Arc<dyn Books>,
     /// The ledger.
     pub metering: Metering,
 }
@@ -102,10 +104,11 @@ impl Ground {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
         let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;
         telemetry.metrics.configured(options.clock.now());
+        let books = store.clone().books()?;
         let foundation = Foundation {
             server: &server,
             place: &place,
-            books: store.clone(),
+            books: books.clone(),
             hub: &hub,
             telemetry: &telemetry,
             crossed: Arc::new(|_| ()),
@@ -124,6 +127,7 @@ impl Ground {
             hub,
             control,
             metering,
+            books,
         })
     }
 }
