@@ -95,7 +95,8 @@ fn chain(f: &mut fmt::Formatter<'_>, replica: &str, finding: &ChainFinding) -> f
         ChainProblem::Changed => ": the row, or one of its attempts or charges, was changed or put there by hand",
         ChainProblem::Missing => ": the row was removed",
         ChainProblem::Inserted => ": there is a row after the last one that was written",
-        ChainProblem::Head => ": the chain's head was changed, or sealed with another `secret.key`",
-        ChainProblem::Checkpoint => ": the checkpoint of pruning was changed, or sealed with another `secret.key`",
+        ChainProblem::Head => ": the chain's head was changed",
+        ChainProblem::Checkpoint => ": the checkpoint of pruning was changed",
+        ChainProblem::Key => ": the chain was made with another `secret.key`, so nothing can be said of it",
     })
 }

@@ -19,6 +19,7 @@ mod plain_http;
 mod pools;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod prices;
 mod quotas;
 mod realtime;
 mod recordings;
