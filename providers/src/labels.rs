@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn named_scalars_are_taken_and_nothing_else() {
-        let body = br#"{"model":"m","project":"p\u0007x","metadata":{"team":"a","deep":{"x":1}},"n":3,"no":null,"ok":true}"#;
+        let body =
+            br#"{"model":"m","project":"p\u0007x","metadata":{"team":"a","deep":{"x":1}},"n":3,"no":null,"ok":true}"#;
         let names: Vec<String> =
             ["project", "metadata.team", "metadata.deep", "metadata.none", "n", "no", "ok"].map(str::to_owned).into();
         let expected = [("project", "px"), ("metadata.team", "a"), ("n", "3"), ("ok", "true")];

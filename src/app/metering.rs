@@ -69,7 +69,8 @@ impl Foundation<'_> {
             clock: options.clock.clone(),
             metrics: self.telemetry.metrics.clone(),
         };
-        let started = replay::start(disk, self.journal(options), to, &|intent, usage| cost(self.hub, intent, usage)).await?;
+        let started =
+            replay::start(disk, self.journal(options), to, &|intent, usage| cost(self.hub, intent, usage)).await?;
         tell(&started.recovery);
         let limits = Limits::new(options.clock.clone());
         limits.restore(self.balances(&options.clock).await?);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{
-    LocalServer, Options, Running, StartProblem, book,
+    LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
     readiness::Checks,
     reload::Reloader,
@@ -103,6 +103,18 @@ fn admin_state(
     }
 }
 
+fn alerting(ground: &Ground, options: &Options) -> alerts::Surroundings {
+    let hub = ground.hub.clone();
+    alerts::Surroundings {
+        store: ground.books.clone(),
+        limits: Arc::new(ground.metering.meter.limits.clone()),
+        settings: Box::new(move || hub.load().settings.clone()),
+        clock: options.clock.clone(),
+        entropy: options.entropy.clone(),
+        client: ground.side.clone(),
+    }
+}
+
 /// The live state of each backend, for the admin API.
 fn statuses(hub: &Hub) -> Vec<Value> {
     let statuses = hub.fleet().statuses();
@@ -158,8 +170,14 @@ impl Planes {
         let (stop, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(self.writer.run(stopped.clone()));
+        background.spawn(alerts::run(alerting(&ground, options), ground.crossings, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
-        background.spawn(tasks::prune_ledger(ground.books.clone(), ground.server.ledger.clone(), options.clock.clone(), stopped.clone()));
+        background.spawn(tasks::prune_ledger(
+            ground.books.clone(),
+            ground.server.ledger.clone(),
+            options.clock.clone(),
+            stopped.clone(),
+        ));
         background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
         background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
         background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));

@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::sync::mpsc;
 
 use super::{
     LocalServer, Options, Running, StartProblem, administrator,
@@ -19,8 +20,9 @@ use super::{
     welcome,
 };
 use crate::{
+    limits::Crossed,
     model::{Entropy, Secret},
-    outbound::Fleet,
+    outbound::{Fleet, side},
     settings::{Problem, Server},
     snapshot::{
         Hub,
@@ -78,6 +80,10 @@ pub struct Ground {
     pub control: Arc<Control>,
     /// The ledger's tables.
     pub books: Arc<dyn Books>,
+    /// The client for side calls.
+    pub side: reqwest::Client,
+    /// Quotas that ran low.
+    pub crossings: mpsc::Receiver<Crossed>,
     /// The ledger.
     pub metering: Metering,
 }
@@ -104,6 +110,10 @@ impl Ground {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
         let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;
         telemetry.metrics.configured(options.clock.now());
+        let side = side::client().map_err(|error| StartProblem::Failed(error.to_string()))?;
+        let (tell, crossings) = mpsc::channel(alerts::MOST_WAITING);
+        // A full queue loses nothing: the look over all counters finds what was crossed.
+        let told = Arc::new(move |crossed| drop(tell.try_send(crossed)));
         let books = store.clone().books()?;
         let foundation = Foundation {
             server: &server,
@@ -111,7 +121,7 @@ impl Ground {
             books: books.clone(),
             hub: &hub,
             telemetry: &telemetry,
-            crossed: Arc::new(|_| ()),
+            crossed: told,
         };
         let metering = foundation.open(options).await?;
         Ok(Self {
@@ -128,6 +138,8 @@ impl Ground {
             control,
             metering,
             books,
+            crossings,
+            side,
         })
     }
 }

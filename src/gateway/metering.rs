@@ -53,13 +53,20 @@ impl Called<'_> {
     fn wish(&self, exchange: &Exchange) -> Wish {
         let bytes_in = self.body.len() as u64;
         let call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
-        Wish { scopes: scopes(exchange, Some(self.model)), call, output: self.output(exchange), bytes_in, is_plain: false }
+        Wish {
+            scopes: scopes(exchange, Some(self.model)),
+            call,
+            output: self.output(exchange),
+            bytes_in,
+            is_plain: false,
+        }
     }
 
     fn model_call(&self, exchange: &Exchange) -> ModelCall {
         let family = self.surface.family();
         let members = self.model.pool.members().filter(|backend| backend.kind().speaks(family));
         let backends: Vec<BackendId> = members.map(|backend| backend.id().clone()).collect();
+        backends.iter().for_each(|backend| exchange.snapshot.prices.prepare(backend));
         ModelCall {
             surface: self.surface,
             body: self.body.clone(),

@@ -189,7 +189,11 @@ impl Relay {
                 Err(error) => return self.fail("backend_sent_junk", &format!("content coding: {error}")),
             },
         };
-        if self.is_stream { self.take_events(data) } else { self.take(data) }
+        if self.is_stream {
+            self.take_events(data)
+        } else {
+            self.take(data)
+        }
         if matches!(self.phase, Phase::Flowing) && self.body.is_end_stream() {
             self.finish(None);
         }

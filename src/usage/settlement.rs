@@ -8,8 +8,8 @@ use std::{
 use tollgate_providers::tap::Tap;
 
 use crate::{
-    limits::Standing,
     exchange::{Fault, Outcome, Record},
+    limits::Standing,
     telemetry::metrics::Opened,
 };
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Meter, Metered};
 use crate::{
     exchange::{AttemptRecord, Record},
-    model::{ApiId, BackendId, Clock, clock::Ticks, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
+    model::{ApiId, BackendId, Clock, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId, clock::Ticks},
     telemetry::{AttemptEvent, ExchangeEvent, Telemetry, metrics::Opened},
 };
 

@@ -9,12 +9,12 @@ use std::{collections::BTreeMap, fmt};
 use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 
+use super::series::Series;
 use super::{
     super::{ChainFinding, ChainProblem, StoreError},
     booked::{Booked, COST, TOKENS, Value, canonical},
 };
 use crate::exchange::{Attempt, Charge};
-use super::series::Series;
 
 /// A row's code in full.
 pub type Code = [u8; 32];

@@ -180,7 +180,10 @@ mod tests {
         let whole = period("2026-10-01T10:00:00Z", "2026-10-01T12:00:00Z");
         assert_eq!(whole.cut(), (whole, vec![]));
         let odd = period("2026-10-01T09:59:59Z", "2026-10-01T12:00:01Z");
-        let edges = vec![period("2026-10-01T09:59:59Z", "2026-10-01T10:00:00Z"), period("2026-10-01T12:00:00Z", "2026-10-01T12:00:01Z")];
+        let edges = vec![
+            period("2026-10-01T09:59:59Z", "2026-10-01T10:00:00Z"),
+            period("2026-10-01T12:00:00Z", "2026-10-01T12:00:01Z"),
+        ];
         assert_eq!(odd.cut(), (whole, edges));
         let inside = period("2026-10-01T10:10:00Z", "2026-10-01T10:20:00Z");
         assert!(inside.cut().0.is_empty());
@@ -202,7 +205,10 @@ mod tests {
         ] {
             let runs = Steps::new(bucket, &zone(name), asked).runs(asked);
             let count = |span: Span| -> i64 {
-                runs.iter().filter(|run| run.span == span).map(|run| (run.period.to - run.period.from) / span.nanos()).sum()
+                runs.iter()
+                    .filter(|run| run.span == span)
+                    .map(|run| (run.period.to - run.period.from) / span.nanos())
+                    .sum()
             };
             assert_eq!((count(Span::Day), count(Span::Hour)), (days, hours), "{bucket:?} {name}");
             assert!(runs.is_sorted_by(|one, next| one.period.to == next.period.from));
@@ -230,7 +236,11 @@ mod tests {
 
     #[test]
     fn a_step_is_labelled_with_its_begin() {
-        let steps = Steps::new(Some(Bucket::Day), &zone("Asia/Kolkata"), period("2026-10-01T12:00:00Z", "2026-10-01T20:00:00Z"));
+        let steps = Steps::new(
+            Some(Bucket::Day),
+            &zone("Asia/Kolkata"),
+            period("2026-10-01T12:00:00Z", "2026-10-01T20:00:00Z"),
+        );
         assert_eq!(steps.start(0), at("2026-09-30T18:30:00Z"));
         assert_eq!(steps.start(1), at("2026-10-01T18:30:00Z"));
     }

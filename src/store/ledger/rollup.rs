@@ -193,9 +193,8 @@ mod tests {
 
     /// Rows of few series in few hours, in batches.
     fn batches() -> impl Strategy<Value = Vec<Vec<(SeriesId, i64, UsageRow)>>> {
-        let row = (0..5_i64, 0..4_i64, samples::row()).prop_map(|(series, hour, row)| {
-            (series * 77, hour * 50_000 * 1_000_000_000, row)
-        });
+        let row = (0..5_i64, 0..4_i64, samples::row())
+            .prop_map(|(series, hour, row)| (series * 77, hour * 50_000 * 1_000_000_000, row));
         prop::collection::vec(prop::collection::vec(row, 0..12), 0..8)
     }
 

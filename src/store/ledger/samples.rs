@@ -124,7 +124,13 @@ fn charges() -> impl Strategy<Value = Vec<Charge>> {
     let measure = prop::sample::select(vec![Measure::Requests, Measure::Tokens, Measure::Nanos, Measure::Bytes]);
     let one = (account, measure, 0..3_u64, -100_000..1_000_000_i64).prop_map(|(account, measure, nth, amount)| {
         let window = Timestamp::from_secs(NOW + nth * 3600);
-        Charge { account: account.into(), window, until: Timestamp::from_secs(NOW + nth * 3600 + 3600), measure, amount }
+        Charge {
+            account: account.into(),
+            window,
+            until: Timestamp::from_secs(NOW + nth * 3600 + 3600),
+            measure,
+            amount,
+        }
     });
     prop::collection::vec(one, 0..4)
 }
@@ -179,7 +185,8 @@ fn cost() -> impl Strategy<Value = Option<Cost>> {
 /// Any row.
 pub fn row() -> impl Strategy<Value = UsageRow> {
     let ends = (outcome(), usage(), cost(), attempts(), any::<bool>());
-    let marks = (word(&["invalid_api_key"]), word(&["gpt-4o-2024", "mini"]), id(&["azure", "openai"]), word(&["hit", "miss"]));
+    let marks =
+        (word(&["invalid_api_key"]), word(&["gpt-4o-2024", "mini"]), id(&["azure", "openai"]), word(&["hit", "miss"]));
     let certainty =
         prop::sample::select(vec![Certainty::Unknown, Certainty::LowerBound, Certainty::Estimated, Certainty::Exact]);
     let numbers = (number(), -9..9_i64, prop::option::of(number()), number(), number(), number());

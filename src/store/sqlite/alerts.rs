@@ -63,12 +63,7 @@ impl Alerts for Sqlite {
 }
 
 impl Sqlite {
-    async fn read_alerts(
-        &self,
-        rest: &'static str,
-        at: i64,
-        limit: u32,
-    ) -> Result<Vec<AlertDelivery>, StoreError> {
+    async fn read_alerts(&self, rest: &'static str, at: i64, limit: u32) -> Result<Vec<AlertDelivery>, StoreError> {
         let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM alert_deliveries {rest}"));
         let found: Vec<RawAlert> = sqlx::query_as(sql).bind(at).bind(limit).fetch_all(&self.read).await?;
         Ok(found.into_iter().map(delivery).collect())

@@ -268,7 +268,8 @@ async fn strangers(reading: &mut SqliteConnection, chains: &[StoredChain]) -> Re
         let Some(id) = next else { return Ok(reports) };
         after = id;
         if chains.iter().all(|chain| chain.id != id) {
-            let first = raw_rows(reading, "chain = $1 AND link >= $2 ORDER BY link LIMIT $3", [id, i64::MIN, 1]).await?;
+            let first =
+                raw_rows(reading, "chain = $1 AND link >= $2 ORDER BY link LIMIT $3", [id, i64::MIN, 1]).await?;
             let first = booked(reading, first, &|_| None).await?.pop();
             let finding = first.map(|(raw, row)| ChainFinding {
                 position: raw.link.unsigned_abs(),

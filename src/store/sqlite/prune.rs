@@ -36,10 +36,7 @@ impl Checkpoint {
 }
 
 /// The newest checkpoint of a chain.
-pub(super) async fn checkpoint(
-    reading: &mut SqliteConnection,
-    chain: i64,
-) -> Result<Option<Checkpoint>, StoreError> {
+pub(super) async fn checkpoint(reading: &mut SqliteConnection, chain: i64) -> Result<Option<Checkpoint>, StoreError> {
     let found: Option<(i64, Vec<u8>, String, Vec<u8>, i64)> = sqlx::query_as(
         "SELECT link, head, totals, seal, before FROM checkpoints WHERE chain = $1 ORDER BY link DESC LIMIT 1",
     )

@@ -140,10 +140,7 @@ struct Window {
 
 type RawWindow = (i64, String, String, i64, i64);
 
-async fn balances_of(
-    connection: &mut SqliteConnection,
-    rows: &[RawRow],
-) -> Result<HashMap<i64, Window>, StoreError> {
+async fn balances_of(connection: &mut SqliteConnection, rows: &[RawRow]) -> Result<HashMap<i64, Window>, StoreError> {
     let mut ids: Vec<_> =
         rows.iter().flat_map(|row| charges_of(row.charges.as_deref()).unwrap_or_default()).map(|(id, _)| id).collect();
     ids.sort_unstable();

@@ -69,9 +69,8 @@ impl Sqlite {
         reading: &mut SqliteConnection,
         asked: Period,
     ) -> Result<(Period, Vec<(SeriesId, UsageRow)>), StoreError> {
-        let pruned: i64 = sqlx::query_scalar("SELECT coalesce(max(before), 0) FROM checkpoints")
-            .fetch_one(&mut *reading)
-            .await?;
+        let pruned: i64 =
+            sqlx::query_scalar("SELECT coalesce(max(before), 0) FROM checkpoints").fetch_one(&mut *reading).await?;
         let (mut counted, mut rows) = (asked, Vec::new());
         for edge in asked.cut().1 {
             let found = if edge.from < pruned { None } else { self.edge_rows(reading, edge).await? };

@@ -88,7 +88,8 @@ impl Search<'_> {
         limit: i64,
     ) -> Result<Vec<RawRow>, StoreError> {
         let (order, beyond) = if self.query.newest_first { (" DESC", "<") } else { ("", ">") };
-        let mut sql = QueryBuilder::new("WITH page AS MATERIALIZED (SELECT chain AS c, link AS l FROM usage_rows WHERE ");
+        let mut sql =
+            QueryBuilder::new("WITH page AS MATERIALIZED (SELECT chain AS c, link AS l FROM usage_rows WHERE ");
         sql.push("time >= ").push_bind(period.from).push(" AND time < ").push_bind(period.to);
         if let Some(series) = &self.series {
             sql.push(" AND series IN (SELECT value FROM json_each(").push_bind(series.clone()).push("))");
@@ -143,7 +144,11 @@ fn periods(whole: Period, newest_first: bool) -> Vec<Period> {
         } else {
             Period { from: left.from, to: left.from.saturating_add(length) }.within(left)
         };
-        if newest_first { left.to = part.from } else { left.from = part.to }
+        if newest_first {
+            left.to = part.from
+        } else {
+            left.from = part.to
+        }
         parts.push(part);
         length = length.saturating_mul(WIDER);
     }

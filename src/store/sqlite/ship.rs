@@ -92,15 +92,15 @@ impl Sqlite {
             let id = series.get(&its).copied().unwrap_or_default();
             let facts = facts(row);
             let tries = &row.settle.attempts;
-            let code = chain.head.append(
-                self.secret.chain(),
-                (&facts, &its, &row.intent.charges, tries),
-                &mut scratch,
-            );
+            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
             let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
             rollups.count(id, super::nanos(row.intent.time), row);
             columns.extend(place.clone());
-            columns.extend([Value::Bytes(code.to_vec()), Value::Int(id), charges_column(&row.intent.charges, &balances)]);
+            columns.extend([
+                Value::Bytes(code.to_vec()),
+                Value::Int(id),
+                charges_column(&row.intent.charges, &balances),
+            ]);
             columns.extend(facts);
             attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
         }
@@ -181,8 +181,7 @@ const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, cha
      image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
      saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ";
 
-const INSERT_ATTEMPT: &str =
-    "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ";
+const INSERT_ATTEMPT: &str = "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ";
 
 fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attempt) -> [Value; 8] {
     let [chain, link] = place.clone();
@@ -228,10 +227,7 @@ pub(super) fn head(length: i64, code: &[u8], totals: &str) -> Result<Head, Store
 }
 
 /// Which of a shipment's requests have rows.
-async fn known_rows(
-    shipping: &mut SqliteTransaction<'_>,
-    shipment: &Shipment,
-) -> Result<HashSet<Uuid>, StoreError> {
+async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -> Result<HashSet<Uuid>, StoreError> {
     let mut known = HashSet::new();
     for row in &shipment.rows {
         let there: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM usage_rows WHERE request_id = $1")
@@ -291,21 +287,15 @@ async fn add_to_balances(
     Ok(ids)
 }
 
-async fn grow(
-    connection: &mut SqliteConnection,
-    chain: i64,
-    key: PageKey,
-    growth: &Growth,
-) -> Result<(), StoreError> {
-    let old: Option<Vec<u8>> = sqlx::query_scalar(
-        "SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4",
-    )
-    .bind(key.span.as_str())
-    .bind(key.start)
-    .bind(key.shard)
-    .bind(chain)
-    .fetch_optional(&mut *connection)
-    .await?;
+async fn grow(connection: &mut SqliteConnection, chain: i64, key: PageKey, growth: &Growth) -> Result<(), StoreError> {
+    let old: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4")
+            .bind(key.span.as_str())
+            .bind(key.start)
+            .bind(key.shard)
+            .bind(chain)
+            .fetch_optional(&mut *connection)
+            .await?;
     let page = grown(&old.unwrap_or_default(), growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
     sqlx::query(
         "INSERT INTO rollups (span, start, shard, chain, body) VALUES ($1, $2, $3, $4, $5)
