@@ -12,6 +12,7 @@ mod exit;
 mod init;
 mod keys;
 mod manager;
+mod models_count;
 mod objects;
 mod offline;
 mod place;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Models};
 use exit::Failure;
 
 use crate::settings::ObjectKind;
@@ -58,7 +59,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apis(apis) => wait_for(objects::run(global, ObjectKind::Api, apis)),
         Command::Backends(backends) => wait_for(objects::run(global, ObjectKind::Backend, backends)),
         Command::Pools(pools) => wait_for(objects::run(global, ObjectKind::Pool, pools)),
-        Command::Models(models) => wait_for(objects::run(global, ObjectKind::Model, models)),
+        Command::Models(Models::Objects(models)) => wait_for(objects::run(global, ObjectKind::Model, models)),
+        Command::Models(Models::Count(asked)) => models_count::run(global, &asked),
         Command::Users(users) => wait_for(objects::read(global, ObjectKind::User, users)),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),
