@@ -4,6 +4,7 @@
 //! Nothing here decides about a request: that is `gateway`. Nothing here parses arguments: that is `cli`.
 
 pub mod administrator;
+mod alerts;
 mod backend_events;
 mod book;
 pub mod configuration;

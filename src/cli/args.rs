@@ -2,6 +2,8 @@
 //!
 //! What the commands do is in the file named after each.
 
+mod models;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
@@ -9,7 +11,9 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::{models::Models, print::Format};
+use super::print::Format;
+
+pub use self::models::{CountTokens, Models, Prices};
 
 /// Self-hosted API gateway for HTTP services and AI models.
 #[derive(Debug, Parser)]

@@ -13,6 +13,7 @@ mod init;
 mod keys;
 mod manager;
 mod models;
+mod models_count;
 mod objects;
 mod offline;
 mod place;

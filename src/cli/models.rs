@@ -1,61 +1,26 @@
 //! `models`: objects like the others, and their prices.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{io::Read, path::Path};
 
-use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    args::{Global, Objects},
+    args::{Global, Models, Prices},
     client::Only,
     exit::{Exit, Failure},
     manager::Manager,
-    objects, print,
+    models_count, objects, print,
 };
 use crate::{pricing, settings::ObjectKind};
 
 /// The price that holds a table which was given.
 const TABLE: &str = "genai-prices";
 
-/// `models`
-#[derive(Debug, Subcommand)]
-pub enum Models {
-    /// What every kind of objects has.
-    #[command(flatten)]
-    Objects(Objects),
-    /// Show what models cost, or take over a newer table of prices
-    #[command(after_help = "\
-Examples:
-  tollgate models prices
-  tollgate models prices --model gpt-4o -o json
-  tollgate models prices --from genai-prices.json      (data of github.com/pydantic/genai-prices, version 2)
-  tollgate models prices --built-in
-
-Dollars per million tokens. Own prices are written under `prices` in the configuration, or sent to the admin API.")]
-    Prices(Prices),
-}
-
-/// `models prices`
-#[derive(Debug, Args)]
-pub struct Prices {
-    /// Only this model
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Use the table in this file from now on, on every replica; `-` reads standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "built_in")]
-    pub from: Option<PathBuf>,
-    /// Go back to the built-in table
-    #[arg(long)]
-    pub built_in: bool,
-}
-
 /// Runs the command.
 pub async fn run(global: &Global, command: Models) -> Result<(), Failure> {
     match command {
         Models::Objects(command) => objects::run(global, ObjectKind::Model, command).await,
+        Models::Count(asked) => models_count::run(global, &asked),
         Models::Prices(asked) => {
             let manager = Manager::open(global).await?;
             let done = prices(global, &manager, &asked).await;

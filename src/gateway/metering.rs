@@ -74,6 +74,7 @@ impl Called<'_> {
             upstream_model: Arc::clone(&self.model.upstream_model),
             backends,
             book: exchange.snapshot.prices.clone(),
+            reads_more: self.head.reads_more,
             choices: self.choices(),
             asked_usage: self.head.asked_usage,
         }

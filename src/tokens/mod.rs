@@ -1,7 +1,7 @@
 //! Counting tokens: the cheap estimate for every request, the exact count where it matters, and what both learn from
 //! what providers report.
 //!
-//! [`Learned`] answers on the hot path in constant time; [`count_request`] and [`count_off_reactor`] read and count a
+//! [`Learned`] answers on the hot path in constant time; [`count_request`] and [`count_prompt`] read and count a
 //! whole prompt, near a limit, when a backend reports no usage and when somebody asks for a count; [`counter`] is what
 //! a tap counts a running stream with. Deliberately not here: what a body makes a model read
 //! (`tollgate_providers::prompt`), limits and reservations, prices.
@@ -20,5 +20,5 @@ mod tests;
 pub use self::{
     encoding::{Encoding, Tokenizer, counter},
     learned::{Learned, ModelError},
-    request::{Count, count_off_reactor, count_request, count_text},
+    request::{Count, count_prompt, count_request, count_text, upper_bound},
 };

@@ -61,8 +61,16 @@ pub fn count_request(surface: Surface, model: &str, body: &[u8]) -> Count {
     Count { tokens, is_exact, upper_bound: upper_bound.max(tokens), unbounded }
 }
 
+/// A bound on a prompt's tokens that costs nothing, by the length of its body. None where the model reads more than
+/// that ([`tollgate_providers::Head::reads_more`]): then only a count tells.
+#[must_use]
+pub const fn upper_bound(body_bytes: u64, reads_more: bool) -> u64 {
+    // What surrounds a message in JSON has more bytes than what vendors put there instead has tokens.
+    if reads_more { u64::MAX } else { body_bytes }
+}
+
 /// The same without holding up the reactor: a large body, or the first one, is counted on a thread of its own.
-pub async fn count_off_reactor(surface: Surface, model: &str, body: Bytes) -> Count {
+pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     let is_short = body.len() <= MOST_ON_REACTOR && Tokenizer::of(model).encoding.is_loaded();
     if is_short {
         return count_request(surface, model, &body);

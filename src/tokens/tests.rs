@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tollgate_providers::{Surface, prompt::Unbounded};
 
-use super::{Encoding, count_off_reactor, count_request, count_text};
+use super::{Encoding, count_prompt, count_request, count_text, upper_bound};
 
 fn tiktoken(encoding: Encoding) -> &'static tiktoken_rs::CoreBPE {
     match encoding {
@@ -38,7 +38,9 @@ fn hostile_texts_count_as_in_tiktoken() {
         "/////....????!!!!".repeat(50),
         String::new(),
     ];
-    texts.iter().for_each(|text| same(text));
+    for text in texts {
+        same(&text);
+    }
 }
 
 proptest! {
@@ -59,6 +61,14 @@ proptest! {
         let count = count_text("gpt-4o", &text);
         prop_assert!(count.tokens <= text.len() as u64);
         prop_assert!(count.tokens <= count.upper_bound);
+    }
+
+    #[test]
+    fn no_chat_of_text_exceeds_its_bytes(content in "\\PC{0,40}", role in "[a-z]{0,9}", turns in 0_usize..5) {
+        let turn = serde_json::json!({ "role": role, "content": content });
+        let body = serde_json::json!({ "model": "m", "messages": vec![turn; turns] }).to_string();
+        let count = count_request(Surface::ChatCompletions, "gpt-4o", body.as_bytes());
+        prop_assert!(count.tokens <= upper_bound(body.len() as u64, false), "{body}");
     }
 
     #[test]
@@ -143,7 +153,7 @@ async fn off_the_reactor_the_count_is_the_same() {
     let long = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(5_000));
     for body in [JARGON.to_owned(), long, "junk".to_owned()] {
         let here = count_request(Surface::ChatCompletions, "gpt-4o", body.as_bytes());
-        let there = count_off_reactor(Surface::ChatCompletions, "gpt-4o", Bytes::from(body)).await;
+        let there = count_prompt(Surface::ChatCompletions, "gpt-4o", Bytes::from(body)).await;
         assert_eq!(here, there);
     }
 }

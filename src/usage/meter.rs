@@ -71,6 +71,8 @@ pub struct ModelCall {
     pub inline: Inline,
     /// The model as most of its backends name it: decides the tokenizer.
     pub upstream_model: Arc<str>,
+    /// Whether the model reads more than the body holds.
+    pub reads_more: bool,
     /// Who may answer: decides what it costs at worst.
     pub backends: Vec<BackendId>,
     /// Prices.
@@ -108,7 +110,7 @@ impl Meter {
         let model = record.model.as_deref().unwrap_or_default();
         let bytes = call.body.len() as u64;
         let tokens = self.learned.estimate_input(model, bytes, call.inline);
-        Prompt::estimate(tokens, bytes.max(tokens))
+        Prompt::estimate(tokens, tokens::upper_bound(bytes, call.reads_more).max(tokens))
     }
 
     fn refuse(&self, refusal: &Refusal, is_plain: bool) -> Refused {
@@ -201,7 +203,7 @@ impl ModelCall {
 /// Counts the prompt; what cannot be bounded makes the wish unbounded.
 async fn count(wish: &mut Wish) -> Prompt {
     let Some(call) = &wish.call else { return Prompt::exact(0) };
-    let count = tokens::count_off_reactor(call.surface, &call.upstream_model, call.body.clone()).await;
+    let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
     wish.output.is_boundable &= count.unbounded.is_empty();
     if count.is_exact { Prompt::exact(count.tokens) } else { Prompt::bounded(count.tokens, count.upper_bound) }
 }

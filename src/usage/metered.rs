@@ -173,7 +173,7 @@ impl Metered {
     /// Counts the prompt in place of its estimate.
     pub async fn count_prompt(&self, record: &mut Record) {
         let Some(call) = &self.call else { return };
-        let count = tokens::count_off_reactor(call.surface, &call.upstream_model, call.body.clone()).await;
+        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
         record.usage.input = Some(count.tokens);
     }
 

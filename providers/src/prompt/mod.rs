@@ -5,6 +5,7 @@
 //! not here: tokens.
 
 mod anthropic;
+mod beyond;
 mod gemini;
 mod inline;
 mod openai;
@@ -26,6 +27,7 @@ use crate::{
     json::{Members, object},
 };
 
+pub(crate) use self::beyond::reads_more;
 pub use self::inline::{Inline, inline};
 
 /// A prompt taken apart. Borrows from the body where that is possible; its `Debug` prints nothing of it.

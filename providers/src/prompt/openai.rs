@@ -99,6 +99,7 @@ impl<'a> Prompt<'a> {
     fn item(&mut self, raw: &'a RawValue) {
         let Some(item) = object(Some(raw)) else { return self.unread(raw) };
         match item.get("type").and_then(words).as_deref() {
+            None if item.get("role").is_none() && item.get("id").is_some() => self.unbounded(Unbounded::Stored),
             None | Some("message") => self.message(raw),
             Some("function_call" | "custom_tool_call") => {
                 self.messages += 1;

@@ -94,6 +94,7 @@ fn what_cannot_be_bounded_is_named() {
         (Responses, r#"{"input":"a","previous_response_id":"r"}"#.to_owned(), Unbounded::Stored),
         (Responses, r#"{"input":"a","conversation":"c"}"#.to_owned(), Unbounded::Stored),
         (Responses, r#"{"input":[{"type":"item_reference","id":"i"}]}"#.to_owned(), Unbounded::Stored),
+        (Responses, r#"{"input":[{"id":"i"}]}"#.to_owned(), Unbounded::Stored),
         (Responses, r#"{"prompt":{"id":"p"}}"#.to_owned(), Unbounded::Template),
         (Responses, r#"{"tools":[{"type":"web_search"}]}"#.to_owned(), Unbounded::ServerTool),
         (Messages, r#"{"tools":[{"type":"web_search_20250305","name":"w"}]}"#.to_owned(), Unbounded::ServerTool),
@@ -154,6 +155,41 @@ fn media_in_base64_is_found_by_a_look() {
     let text = format!(r#"{{"content":"say ;base64, or \"data\" {}"}}"#, "x ".repeat(10_000));
     assert_eq!(found(Surface::Messages, &text), Inline::default());
     assert_eq!(found(Surface::Messages, r#"{"data":"short"}"#), Inline::default());
+}
+
+#[test]
+fn a_body_tells_whether_its_bytes_bound_it() {
+    use Surface::{ChatCompletions, Completions, GenerateContent, Messages, Responses};
+    let cases = [
+        (ChatCompletions, r#"{"messages":[{"role":"user","content":"hi"}]}"#, false),
+        (ChatCompletions, r#"{"tools":[{"type":"function","function":{"name":"f"}}]}"#, false),
+        (ChatCompletions, r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"x"}}]}]}"#, true),
+        (ChatCompletions, r#"{"messages":[{"content":[{"type":"image_url","image\u005furl":"x"}]}]}"#, true),
+        (ChatCompletions, r#"{"messages":[{"content":[{"type":"file","file":{"file_id":"f"}}]}]}"#, true),
+        (ChatCompletions, r#"{"messages":[{"content":[{"type":"input_audio","input_audio":{}}]}]}"#, true),
+        (ChatCompletions, r#"{"web_search_options":{}}"#, true),
+        (Completions, r#"{"prompt":"say \"image_url\""}"#, false),
+        (Responses, r#"{"input":"a","previous_response_id":null}"#, false),
+        (Responses, r#"{"input":"a","previous_response_id":"r"}"#, true),
+        (Responses, r#"{"input":[{"type":"item_reference","item_id":"r"}]}"#, true),
+        (Responses, r#"{"input":[{"type":"input_image","image_url":"x"}]}"#, true),
+        (Responses, r#"{"input":[{"id":"msg_1"}]}"#, true),
+        (ChatCompletions, r#"{"messages":[{"role":"tool","tool_call_id":"c","content":"caf\u00e9"}]}"#, false),
+        (Responses, r#"{"prompt":{"id":"p"}}"#, true),
+        (Responses, r#"{"tools":[{"type":"web_search"}]}"#, true),
+        (Messages, r#"{"messages":[{"role":"user","content":"hi"}],"tools":[{"name":"f","input_schema":{}}]}"#, false),
+        (Messages, r#"{"messages":[{"content":[{"type":"image","source":{"type":"url"}}]}]}"#, true),
+        (Messages, r#"{"tools":[{"type":"bash_20250124"}]}"#, true),
+        (GenerateContent, r#"{"contents":[{"parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":[]}]}"#, false),
+        (GenerateContent, r#"{"contents":[{"parts":[{"inline_data":{}}]}]}"#, true),
+        (GenerateContent, r#"{"contents":[{"parts":[{"fileData":{}}]}]}"#, true),
+        (GenerateContent, r#"{"tools":[{"googleSearch":{}}]}"#, true),
+        (GenerateContent, r#"{"cachedContent":"c"}"#, true),
+    ];
+    for (surface, body, expected) in cases {
+        let head = crate::read(surface, None, &bytes::Bytes::from(body)).expect("a good body");
+        assert_eq!(head.reads_more, expected, "{body}");
+    }
 }
 
 proptest! {

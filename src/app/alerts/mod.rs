@@ -16,11 +16,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time};
 

@@ -53,10 +53,14 @@ mod tests {
     fn receivers_may_ask_for_more_time_and_the_end_is_the_end() {
         let (entropy, now) = (Entropy::seeded(7), Timestamp::from_secs(1_000));
         let refused = |after| Outcome::Refused { status: 429, retry_after: after };
-        let pause = |attempts, outcome: &Outcome| next(attempts, outcome, now, &entropy).map(|at| at.since(now).as_secs());
+        let pause =
+            |attempts, outcome: &Outcome| next(attempts, outcome, now, &entropy).map(|at| at.since(now).as_secs());
         assert_eq!(pause(1, &refused(Some(Duration::from_secs(120)))), Some(120));
         assert_eq!(pause(1, &refused(Some(Duration::MAX))), Some(86_400));
         assert!(pause(1, &refused(None)).is_some_and(|pause| (5..=6).contains(&pause)));
-        assert_eq!((pause(1, &Outcome::Gone), pause(1, &Outcome::Taken(204)), pause(10, &refused(None))), (None, None, None));
+        assert_eq!(
+            (pause(1, &Outcome::Gone), pause(1, &Outcome::Taken(204)), pause(10, &refused(None))),
+            (None, None, None)
+        );
     }
 }

@@ -8,7 +8,10 @@ use std::{
 
 use axum::{Router, body::Bytes, http::HeaderMap, response::IntoResponse, routing::post};
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::{mpsc, watch}};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 
 use super::{Herald, Surroundings, signature::Signer};
 use crate::{
@@ -39,7 +42,8 @@ impl Log {
 impl Alerts for Log {
     fn raise_alert(&self, alert: Alert) -> Answer<'_, bool> {
         let is_first = self.with(|all| {
-            let same = |old: &Alert| (&old.account, old.window, old.percent) == (&alert.account, alert.window, alert.percent);
+            let same =
+                |old: &Alert| (&old.account, old.window, old.percent) == (&alert.account, alert.window, alert.percent);
             if all.values().any(|delivery| same(&delivery.alert)) {
                 return false;
             }
@@ -175,7 +179,8 @@ async fn another_process_does_not_tell_it_again() {
     restarted.raise(&crossed(50)).await;
     restarted.raise(&crossed(100)).await;
     restarted.deliver().await;
-    let percents: Vec<_> = received.lock().expect("alone").iter().map(|one| verify(one)["data"]["percent"].clone()).collect();
+    let percents: Vec<_> =
+        received.lock().expect("alone").iter().map(|one| verify(one)["data"]["percent"].clone()).collect();
     assert_eq!(percents, [50, 100]);
 }
 
