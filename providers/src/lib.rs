@@ -8,6 +8,7 @@ mod batch;
 pub mod classify;
 mod conversation;
 mod counts;
+pub mod cutoff;
 pub mod envelope;
 pub mod facts;
 pub mod head;

@@ -6,19 +6,28 @@
 //! `snapshot::control`, not here.
 
 pub mod access;
+pub mod audit;
 mod error;
 pub mod ledger;
 mod port;
+pub mod reports;
 mod rows;
 mod seal;
 mod sqlite;
+pub mod sums;
 
 #[cfg(test)]
 mod conformance;
 
+pub use audit::{Alert, AlertDelivery, AlertState, Alerts, Audit, AuditLine, AuditQuery};
 pub use error::StoreError;
-pub use ledger::{Adjustment, Balance, Ledger, OpenRequest, Position, Shipment, Shipped};
+pub use ledger::{
+    Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
+    Proof, Pruned, RollupFinding, Shipment, Shipped,
+};
 pub use port::{Access, Answer, Objects, Owners, Store};
+pub use reports::{Bucket, Dimension, Report, ReportKey, ReportQuery, ReportRow, Reports, RowCursor, RowQuery};
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;
 pub use sqlite::Sqlite;
+pub use sums::{Sum, Totals};
