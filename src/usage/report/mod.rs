@@ -3,9 +3,25 @@
 //! What is asked is read from plain parameters, what is answered is JSON whose columns are listed beside it, so that
 //! tables and CSV need nothing else. The tables and their sums are `store`'s; who may ask is the caller's to decide.
 
+pub mod focus;
+pub mod line;
 pub mod money;
+mod params;
+mod reports;
+mod requests;
 pub mod row;
 pub mod span;
+pub mod statement;
+mod table;
 
 #[cfg(test)]
 pub mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use focus::focus;
+pub use params::{NONE, Params, Unanswered};
+pub use reports::{BY, about, report};
+pub use requests::{columns, request, requests};
+pub use statement::statement;
+pub use table::Table;

@@ -73,7 +73,9 @@ impl Params {
         let is_known = |name: &str| known.iter().any(|names| names.contains(&name));
         match self.0.keys().find(|name| !is_known(name)) {
             None => Ok(()),
-            Some(name) => Err(Unanswered::bad(name, format!("is not a parameter here; there are {}", known.concat().join(", ")))),
+            Some(name) => {
+                Err(Unanswered::bad(name, format!("is not a parameter here; there are {}", known.concat().join(", "))))
+            }
         }
     }
 
@@ -123,17 +125,8 @@ pub(super) const SPAN: &[&str] = &["from", "to", "tz"];
 /// The parameters of a page, and the answer's format, which the admin API reads.
 pub(super) const PAGED: &[&str] = &["limit", "after", "format"];
 /// The filters.
-pub(super) const FILTERS: &[&str] = &[
-    "subscription",
-    "product",
-    "user",
-    "api",
-    "operation",
-    "workspace",
-    "model",
-    "upstream_model",
-    "backend",
-];
+pub(super) const FILTERS: &[&str] =
+    &["subscription", "product", "user", "api", "operation", "workspace", "model", "upstream_model", "backend"];
 
 fn status_range(text: &str) -> Option<RangeInclusive<u16>> {
     let one = |text: &str| text.parse().ok().filter(|status| (100..=599).contains(status));
@@ -166,7 +159,10 @@ mod tests {
     fn a_misspelt_parameter_is_refused() {
         let params: Params = [("subcription", "team-a")].into_iter().collect();
         let refused = params.only(&[SPAN, FILTERS]).expect_err("unknown").to_string();
-        assert!(refused.starts_with("subcription: is not a parameter here; there are from, to, tz, subscr"), "{refused}");
+        assert!(
+            refused.starts_with("subcription: is not a parameter here; there are from, to, tz, subscr"),
+            "{refused}"
+        );
         assert!(params.only(&[&["subcription"]]).is_ok());
     }
 

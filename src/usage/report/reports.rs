@@ -1,7 +1,7 @@
 //! Asking for a report: by what, over which time, in which steps, of which usage.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::{
     line::{self, About},
@@ -15,18 +15,8 @@ use crate::{
 };
 
 /// What a report is by: a dimension, or steps of time alone.
-pub const BY: [&str; 10] = [
-    "subscription",
-    "product",
-    "user",
-    "api",
-    "operation",
-    "workspace",
-    "model",
-    "upstream-model",
-    "backend",
-    "time",
-];
+pub const BY: [&str; 10] =
+    ["subscription", "product", "user", "api", "operation", "workspace", "model", "upstream-model", "backend", "time"];
 
 /// Answers `reports/by-{by}` and `tollgate usage --by`. Parameters: `from`, `to`, `tz`, `bucket` (hour, day, month),
 /// the filters, `limit`, `after`, and `total` for one more line that sums up everything that was asked for.
@@ -62,7 +52,10 @@ pub async fn report(source: &dyn Reports, by: &str, params: &Params, now: Timest
 }
 
 /// Everything of one kind, whatever the number of lines.
-pub(super) async fn all(source: &dyn Reports, mut query: ReportQuery) -> Result<Vec<crate::store::ReportRow>, Unanswered> {
+pub(super) async fn all(
+    source: &dyn Reports,
+    mut query: ReportQuery,
+) -> Result<Vec<crate::store::ReportRow>, Unanswered> {
     let mut rows = Vec::new();
     query.limit = 1_000;
     loop {

@@ -1,5 +1,7 @@
 //! Asking for single requests: the request log.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -9,9 +11,8 @@ use super::{
     table::Table,
 };
 use crate::{
-    exchange::Outcome,
     model::Timestamp,
-    store::{Reports, RowCursor, RowQuery},
+    store::{Reports, RowCursor, RowQuery, Sum},
 };
 
 /// What a table for people shows of a row.
@@ -83,9 +84,9 @@ pub async fn request(source: &dyn Reports, id: &str) -> Result<Option<Value>, Un
     Ok(source.row(id).await?.as_ref().map(row::whole))
 }
 
-fn outcome(params: &Params) -> Result<Option<std::sync::Arc<str>>, Unanswered> {
+fn outcome(params: &Params) -> Result<Option<Arc<str>>, Unanswered> {
     let Some(word) = params.get("outcome") else { return Ok(None) };
-    let words = Outcome::ALL.map(Outcome::as_str);
+    let words = Sum::OUTCOMES.map(Sum::as_str);
     if words.contains(&word) {
         return Ok(Some(word.into()));
     }

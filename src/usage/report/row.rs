@@ -223,7 +223,10 @@ mod tests {
         let shown = whole(&sample::row(1));
         assert_eq!(shown["attempts"], 2);
         assert_eq!(shown["tries"][0]["fault"], "timeout");
-        assert_eq!(shown["tries"][1], json!({"backend": "b", "status": 200, "fault": null, "began_ms": 20, "took_ms": 30}));
+        assert_eq!(
+            shown["tries"][1],
+            json!({"backend": "b", "status": 200, "fault": null, "began_ms": 20, "took_ms": 30})
+        );
         assert_eq!(shown["charges"][0]["measure"], "tokens");
     }
 }
