@@ -10,6 +10,8 @@ use super::{
 /// Why a request is not let through, in the order in which a request with several of them is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalKind {
+    /// Not a refusal: so near a limit the prompt has to be counted. Ask again with a final [`Prompt`](super::Prompt).
+    NeedsExactInput,
     /// Too many are open at the same time.
     Concurrency,
     /// Open reservations hold what is left; some of it will come back. Retryable.
@@ -40,8 +42,6 @@ pub enum RefusalKind {
     NotBoundable,
     /// Larger than the whole limit: no waiting helps.
     TooLarge,
-    /// Not a refusal: so near a limit the prompt has to be counted. Ask again with a final [`Prompt`](super::Prompt).
-    NeedsExactInput,
 }
 
 /// A request is not let through.

@@ -207,7 +207,7 @@ mod tests {
         let rule = Arc::new(Rule::new("r", Counted::Requests, Window::Open, 1));
         for (key, plain) in [("team-a", true), ("", true), (&*"x".repeat(129), false), ("a\nb", false)] {
             let scope = Scope::new(rule.clone(), key);
-            assert_eq!(&**scope.account() == format!("r#{key}"), plain, "{key:?}");
+            assert_eq!(**scope.account() == format!("r#{key}"), plain, "{key:?}");
             assert!(scope.account().len() <= 2 + LONGEST_KEY, "{key:?}");
         }
     }
