@@ -14,6 +14,7 @@ pub mod model;
 pub mod openapi;
 pub mod outbound;
 pub mod portal;
+pub mod pricing;
 pub mod settings;
 pub mod snapshot;
 pub mod store;

@@ -69,13 +69,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Kinds that are created, changed and removed by the uniform endpoints.
-const MANAGED: [ObjectKind; 6] = [
+const MANAGED: [ObjectKind; 7] = [
     ObjectKind::Backend,
     ObjectKind::Pool,
     ObjectKind::Model,
     ObjectKind::Product,
     ObjectKind::Api,
     ObjectKind::Subscription,
+    ObjectKind::Price,
 ];
 
 fn reading(kind: ObjectKind) -> [Endpoint; 2] {
@@ -162,5 +163,6 @@ pub(super) const fn schema(kind: ObjectKind) -> &'static str {
         ObjectKind::Workspace => "Workspace",
         ObjectKind::User => "User",
         ObjectKind::Group => "Group",
+        ObjectKind::Price => "Price",
     }
 }
