@@ -3,6 +3,7 @@
 //! The ledger joins here.
 
 pub mod codec;
+pub mod raises;
 pub mod report;
 pub mod settlement;
 pub mod sink;

@@ -1,10 +1,17 @@
 //! All endpoints of `/admin/v1` on one page. Each has its file, named after what it does.
 
+mod audit;
+mod focus;
 mod login_links;
+mod metering;
 mod objects;
 mod operations;
+mod quotas;
 mod reload;
+mod reports;
+mod requests;
 mod session;
+mod statement;
 mod status;
 mod subscriptions;
 mod tokens;
@@ -63,6 +70,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, Some("OperationList")),
     ];
     all.extend(subscription_endpoints());
+    all.extend(metering::endpoints());
     all.extend(MANAGED.into_iter().flat_map(writing));
     all.extend(ObjectKind::ALL.into_iter().flat_map(reading));
     all

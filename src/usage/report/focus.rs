@@ -12,14 +12,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     line::local,
-    money::decimal,
     params::{FILTERS, Params, SPAN, Unanswered},
     reports::all,
     span::Span,
     table::Table,
 };
 use crate::{
-    model::Timestamp,
+    model::{Timestamp, money::decimal},
     store::{Bucket, Dimension, ReportQuery, ReportRow, Reports, Sum},
 };
 

@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Map, Value, json};
 
-use super::money::decimal;
 use crate::{
-    model::{Histogram, Timestamp},
+    model::{Histogram, Timestamp, money::decimal},
     store::{Bucket, Dimension, ReportRow, Sum, Totals},
 };
 

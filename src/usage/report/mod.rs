@@ -3,10 +3,11 @@
 //! What is asked is read from plain parameters, what is answered is JSON whose columns are listed beside it, so that
 //! tables and CSV need nothing else. The tables and their sums are `store`'s; who may ask is the caller's to decide.
 
+mod audit;
 pub mod focus;
 pub mod line;
-pub mod money;
 mod params;
+mod quota;
 mod reports;
 mod requests;
 pub mod row;
@@ -19,8 +20,11 @@ pub mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{audit, audit_columns};
 pub use focus::focus;
+pub use line::About;
 pub use params::{NONE, Params, Unanswered};
+pub use quota::{amount, counter, only, quota_columns, quotas, raise, reason};
 pub use reports::{BY, about, report};
 pub use requests::{columns, request, requests};
 pub use statement::statement;

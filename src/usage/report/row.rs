@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 use tollgate_providers::Usage;
 
-use super::money::decimal;
-use crate::exchange::{Attempt, Charge, UsageRow};
+use crate::{
+    exchange::{Attempt, Charge, UsageRow},
+    model::money::decimal,
+};
 
 /// The fields of a row, in the order of CSV.
 pub const COLUMNS: &[&str] = &[

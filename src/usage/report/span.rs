@@ -41,7 +41,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// The range that the texts name: `from` is the beginning of this month unless said, `to` is now.
+    /// The range that the texts name: `from` is the beginning of this month unless said, `to` the end of this hour,
+    /// so that everything until now is in it and whole hours are counted.
     ///
     /// # Errors
     /// A text that is no time, an unknown time zone, or a range that ends before it begins.
@@ -49,7 +50,7 @@ impl Span {
         let zone = time_zone(zone)?;
         let reader = Reader { now: zoned(now, &zone) };
         let begin = reader.point("from", from.unwrap_or("this-month"))?;
-        let end = reader.point("to", to.unwrap_or("now"))?;
+        let end = to.map_or(Ok(Timestamp::from_secs((now.as_secs() / 3_600 + 1) * 3_600)), |to| reader.point("to", to))?;
         if begin > end {
             return Err(BadSpan::new("from", format!("{begin} is after `to`, which is {end}")));
         }
@@ -73,6 +74,19 @@ impl Span {
         let next = first.checked_add(1.month()).map_err(|error| BadSpan::new("month", error.to_string()))?;
         Ok(Self { from: start(first, &zone, "month")?, to: start(next, &zone, "month")?, zone })
     }
+}
+
+/// One moment, such as `+24h` or `2026-12-01`, for the parameter `name`.
+///
+/// # Errors
+/// A text that is no time, or an unknown time zone.
+pub fn moment_named(
+    name: &'static str,
+    text: &str,
+    zone: Option<&str>,
+    now: Timestamp,
+) -> Result<Timestamp, BadSpan> {
+    Reader { now: zoned(now, &time_zone(zone)?) }.point(name, text)
 }
 
 /// The zone of that name; UTC when none is named.
@@ -99,8 +113,9 @@ impl Reader {
         if text == "now" {
             return moment(self.now.timestamp(), name);
         }
-        if let Some(age) = text.strip_prefix('-') {
-            return self.ago(age).ok_or_else(|| unreadable(name, text)).and_then(|at| moment(at, name));
+        if let Some(distance) = text.strip_prefix(['-', '+']) {
+            let at = self.away(distance, if text.starts_with('-') { -1 } else { 1 });
+            return at.ok_or_else(|| unreadable(name, text)).and_then(|at| moment(at, name));
         }
         if let Some(first) = self.word(name, text)? {
             return start(first, self.now.time_zone(), name);
@@ -116,12 +131,14 @@ impl Reader {
         moment(at.timestamp(), name)
     }
 
-    /// `24h` ago: exact time, whatever clocks were set to meanwhile. Days and weeks are calendar days.
-    fn ago(&self, age: &str) -> Option<jiff::Timestamp> {
-        let unit = age.chars().last()?;
-        let count: i64 = age.strip_suffix(unit)?.parse().ok().filter(|count| (0..=1_000_000).contains(count))?;
-        let exact = |seconds: i64| self.now.timestamp().checked_sub(SignedDuration::from_secs(seconds * count)).ok();
-        let days = |days: i64| Some(self.now.checked_sub((days * count).days()).ok()?.timestamp());
+    /// `24h` before (`sign` -1) or after (1) now: exact time, whatever clocks are set to meanwhile. Days and weeks are
+    /// calendar days.
+    fn away(&self, distance: &str, sign: i64) -> Option<jiff::Timestamp> {
+        let unit = distance.chars().last()?;
+        let digits = distance.strip_suffix(unit).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let count = sign * digits.parse::<i64>().ok().filter(|count| *count <= 1_000_000)?;
+        let exact = |seconds: i64| self.now.timestamp().checked_add(SignedDuration::from_secs(seconds * count)).ok();
+        let days = |days: i64| Some(self.now.checked_add((days * count).days()).ok()?.timestamp());
         match unit {
             's' => exact(1),
             'm' => exact(60),
@@ -153,7 +170,7 @@ impl Reader {
 }
 
 fn unreadable(name: &'static str, text: &str) -> BadSpan {
-    let forms = "2026-10-01, 2026-10, 2026-10-01T12:00:00Z, -24h, -7d, now, today, yesterday, this-week, last-week, \
+    let forms = "2026-10-01, 2026-10, 2026-10-01T12:00:00Z, -24h, +7d, now, today, yesterday, this-week, last-week, \
                  this-month, last-month, this-year or last-year";
     BadSpan::new(name, format!("`{text}` is not a time such as {forms}"))
 }
@@ -247,9 +264,21 @@ mod tests {
     }
 
     #[test]
-    fn without_words_it_is_this_month_until_now() {
+    fn without_words_it_is_this_month_with_this_hour() {
         let span = Span::read(None, None, None, at(NOW)).expect("defaults");
-        assert_eq!((span.from, span.to), (at("2026-11-01T00:00:00Z"), at(NOW)));
+        assert_eq!((span.from, span.to), (at("2026-11-01T00:00:00Z"), at("2026-11-18T15:00:00Z")));
+    }
+
+    #[test]
+    fn a_moment_to_come_is_named_like_any_other() {
+        for (text, wanted) in [
+            ("+90m", "2026-11-18T16:00:15.000Z"),
+            ("+2d", "2026-11-20T14:30:15.000Z"),
+            ("2026-12", "2026-12-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(moment_named("until", text, None, at(NOW)).expect(text).to_string(), wanted);
+        }
+        assert_eq!(moment_named("until", "+x", None, at(NOW)).expect_err("no time").name, "until");
     }
 
     #[test]
