@@ -19,4 +19,5 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;
 pub mod usage;

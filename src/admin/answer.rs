@@ -39,7 +39,8 @@ pub(super) fn table(call: &Call, table: &Table) -> Result<Response, Refusal> {
     if let Some(next) = &table.next {
         let mut query = call.params();
         query.set("after", next);
-        let pairs: Vec<String> = query.iter().map(|(name, text)| format!("{}={}", encoded(name), encoded(text))).collect();
+        let pairs: Vec<String> =
+            query.iter().map(|(name, text)| format!("{}={}", encoded(name), encoded(text))).collect();
         if let Ok(link) = HeaderValue::try_from(format!("<?{}>; rel=\"next\"", pairs.join("&"))) {
             headers.insert(header::LINK, link);
         }

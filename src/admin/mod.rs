@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::{
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
+    pricing::Book,
     settings::Problem,
     snapshot::control::{Control, Refused},
     store::{Books, Store},
@@ -37,6 +38,9 @@ pub type Statuses = Arc<dyn Fn() -> Vec<Value> + Send + Sync>;
 
 /// Reads the configuration files again and hands them to the control; warnings on success.
 pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Problem>, Refused>> + Send + Sync>;
+
+/// Gives the prices in use.
+pub type Prices = Arc<dyn Fn() -> Arc<Book> + Send + Sync>;
 
 /// What the management plane needs of the rest of the process.
 #[derive(Clone)]
@@ -53,6 +57,8 @@ pub struct AdminState {
     pub statuses: Statuses,
     /// Reading the files again.
     pub reload: Reload,
+    /// What calls cost, by the configuration in use.
+    pub prices: Prices,
     /// Tokens that are not in the database: the environment's, and that of the local command line.
     pub tokens: Vec<KeyHash>,
     /// Wrong sign-in attempts, shared with the portal.

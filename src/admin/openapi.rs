@@ -15,7 +15,7 @@ use super::{
     endpoint::{Endpoint, Input, Precondition},
     v1,
 };
-use crate::settings::{Api, Backend, Group, Model, Pool, Product, Subscription, User, Workspace};
+use crate::settings::{Api, Backend, Group, Model, Pool, Price, Product, Subscription, User, Workspace};
 
 pub(super) async fn serve() -> Response {
     answer::json(StatusCode::OK, &document())
@@ -161,6 +161,7 @@ fn schemas() -> Map<String, Value> {
     add::<Group>(&mut generator);
     add::<Model>(&mut generator);
     add::<Pool>(&mut generator);
+    add::<Price>(&mut generator);
     add::<Product>(&mut generator);
     add::<Subscription>(&mut generator);
     add::<User>(&mut generator);
@@ -220,6 +221,14 @@ fn own_schemas() -> Value {
         "Token": { "type": "object", "properties": { "name": text, "token": text } },
         "TokenList": page(&json!({ "type": "object", "properties": { "name": text, "created": text } })),
         "OperationList": page(&reference("Operation")),
+        "PriceList": {
+            "type": "object",
+            "description": "Dollars per million tokens, as text.",
+            "properties": {
+                "table": text, "items": { "type": "array", "items": { "type": "object" } },
+                "unpriced": { "type": "array", "items": { "type": "object" } },
+            },
+        },
         "NewState": { "type": "object", "properties": { "state": reference("State") }, "required": ["state"] },
         "IssuedKey": reference("Subscription"),
     })

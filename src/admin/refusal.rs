@@ -34,6 +34,7 @@ pub(super) fn refuse(status: StatusCode, detail: impl Into<String>) -> Refusal {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
         StatusCode::TOO_MANY_REQUESTS => "too_many_attempts",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        StatusCode::INTERNAL_SERVER_ERROR => "internal",
         _ => "bad_request",
     };
     Refusal { status, code, detail: detail.into(), problems: Vec::new(), place: None, retry_after: None }

@@ -2,6 +2,8 @@
 //!
 //! What the commands do is in the file named after each.
 
+mod models;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
@@ -10,6 +12,8 @@ use clap::{
 };
 
 use super::print::Format;
+
+pub use self::models::{CountTokens, Models, Prices};
 
 /// Self-hosted API gateway for HTTP services and AI models.
 #[derive(Debug, Parser)]
@@ -148,7 +152,7 @@ Examples:
     Pools(Objects),
     /// Models: what callers write in "model"
     #[command(subcommand)]
-    Models(Objects),
+    Models(Models),
     /// Users, as declared in the configuration
     #[command(subcommand)]
     Users(ReadOnly),
@@ -204,6 +208,9 @@ pub struct Serve {
     /// Do not watch the configuration's files for changes (SIGHUP and `tollgate reload` still work)
     #[arg(long)]
     pub no_watch: bool,
+    /// Start although records of the ledger's journal are damaged or missing, and go on without them
+    #[arg(long)]
+    pub accept_ledger_loss: bool,
 }
 
 /// `init`

@@ -12,6 +12,8 @@ mod exit;
 mod init;
 mod keys;
 mod manager;
+mod models;
+mod models_count;
 mod objects;
 mod offline;
 mod place;
@@ -58,7 +60,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apis(apis) => wait_for(objects::run(global, ObjectKind::Api, apis)),
         Command::Backends(backends) => wait_for(objects::run(global, ObjectKind::Backend, backends)),
         Command::Pools(pools) => wait_for(objects::run(global, ObjectKind::Pool, pools)),
-        Command::Models(models) => wait_for(objects::run(global, ObjectKind::Model, models)),
+        Command::Models(models) => wait_for(models::run(global, models)),
         Command::Users(users) => wait_for(objects::read(global, ObjectKind::User, users)),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),

@@ -1,7 +1,7 @@
 //! Managing without a server: the same one writer of configuration, on this machine's database. A running server
 //! sees the database's revision move and takes the change up within a second.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::database::Place,
     model::{Clock, Entropy},
+    pricing::{Book, Tables, listing},
     settings::{self, Object, ObjectKind, Problem, Settings, State, redacted},
     snapshot::control::{Change, Control, Declared, Entry, Expect, NoDataPlane, Ownership, Refused, Run, View, states},
     store::{KeySlot, Store, StoreError},
@@ -67,6 +68,16 @@ impl Offline {
         let run = if dry { Run::Dry } else { Run::Real };
         let view = self.control.apply(vec![Change::Put { object, expect }], run).await?;
         self.seen(&view, kind, id)
+    }
+
+    /// What each model costs at each backend. Which models were used without a price only a server knows.
+    pub fn price_list(&self) -> Result<Value, Failure> {
+        let settings = &self.control.view().settings;
+        // Files that settings name were made absolute when the configuration was read.
+        let book = Book::new(settings, &Tables::new(), Path::new("."));
+        let book =
+            book.map_err(|(id, message)| Failure::new(Exit::Configuration, format!("prices[{id}]: {message}")))?;
+        Ok(json!({ "table": book.table_version(), "items": listing(&book.list(settings, self.clock.now())) }))
     }
 
     /// Deletes an object.

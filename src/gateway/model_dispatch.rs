@@ -12,7 +12,9 @@ use super::{
     attempt::{self, Preference},
     batch, body,
     exchange::Exchange,
-    listing, model_list,
+    listing,
+    metering::{self, Called},
+    model_list,
     model_task::ModelTask,
     stored, switch,
 };
@@ -40,10 +42,13 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     }
     let head = read(exchange, &call, &body)?;
     note_head(exchange, &head);
+    exchange.note_body_labels(&body);
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
     let batch = batch::authorise(exchange, &head)?;
     let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));
     let model = model(exchange, &call, by_body, home.as_ref())?;
+    let called = Called { surface: call.surface, head: &head, body: &body, model: &model };
+    metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
     let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
@@ -62,6 +67,10 @@ async fn switching(
     for _ in 0..MOST_SWITCHES {
         let Some(larger) = task.larger(exchange) else { break };
         let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
+        if metering::move_call(exchange, &task.called(&larger)).is_err() {
+            // Its limits have no room: the refusal of the smaller model is the answer.
+            break;
+        }
         task.switch_to(exchange, larger);
         match attempts(exchange, &mut task, affinity, home.as_ref()).await {
             Ok(better) if !has_failed(&better) => answer = better,
@@ -189,7 +198,9 @@ async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> 
     switch::required(exchange)?;
     let named = exchange.parts.uri.query().and_then(upstream::realtime_model);
     let model = model(exchange, &call, named.as_deref(), None)?;
+    let (head, body) = (Head::default(), Bytes::new());
+    metering::admit_call(exchange, &Called { surface: call.surface, head: &head, body: &body, model: &model }).await?;
     let affinity = affinity::key(model.pool.affinity(), exchange, None);
-    let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
+    let task = ModelTask::new(exchange, call, head, body, model);
     switching(exchange, task, affinity, None).await
 }

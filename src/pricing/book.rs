@@ -3,6 +3,7 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use tollgate_providers::{Kind, Usage};
+use url::Url;
 
 use super::{
     overrides::{Overrides, Own, Subject},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     exchange::Cost,
     model::{BackendId, Timestamp, money::CURRENCY},
-    settings::{Settings, objects::Price},
+    settings::{Backend, Price, Settings},
 };
 
 /// Largest file of prices that is read, in bytes: today's has 800 kB.
@@ -73,7 +74,27 @@ pub struct Book {
 /// How a backend is known in the table.
 struct Vendor {
     kind: Kind,
+    /// Its identifier in the table.
+    provider: Option<&'static str>,
+    /// Where the kind does not say who it is: a public address that the table may know.
     url: Option<String>,
+}
+
+impl Vendor {
+    fn of(backend: &Backend) -> Self {
+        let url = backend.url.clone().filter(|url| backend.kind == Kind::OpenAiCompatible && is_public(url));
+        Self { kind: backend.kind, provider: provider(backend.kind), url }
+    }
+
+    fn is_in_table(&self) -> bool {
+        self.provider.is_some() || self.url.is_some()
+    }
+}
+
+/// Whether a URL names a host that a vendor may have: no address, no name of a machine nearby.
+fn is_public(url: &str) -> bool {
+    let url = Url::parse(url).ok();
+    url.is_some_and(|url| url.domain().is_some_and(|name| name.contains('.')))
 }
 
 /// The price that was found.
@@ -94,10 +115,7 @@ impl Book {
             Some(price) => read(price, tables, base).map_err(|message| (price.id.to_string(), message))?,
             None => tables.built_in(),
         };
-        let vendors = settings.backends.iter().map(|backend| {
-            let url = backend.url.clone().or_else(|| backend.kind.default_url().map(str::to_owned));
-            (backend.id.clone(), Vendor { kind: backend.kind, url })
-        });
+        let vendors = settings.backends.iter().map(|backend| (backend.id.clone(), Vendor::of(backend)));
         let backends = vendors.collect();
         Ok(Self { overrides: Overrides::of(settings), table, backends, ..Self::empty(tables) })
     }
@@ -155,15 +173,13 @@ impl Book {
         self.table.version()
     }
 
-    /// Whether some backend's prices come from the table: then it is worth calling [`Book::warm`] at the start.
-    #[must_use]
-    pub fn needs_table(&self) -> bool {
-        self.backends.values().any(|vendor| !matches!(vendor.kind, Kind::Sim | Kind::Http))
-    }
-
-    /// Decodes the table: tens of milliseconds that the first call need not wait for.
-    pub fn warm(&self) {
-        self.table.warm();
+    /// To be called when a request for `backend` begins, so that a price is at hand when it ends: decoding the table
+    /// takes tens of milliseconds and some megabytes, which a gateway that never asks for one is spared. Returns at
+    /// once.
+    pub fn prepare(&self, backend: &BackendId) {
+        if self.backends.get(backend).is_some_and(Vendor::is_in_table) {
+            self.table.prepare();
+        }
     }
 
     /// The price of every model at every backend that may answer it, at that moment.
@@ -210,11 +226,10 @@ impl Book {
 
     /// Azure's deployments have names of their own: where one is unknown, the callers' name is tried.
     fn in_table(&self, vendor: &Vendor, asked: &Asked<'_>) -> Option<Arc<Steps>> {
-        let provider = provider(vendor.kind);
-        let url = vendor.url.as_deref().filter(|_| vendor.kind == Kind::OpenAiCompatible);
-        if provider.is_none() && url.is_none() {
+        if !vendor.is_in_table() {
             return None;
         }
+        let (provider, url) = (vendor.provider, vendor.url.as_deref());
         let (at, batch, tier) = (asked.at, asked.batch, asked.service_tier.and_then(known_tier));
         let of = |model: &str| self.table.steps(&Query { provider, url, model, at, batch, tier });
         let own = asked.model.filter(|_| vendor.kind == Kind::AzureOpenAi);

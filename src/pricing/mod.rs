@@ -9,6 +9,7 @@
 //! Deliberately not here: budgets (`limits` counts money like tokens) and reports.
 
 mod book;
+mod listing;
 mod overrides;
 mod sheet;
 mod table;
@@ -18,6 +19,7 @@ mod unpriced;
 mod tests;
 
 pub use book::{Asked, Book, Listed, Worst};
+pub use listing::{listing, unpriced};
 pub use sheet::{Sheet, Steps};
-pub use table::{BUILT_IN_VERSION, Tables};
+pub use table::{BUILT_IN_VERSION, Compact, Tables, compact};
 pub use unpriced::Unpriced;

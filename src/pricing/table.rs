@@ -8,11 +8,15 @@
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, SystemTime},
 };
 
 use genai_prices::{Calculator, PriceCalculation, PriceRequest, Usage, UsageKey};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -36,6 +40,7 @@ pub(super) struct Table {
     source: Source,
     version: Arc<str>,
     found: RwLock<HashMap<String, Found>>,
+    is_prepared: AtomicBool,
 }
 
 enum Source {
@@ -70,7 +75,7 @@ pub(super) struct Query<'a> {
 
 impl Table {
     fn built_in() -> Self {
-        Self { source: Source::BuiltIn, version: BUILT_IN_VERSION.into(), found: RwLock::default() }
+        Self::new(Source::BuiltIn, BUILT_IN_VERSION.into())
     }
 
     fn given(text: &str, id: &str) -> Result<Self, String> {
@@ -78,8 +83,11 @@ impl Table {
         if calculator.providers().all(|provider| provider.models().next().is_none()) {
             return Err("the table prices no model; expected the v2 data of genai-prices".into());
         }
-        let source = Source::Given(Box::new(calculator));
-        Ok(Self { source, version: format!("{id}@{}", digest(text)).into(), found: RwLock::default() })
+        Ok(Self::new(Source::Given(Box::new(calculator)), format!("{id}@{}", digest(text)).into()))
+    }
+
+    fn new(source: Source, version: Arc<str>) -> Self {
+        Self { source, version, found: RwLock::default(), is_prepared: AtomicBool::new(false) }
     }
 
     /// Its version, as usage rows name it.
@@ -94,9 +102,16 @@ impl Table {
         }
     }
 
-    /// Decodes the table now rather than at the first call.
-    pub(super) fn warm(&self) {
-        self.calculator().providers().for_each(drop);
+    /// Has the table decoded beside what goes on, once, rather than by the first call that asks for a price.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        if self.is_prepared.load(Relaxed) || self.is_prepared.swap(true, Relaxed) {
+            return;
+        }
+        let table = Arc::clone(self);
+        let decode = move || table.calculator().providers().for_each(drop);
+        if let Err(error) = std::thread::Builder::new().name("prices".into()).spawn(decode) {
+            tracing::debug!(%error, "no thread for the table of prices: the first call decodes it");
+        }
     }
 
     /// The prices of a model; none: it is not in the table.
@@ -104,16 +119,51 @@ impl Table {
         let minute = query.at.as_secs() / KEPT;
         let key = key(query);
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(found) = found.filter(|found| found.minute == minute) {
-            return found.steps;
-        }
-        let steps = derive(self.calculator(), query).map(Arc::new);
+        let known = match found {
+            Some(found) if found.minute == minute => return found.steps,
+            Some(found) => found.steps,
+            None => None,
+        };
+        let steps = derive(self.calculator(), query, known.as_deref()).map(Arc::new);
         let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
         all.insert(key, Found { minute, steps: steps.clone() });
         steps
+    }
+}
+
+/// A table of prices without what only people read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compact {
+    /// The table as JSON.
+    pub text: String,
+    /// How many models it prices.
+    pub models: usize,
+}
+
+/// Checks a table of prices (genai-prices, version 2) and leaves out descriptions and comments.
+///
+/// # Errors
+/// It cannot be read, or prices nothing.
+pub fn compact(text: &str) -> Result<Compact, String> {
+    let mut value: Value = serde_json::from_str(text).map_err(|error| format!("this is not JSON: {error}"))?;
+    for provider in value.as_array_mut().into_iter().flatten() {
+        forget(provider, &["description", "extractors", "pricing_urls"]);
+        for model in provider.get_mut("models").and_then(Value::as_array_mut).into_iter().flatten() {
+            forget(model, &["description", "price_comments"]);
+        }
+    }
+    let text = value.to_string();
+    let table = Table::given(&text, "")?;
+    let models = table.calculator().providers().map(|provider| provider.models().count()).sum();
+    Ok(Compact { text, models })
+}
+
+fn forget(value: &mut Value, names: &[&str]) {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 
@@ -209,6 +259,13 @@ impl Prober<'_> {
         self.changes(middle, high, found)
     }
 
+    /// Whether these are the lengths above which the price changes: a few questions instead of a search.
+    fn is_right(&self, lengths: &[u64]) -> bool {
+        let lows = std::iter::once(1).chain(lengths.iter().map(|length| length + 1));
+        let highs = lengths.iter().copied().chain(std::iter::once(LONGEST));
+        lows.zip(highs).all(|(low, high)| low == high || self.by_length(low) == self.by_length(high))
+    }
+
     /// Whether something other than tokens is charged, of which nothing is known here: hours, pages, characters.
     fn has_other_units(&self) -> bool {
         let others = [
@@ -236,14 +293,18 @@ impl Prober<'_> {
     }
 }
 
-fn derive(calculator: &Calculator, query: &Query<'_>) -> Option<Steps> {
+/// `known` are the prices of an earlier minute.
+fn derive(calculator: &Calculator, query: &Query<'_>, known: Option<&Steps>) -> Option<Steps> {
     let prober = Prober { calculator, query };
     let base = prober.sheet(1)?;
     if base.is_free() && prober.has_other_units() {
         return None;
     }
-    let mut lengths = Vec::new();
-    prober.changes(1, LONGEST, &mut lengths)?;
+    let mut lengths: Vec<u64> = known.iter().flat_map(|steps| &steps.above).map(|(above, _)| *above).collect();
+    if !prober.is_right(&lengths) {
+        lengths.clear();
+        prober.changes(1, LONGEST, &mut lengths)?;
+    }
     let above = lengths.into_iter().map(|length| Some((length, prober.sheet(length + 1)?)));
     Some(Steps { base, above: above.collect::<Option<_>>()? })
 }

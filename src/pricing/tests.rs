@@ -274,3 +274,48 @@ fn a_given_table_takes_the_place_of_the_built_in_one_or_is_refused() {
         assert!(with(bad.to_owned()).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn prices_by_length_stay_right_when_they_are_asked_for_again_later() {
+    let book = book(&[]);
+    for minutes in [0, 1, 2, 60 * 24] {
+        let at = NOW.plus(std::time::Duration::from_secs(60 * minutes));
+        for (input, wanted) in [(200_000, 250_000_000), (200_001, 500_002_500)] {
+            let cost = cost_at(&book, "google", "gemini-2.5-pro", &tokens(input, 0), at);
+            assert_eq!(cost.map(|cost| cost.nanos), Some(wanted), "{minutes} {input}");
+        }
+    }
+}
+
+#[test]
+fn prices_by_time_of_day_and_date_are_those_of_the_call() {
+    let table = json!([{
+        "id": "openai", "name": "OpenAI", "api_pattern": "https://api\\.openai\\.com",
+        "models": [
+            {"id": "dated", "match": {"equals": "dated"}, "prices": [
+                {"prices": {"input_mtok": 1, "output_mtok": 1}},
+                {"constraint": {"start_date": "2026-12-01"}, "prices": {"input_mtok": 2, "output_mtok": 2}},
+            ]},
+            {"id": "night", "match": {"equals": "night"}, "prices": [
+                {"prices": {"input_mtok": 4, "output_mtok": 4}},
+                {"constraint": {"start_time": "00:30:00Z", "end_time": "16:30:00Z"},
+                 "prices": {"input_mtok": 3, "output_mtok": 3}},
+            ]},
+        ],
+    }]);
+    let book = book(&[price(json!({"id": "list", "table": table.to_string()}))]);
+    let rows = [
+        ("dated", "2026-11-30T23:59:59Z", 1),
+        ("dated", "2026-12-01T00:00:00Z", 2),
+        ("dated", "2026-11-30T23:59:00Z", 1),
+        ("night", "2026-11-30T00:29:59Z", 4),
+        ("night", "2026-11-30T00:30:00Z", 3),
+        ("night", "2026-11-30T16:30:00Z", 4),
+    ];
+    for (model, at, wanted) in rows {
+        let seconds = at.parse::<jiff::Timestamp>().expect("time").as_second();
+        let at = Timestamp::from_secs(seconds.unsigned_abs());
+        let cost = cost_at(&book, "openai", model, &tokens(1_000_000, 0), at).expect("priced");
+        assert_eq!(cost.nanos / 1_000_000_000, wanted, "{model} {at}");
+    }
+}

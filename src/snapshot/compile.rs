@@ -46,14 +46,13 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let limited = Compiled::of(&settings);
     let products = compiler.products(&limited);
     let apis = compiler.apis(&backends, &pools, &products);
-    let keys = compiler.keys(&products, &limited);
-    let prices = compiler.prices();
-    match prices {
-        Some(prices) if compiler.problems.is_empty() => {
-            Ok(Snapshot { revision, settings, apis, keys, models, backends, prices: Arc::new(prices) })
-        }
-        _ => Err(compiler.problems),
-    }
+    let subscriptions = compiler.subscriptions(&products, &limited);
+    let keys = compiler.keys(&subscriptions);
+    let (prices, problems) = (compiler.prices(), compiler.problems);
+    let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let held = subscriptions.values().map(|entry| &entry.limits).chain(apis.iter().map(|api| &api.limits));
+    let counters = limits::distinct(held.chain(models.iter().map(|model| &model.limits)));
+    Ok(Snapshot { revision, settings, apis, keys, models, backends, prices: Arc::new(prices), counters })
 }
 
 struct Compiler<'a> {
@@ -65,6 +64,7 @@ struct Compiler<'a> {
 type Backends = HashMap<BackendId, Arc<Backend>>;
 type Pools = HashMap<PoolId, Arc<Pool>>;
 type Products = HashMap<ProductId, Arc<ProductEntry>>;
+type Subscriptions = HashMap<SubscriptionId, Arc<SubscriptionEntry>>;
 
 impl Compiler<'_> {
     fn problem(&mut self, kind: ObjectKind, id: &str, message: impl Into<String>) {
@@ -221,16 +221,24 @@ impl Compiler<'_> {
         (product.is_some() || !api.subscription_required).then_some(OpenAccess { product })
     }
 
-    fn keys(&mut self, products: &Products, limited: &Compiled) -> KeyRing {
+    fn subscriptions(&mut self, products: &Products, limited: &Compiled) -> Subscriptions {
         let blocked: HashSet<&UserId> = self.settings.users.iter().filter(|u| u.blocked).map(|u| &u.id).collect();
-        let mut entries = HashMap::new();
+        let mut entries = Subscriptions::new();
+        for subscription in &self.settings.subscriptions {
+            if let Some(entry) = self.subscription(subscription, (products, limited), &blocked) {
+                entries.insert(subscription.id.clone(), entry);
+            }
+        }
+        entries
+    }
+
+    fn keys(&self, entries: &Subscriptions) -> KeyRing {
         let mut keys = Vec::new();
         for subscription in &self.settings.subscriptions {
-            let Some(entry) = self.subscription(subscription, (products, limited), &blocked) else { continue };
+            let Some(entry) = entries.get(&subscription.id) else { continue };
             for key in [&subscription.key, &subscription.secondary_key].into_iter().flatten() {
                 keys.push((KeyHash::of(key.expose()), entry.clone()));
             }
-            entries.insert(subscription.id.clone(), entry);
         }
         let stored = self.around.keys.iter();
         let stored = stored.filter_map(|row| Some((row.hash, entries.get(&row.subscription)?.clone())));

@@ -65,6 +65,7 @@ impl Hub {
             models: super::Models::default(),
             backends: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
+            counters: Vec::new(),
         };
         let current = Arc::new(ArcSwap::from_pointee(empty));
         Self { current, fleet, tables, base_dir, revision: AtomicU64::new(1), last_used: LastUsed::default() }

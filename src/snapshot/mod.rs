@@ -20,6 +20,7 @@ pub use key_ring::KeyRing;
 pub use limits::{Held, Parties};
 
 use crate::{
+    limits::Scope,
     model::{BackendId, WorkspaceId},
     outbound::{Backend, Pool},
     pricing::Book,
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub backends: HashMap<BackendId, Arc<Backend>>,
     /// What calls cost.
     pub prices: Arc<Book>,
+    /// Every counter that is known without a request: to be shown before its first one.
+    pub counters: Vec<Scope>,
 }
 
 impl Snapshot {

@@ -1,10 +1,10 @@
 //! The port: what any database must do. Adapters share one conformance suite.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-use super::{AdminToken, Commit, Owner, Picture, Revision, StoreError};
+use super::{AdminToken, Books, Commit, Owner, Picture, Revision, StoreError};
 use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
@@ -105,6 +105,12 @@ pub trait Store: Objects + Owners + Access {
     /// # Errors
     /// [`StoreError::NoCopy`] of a database that has tools of its own for that.
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()>;
+
+    /// The ledger's tables.
+    ///
+    /// # Errors
+    /// [`StoreError::NoLedger`] of a database that has none yet.
+    fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError>;
 
     /// Waits until all connections are closed; a file is then whole without its log.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -66,7 +66,9 @@ pub fn consumed(surface: Surface, seen: &Seen) -> (Usage, Certainty) {
     (usage, certainty)
 }
 
-fn tells_input(usage: &Usage) -> bool {
+/// Whether anything was said of the prompt.
+#[must_use]
+pub fn tells_input(usage: &Usage) -> bool {
     [usage.input, usage.cached_input, usage.cache_write, usage.audio_input, usage.image_input]
         .iter()
         .any(Option::is_some)

@@ -8,13 +8,14 @@ use super::{
     codec,
     consumed::{self, Seen},
     entries,
-    meter::{Meter, ModelCall},
+    meter::{Meter, ModelCall, Wish, ask},
 };
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Refusal, Reservation, Settled, Standing, Used},
+    limits::{Prompt, Refusal, Reservation, Standing, Used},
     model::clock::Ticks,
+    tokens,
 };
 
 /// After so many delivered tokens the journal is told how far a stream is (ACCOUNTING section 4).
@@ -29,6 +30,10 @@ pub struct Metered {
     call: Option<ModelCall>,
     /// Tokens of the prompt as they were estimated or counted before sending.
     prompt: u64,
+    /// Whether they were counted.
+    is_counted: bool,
+    /// Whether they are what is charged, because nobody reported the prompt.
+    charges_prompt: bool,
     /// The model that the announcement names.
     announced: Option<Arc<str>>,
     told: Progress,
@@ -56,11 +61,12 @@ impl Metered {
         slot: Slot,
         reservation: Reservation,
         call: Option<ModelCall>,
-        prompt: u64,
+        prompt: Prompt,
         announced: (Option<Arc<str>>, Ticks),
     ) -> Self {
         let (announced, at) = announced;
-        Self { slot, reservation, call, prompt, announced, told: Progress { tokens: 0, at } }
+        let (told, is_counted) = (Progress { tokens: 0, at }, prompt.is_final);
+        Self { slot, reservation, call, prompt: prompt.tokens, is_counted, charges_prompt: false, announced, told }
     }
 
     /// Waits until the announcement is as durable as the settings ask for.
@@ -126,9 +132,11 @@ impl Metered {
     }
 
     /// Moves to what another model needs.
-    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: super::Wish) -> Result<(), Box<Refusal>> {
-        let prompt = meter.best_prompt(record, &wish);
-        self.reservation.move_to(&Meter::ask(record, &wish, prompt))?;
+    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: Wish) -> Result<(), Box<Refusal>> {
+        let mut prompt = meter.estimate(record, &wish);
+        // The other model's tokenizer is near enough to the one that counted, and the bound holds for any.
+        prompt.is_final = true;
+        self.reservation.move_to(&ask(record, &wish, prompt))?;
         self.call = wish.call;
         let entry = Entry::Reserved { id: record.id, charges: self.reservation.charges() };
         if let Err(error) = self.slot.append(&codec::encode(&entry)) {
@@ -139,7 +147,7 @@ impl Metered {
 
     /// What was consumed of an answer, and how sure that is, into the record. Counting what nobody reported can take
     /// as long as a text is: see [`Metered::counts_long`].
-    pub fn consume(&self, record: &mut Record, tap: &Tap, is_whole: bool) {
+    pub fn consume(&mut self, record: &mut Record, tap: &Tap, is_whole: bool) {
         let Some(call) = &self.call else {
             record.usage = Usage::default();
             return;
@@ -151,8 +159,22 @@ impl Metered {
         }
         let reported = tap.usage();
         let generated = if is_whole && reported.output_total() > 0 { 0 } else { tap.output_tokens().tokens };
+        self.charges_prompt = !consumed::tells_input(&reported);
         let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+    }
+
+    /// Whether the prompt is charged by an estimate that a count can replace.
+    #[must_use]
+    pub fn wants_count(&self, record: &Record) -> bool {
+        self.call.is_some() && !self.is_counted && self.charges_prompt && record.usage.input == Some(self.prompt)
+    }
+
+    /// Counts the prompt in place of its estimate.
+    pub async fn count_prompt(&self, record: &mut Record) {
+        let Some(call) = &self.call else { return };
+        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
+        record.usage.input = Some(count.tokens);
     }
 
     /// Ends it: the counters, then the journal.
@@ -168,16 +190,9 @@ impl Metered {
     }
 
     fn cost(&self, record: &Record) -> Option<Cost> {
-        let call = self.call.as_ref()?;
-        meter_price(call, record)
+        let call = self.call.as_ref().filter(|_| record.usage.is_reported())?;
+        call.price(record)
     }
-}
-
-fn meter_price(call: &ModelCall, record: &Record) -> Option<Cost> {
-    if !record.usage.is_reported() {
-        return None;
-    }
-    call.price(record)
 }
 
 /// A call counts when it was tried anywhere, whatever came of it.

@@ -24,7 +24,8 @@ const PAGE: u32 = 1_000;
 /// How the audit log keeps a raise.
 #[must_use]
 pub fn written(raise: &Raise) -> String {
-    json!({ "amount": raise.amount, "until": raise.until.to_string(), "until_nanos": raise.until.as_nanos() }).to_string()
+    json!({ "amount": raise.amount, "until": raise.until.to_string(), "until_nanos": raise.until.as_nanos() })
+        .to_string()
 }
 
 /// Puts the raises back in force that have not expired, and says how many. To be called at start, before requests are let in.

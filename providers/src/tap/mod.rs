@@ -69,6 +69,11 @@ struct Seen {
     owned_files: Vec<String>,
     model: Option<String>,
     spoken: Spoken,
+    /// Anthropic: content blocks begun, and the one that is open.
+    blocks: u64,
+    open_block: Option<u64>,
+    /// The number of the next event, where the dialect numbers them.
+    sequence: u64,
 }
 
 impl fmt::Debug for Tap {
@@ -195,6 +200,13 @@ impl Tap {
         OutputCount { tokens: count.tokens.max(reported), ..count }
     }
 
+    /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the
+    /// last one seen, and where a server numbers nothing, how many there were.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.seen.sequence
+    }
+
     /// Id of the object that the answer created or is.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {
@@ -205,6 +217,12 @@ impl Tap {
     #[must_use]
     pub fn owned_files(&self) -> &[String] {
         &self.seen.owned_files
+    }
+
+    /// Anthropic: the content block that has begun and not ended.
+    #[must_use]
+    pub fn open_block(&self) -> Option<u64> {
+        self.seen.open_block
     }
 
     /// The model that answered, as the provider names it.

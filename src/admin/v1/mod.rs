@@ -6,6 +6,7 @@ mod login_links;
 mod metering;
 mod objects;
 mod operations;
+mod price_list;
 mod quotas;
 mod reload;
 mod reports;
@@ -68,6 +69,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .tag("apis")
             .takes(Page)
             .answers(200, Some("OperationList")),
+        Endpoint::new(
+            Method::GET,
+            "/price-list",
+            "What each model costs at each backend, and models used without a price",
+            price_list::get,
+        )
+        .tag("prices")
+        .answers(200, Some("PriceList")),
     ];
     all.extend(subscription_endpoints());
     all.extend(metering::endpoints());

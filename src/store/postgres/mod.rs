@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
-use super::{Answer, SecretKey, Store, StoreError};
+use super::{Answer, Books, SecretKey, Store, StoreError};
 use crate::{model::Secret, settings::PostgresUrl};
 use text::Text;
 
@@ -73,6 +73,12 @@ impl Store for Postgres {
                  keep `secret.key` (or TOLLGATE_SECRET_KEY) too, elsewhere"
             )))
         })
+    }
+
+    fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError> {
+        Err(StoreError::NoLedger(
+            "server.database: the usage ledger cannot be kept in PostgreSQL in this version; use sqlite:// (one gateway)",
+        ))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

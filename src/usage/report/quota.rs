@@ -2,7 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{params::{PAGED, Params, Unanswered}, span, table::Table};
+use super::{
+    params::{PAGED, Params, Unanswered},
+    span,
+    table::Table,
+};
 use crate::{
     limits::{Counted, CounterView, Limits, Period, Raise, Reserve, Window},
     model::{HumanCount, HumanMoney, HumanSize, Timestamp, money::decimal},

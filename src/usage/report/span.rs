@@ -50,7 +50,8 @@ impl Span {
         let zone = time_zone(zone)?;
         let reader = Reader { now: zoned(now, &zone) };
         let begin = reader.point("from", from.unwrap_or("this-month"))?;
-        let end = to.map_or(Ok(Timestamp::from_secs((now.as_secs() / 3_600 + 1) * 3_600)), |to| reader.point("to", to))?;
+        let end =
+            to.map_or(Ok(Timestamp::from_secs((now.as_secs() / 3_600 + 1) * 3_600)), |to| reader.point("to", to))?;
         if begin > end {
             return Err(BadSpan::new("from", format!("{begin} is after `to`, which is {end}")));
         }
@@ -80,12 +81,7 @@ impl Span {
 ///
 /// # Errors
 /// A text that is no time, or an unknown time zone.
-pub fn moment_named(
-    name: &'static str,
-    text: &str,
-    zone: Option<&str>,
-    now: Timestamp,
-) -> Result<Timestamp, BadSpan> {
+pub fn moment_named(name: &'static str, text: &str, zone: Option<&str>, now: Timestamp) -> Result<Timestamp, BadSpan> {
     Reader { now: zoned(now, &time_zone(zone)?) }.point(name, text)
 }
 

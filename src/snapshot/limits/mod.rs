@@ -5,6 +5,9 @@
 //! changes of amounts, so that counters live on; it never holds `#`, which begins the counter's key. Whatever has a
 //! known key is named at compile time: a request only clones it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt::Write as _,
@@ -111,11 +114,23 @@ impl Held {
         Self { fixed: fixed.into(), open: open.into() }
     }
 
+    /// Counters that are known without a request.
+    pub fn known(&self) -> impl Iterator<Item = &Scope> {
+        self.fixed.iter()
+    }
+
     /// Whether nothing is limited.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.fixed.is_empty() && self.open.is_empty()
     }
+}
+
+/// The counters of all these that are known without a request, each once.
+pub(super) fn distinct<'a>(held: impl Iterator<Item = &'a Held>) -> Vec<Scope> {
+    let mut seen = HashSet::new();
+    let known = held.flat_map(Held::known);
+    known.filter(|scope| seen.insert(scope.account().clone())).cloned().collect()
 }
 
 /// Compiled limits of products and users, which subscriptions take over; made once per configuration.
