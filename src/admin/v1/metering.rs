@@ -47,6 +47,9 @@ const ROWS: [(&str, &str); 5] = [
     ("order", "`newest` first, unless said, or `oldest`."),
 ];
 
+const ACCOUNT: [(&str, &str); 2] =
+    [("account", "The BillingAccountId; `tollgate` unless said."), ("format", "`json` or `csv`.")];
+
 const MONTH: [(&str, &str); 5] = [
     ("month", "Such as 2026-10, this-month or last-month; this month unless said."),
     ("tz", "Where the month begins; UTC unless said."),
@@ -87,7 +90,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .answers(200, Some("ReportLine")),
         Endpoint::new(Method::GET, "/focus", "What usage cost, in the columns of FOCUS 1.2", focus::get)
             .tag("usage")
-            .takes(Query(&[&USAGE, &[("account", "The BillingAccountId; `tollgate` unless said.")], &PAGED[2..]]))
+            .takes(Query(&[&USAGE, &ACCOUNT]))
             .answers(200, Some("FocusLine")),
         Endpoint::new(Method::GET, "/audit", "Who changed what and why, the newest first", audit::list)
             .tag("usage")
