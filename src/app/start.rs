@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::sync::mpsc;
 
 use super::{
-    LocalServer, Options, Running, StartProblem, administrator,
+    LocalServer, Options, Running, StartProblem, administrator, alerts,
     backend_events::BackendEvents,
     configuration::Configuration,
     database::{Lock, Place},

@@ -37,7 +37,7 @@ async fn pause(period: Duration, stop: &mut Stop) -> bool {
 }
 
 /// Waits for the word to stop. That nobody is left to say it means the same.
-async fn stopped(stop: &mut Stop) {
+pub(super) async fn stopped(stop: &mut Stop) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 

@@ -20,7 +20,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time};
 
-use super::tasks::Stop;
+use super::tasks::{Stop, stopped};
 use crate::{
     limits::{Crossed, Limits},
     model::{Clock, Entropy, Timestamp},
@@ -66,10 +66,7 @@ pub async fn run(around: Surroundings, mut crossings: mpsc::Receiver<Crossed>, m
     loop {
         tokio::select! {
             biased;
-            stopped = stop.wait_for(|stop| *stop) => {
-                drop(stopped);
-                break;
-            }
+            () = stopped(&mut stop) => break,
             crossed = crossings.recv() => match crossed {
                 Some(crossed) => herald.raise(&crossed).await,
                 None => break,
@@ -162,7 +159,8 @@ impl Herald {
             return;
         }
         let Some(webhook) = self.webhook() else { return };
-        let receiver = match Receiver::new(&webhook, &self.around.client) {
+        let client = self.around.client.clone();
+        let receiver = match Receiver::new(&webhook, &client) {
             Ok(receiver) => receiver,
             Err(message) => {
                 tracing::error!(problem = message, "alerts cannot be signed");
