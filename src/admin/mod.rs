@@ -22,12 +22,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
-    limits::WrongAttempts,
+    limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     pricing::Book,
     settings::Problem,
     snapshot::control::{Control, Refused},
-    store::Store,
+    store::{Books, Store},
 };
 
 /// Largest request body: 1 MiB.
@@ -49,6 +49,10 @@ pub struct AdminState {
     pub control: Arc<Control>,
     /// Tokens, sessions, last use.
     pub store: Arc<dyn Store>,
+    /// Usage, balances, the audit log.
+    pub books: Arc<dyn Books>,
+    /// The counters.
+    pub limits: Limits,
     /// Live state of backends.
     pub statuses: Statuses,
     /// Reading the files again.

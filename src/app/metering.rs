@@ -27,6 +27,7 @@ use crate::{
     usage::{
         Meter,
         drain::{Destination, Drain, DrainError},
+        raises,
         replay::{self, Recovery},
     },
 };
@@ -74,6 +75,7 @@ impl Foundation<'_> {
         tell(&started.recovery);
         let limits = Limits::new(options.clock.clone());
         limits.restore(self.balances(&options.clock).await?);
+        raises::restore(&*self.books, &limits, options.clock.now()).await?;
         let meter = Meter {
             limits,
             journal: started.journal,

@@ -89,6 +89,8 @@ fn admin_state(
     AdminState {
         control: ground.control.clone(),
         store: ground.store.clone(),
+        books: ground.books.clone(),
+        limits: ground.metering.meter.limits.clone(),
         statuses: Arc::new(move || statuses(&hub)),
         reload: Arc::new(move || {
             let reloader = reloader.clone();

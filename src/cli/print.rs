@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{table, yaml};
+use crate::document::csv;
 
 /// How data is printed on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -25,7 +26,7 @@ pub enum Format {
 pub fn render(format: Format, rows: &[Value], columns: &[&str]) -> String {
     match format {
         Format::Table => table::aligned(rows, columns),
-        Format::Csv => table::csv(rows, columns),
+        Format::Csv => csv::write(rows, columns),
         Format::Json => json(&Value::Array(rows.to_vec())),
         Format::Yaml => yaml::render(&Value::Array(rows.to_vec())),
     }
@@ -38,7 +39,7 @@ pub fn render_one(format: Format, object: &Value) -> String {
         Format::Csv => {
             let columns: Vec<&str> =
                 object.as_object().map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
-            table::csv(std::slice::from_ref(object), &columns)
+            csv::write(std::slice::from_ref(object), &columns)
         }
         Format::Json => json(object),
         Format::Yaml => yaml::render(object),

@@ -1,4 +1,4 @@
-//! Rows of JSON objects as aligned columns, as CSV, and one object as lines.
+//! Rows of JSON objects as aligned columns, and one object as lines.
 
 use serde_json::Value;
 
@@ -41,17 +41,6 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     }
 }
 
-/// RFC 4180, with a header line. A text that a spreadsheet would take for a formula is prefixed with `'`.
-pub fn csv(rows: &[Value], columns: &[&str]) -> String {
-    let mut text = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(",") + "\r\n";
-    for row in rows {
-        let cells: Vec<String> = columns.iter().map(|column| quoted(&cell(&row[*column]))).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
-    }
-    text
-}
-
 fn padded(line: &[String], widths: &[usize]) -> String {
     let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
     cells.join("  ").trim_end().to_owned() + "\n"
@@ -68,20 +57,8 @@ fn shown(value: &Value) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Value::Null => String::new(),
-        other => plain(other),
-    }
-}
-
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -102,12 +79,6 @@ mod tests {
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
         assert_eq!(shown(&json!("a\u{1b}[2Jb")), "a\\u{1b}[2Jb");
-    }
-
-    #[test]
-    fn csv_quotes_and_disarms() {
-        let rows = [json!({"a": "x,\"y\"", "b": "=cmd()", "c": -3, "d": null})];
-        assert_eq!(csv(&rows, &["a", "b", "c", "d"]), "a,b,c,d\r\n\"x,\"\"y\"\"\",'=cmd(),-3,\r\n");
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! All endpoints of `/admin/v1` on one page. Each has its file, named after what it does.
 
+mod audit;
+mod focus;
 mod login_links;
+mod metering;
 mod objects;
 mod operations;
 mod price_list;
+mod quotas;
 mod reload;
+mod reports;
+mod requests;
 mod session;
+mod statement;
 mod status;
 mod subscriptions;
 mod tokens;
@@ -72,6 +79,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         .answers(200, Some("PriceList")),
     ];
     all.extend(subscription_endpoints());
+    all.extend(metering::endpoints());
     all.extend(MANAGED.into_iter().flat_map(writing));
     all.extend(ObjectKind::ALL.into_iter().flat_map(reading));
     all
