@@ -9,6 +9,7 @@ pub mod access;
 pub mod audit;
 mod decode;
 mod error;
+pub mod leases;
 pub mod ledger;
 mod port;
 mod postgres;
@@ -23,6 +24,7 @@ mod conformance;
 
 pub use audit::{Alert, AlertDelivery, AlertState, Alerts, Audit, AuditLine, AuditQuery};
 pub use error::StoreError;
+pub use leases::{LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState};
 pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
     Proof, Pruned, RollupFinding, Shipment, Shipped,

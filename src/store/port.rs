@@ -1,10 +1,10 @@
 //! The port: what any database must do. Adapters share one conformance suite.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-use super::{AdminToken, Commit, Owner, Picture, Revision, StoreError};
+use super::{AdminToken, Commit, Leases, Owner, Picture, Revision, StoreError};
 use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
@@ -105,6 +105,9 @@ pub trait Store: Objects + Owners + Access {
     /// # Errors
     /// [`StoreError::NoCopy`] of a database that has tools of its own for that.
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()>;
+
+    /// The quota authority of gateways that share this database; `None` where only one can use it.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>>;
 
     /// Waits until all connections are closed; a file is then whole without its log.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -3,6 +3,7 @@
 //! The ledger joins here.
 
 pub mod codec;
+pub mod leases;
 pub mod settlement;
 pub mod sink;
 
