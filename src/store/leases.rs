@@ -29,7 +29,7 @@ pub struct LeaseAsk {
     pub replica: Arc<str>,
     /// Of what.
     pub of: LeasedWindow,
-    /// What is needed at least; more is given while there is much left.
+    /// What is needed at least; more is given while there is much left. 0: only say how it stands.
     pub want: i64,
     /// The limit as the asking gateway knows it, raises included.
     pub limit: i64,
@@ -113,11 +113,11 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 pub const SKEW: Duration = Duration::from_secs(5);
 
 /// How much to give: what is wanted, or a share of what is left that leaves as much again for every other gateway;
-/// never more than what is left.
+/// never more than what is left, and nothing when nothing is wanted.
 #[must_use]
 pub fn share(left: i64, want: i64, replicas: u32) -> i64 {
     let share = left / (2 * i64::from(replicas.max(1)));
-    want.max(share).min(left).max(0)
+    if want > 0 { want.max(share).min(left).max(0) } else { 0 }
 }
 
 #[cfg(test)]
@@ -133,6 +133,7 @@ mod tests {
             (15, 10, 2, 10),
             (7, 10, 2, 7),
             (0, 10, 2, 0),
+            (1_000, 0, 2, 0),
             (-50, 10, 2, 0),
             (i64::MAX, i64::MAX, u32::MAX, i64::MAX),
         ] {

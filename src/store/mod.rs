@@ -20,7 +20,7 @@ mod sqlite;
 pub mod sums;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use audit::{Alert, AlertDelivery, AlertState, Alerts, Audit, AuditLine, AuditQuery};
 pub use error::StoreError;
@@ -31,6 +31,8 @@ pub use ledger::{
 };
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;
+#[cfg(test)]
+pub(crate) use postgres::tests::{charge as charge_for_tests, open as open_for_tests};
 pub use reports::{Bucket, Dimension, Report, ReportKey, ReportQuery, ReportRow, Reports, RowCursor, RowQuery};
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;

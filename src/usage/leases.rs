@@ -73,8 +73,10 @@ struct Held {
     full: i64,
     /// What it could spend when that last changed, and when.
     seen: (i64, Ticks),
-    /// Not asked again before this.
+    /// Nothing was left: not asked again before this.
     rest: (Duration, Ticks),
+    /// An answer was lost: the authority may count more for us than we know of.
+    is_stale: bool,
 }
 
 impl Leases {
@@ -153,14 +155,22 @@ impl Leases {
         self.grant(&mut held, &view, want).await
     }
 
-    /// Asks for more; whether there is more now, or finally nothing.
-    async fn grant(&self, held: &mut Option<Held>, view: &CounterView, want: i64) -> bool {
+    /// Asks for more (0: only how it stands); whether there is more now, or finally nothing.
+    async fn grant(&self, slot: &mut Option<Held>, view: &CounterView, want: i64) -> bool {
         let Some(of) = window_of(view) else { return false };
-        let ask = LeaseAsk { replica: self.replica.clone(), of: of.clone(), want, limit: view.limit };
+        let now = self.clock.ticks();
+        let held = match slot {
+            Some(held) if held.of == of => held,
+            other => other.insert(Held::new(of.clone(), view.limit, LeaseState::default(), now)),
+        };
+        // Until there is an answer; whoever waits for it may be gone before.
+        held.is_stale = true;
+        let ask = LeaseAsk { replica: self.replica.clone(), of, want, limit: view.limit };
         let state = match self.authority.grant(ask).await {
             Ok(Some(state)) => state,
             Ok(None) => {
-                tracing::error!(account = &*of.account, "no lease: this machine's clock differs from the database's");
+                let account = &*view.account;
+                tracing::error!(account, "no lease: this machine's clock differs from the database's");
                 return self.rest();
             }
             Err(error) => {
@@ -168,26 +178,15 @@ impl Leases {
                 return self.rest();
             }
         };
-        let now = self.clock.ticks();
-        let held = match held {
-            Some(held) if held.of == of => held,
-            other => other.insert(Held::new(of, view.limit, state, now)),
-        };
-        held.limit = view.limit;
         self.tell(held, state);
-        let left = self.limits.view(&held.of.account).and_then(|view| view.leased).unwrap_or(0);
-        held.full = left;
-        held.seen = (left, now);
-        if state.left <= 0 {
-            held.rest = (held.rest.0.saturating_mul(2).clamp(REST, LONGEST_REST), now.plus(held.rest.0.max(REST)));
-        } else {
-            held.rest = (Duration::ZERO, now);
-        }
+        let left = self.limits.view(&view.account).and_then(|view| view.leased).unwrap_or(0);
+        held.granted(view.limit, left, now);
         left > 0 || state.is_final()
     }
 
     /// Tells the counter how far it may go.
     fn tell(&self, held: &mut Held, state: LeaseState) {
+        held.is_stale = false;
         held.state = state;
         held.ceiling = state.ceiling();
         let (window, until) = (held.of.window, held.of.until);
@@ -251,6 +250,14 @@ impl Leases {
         if left != held.seen.0 {
             held.seen = (left, now);
         }
+        if held.is_stale {
+            self.grant(slot, view, 0).await;
+            return;
+        }
+        if held.state.left <= 0 && !held.rests(view, now) {
+            // By now there may be more: a limit was raised, a counter reset, a lease handed back. Who needs it asks.
+            self.tell(held, LeaseState { left: 1, ..held.state });
+        }
         if now.since(held.seen.1) >= idle {
             if left > 0 {
                 self.give_back(held, left).await;
@@ -274,9 +281,10 @@ impl Leases {
         // Not asked for again before somebody needs it.
         held.full = 0;
         let (of, version) = (held.of.clone(), held.state.version);
+        held.is_stale = true;
         match self.authority.give_back(self.replica.clone(), of, version, amount).await {
             Ok(Some(state)) => self.tell(held, state),
-            // Somebody else wrote: the next answer says what is true.
+            // An older order of ours has arrived meanwhile: the next answer says what is true.
             Ok(None) => {}
             Err(error) => {
                 tracing::debug!(%error, "a lease could not be handed back");
@@ -311,10 +319,19 @@ impl Leases {
 impl Held {
     fn new(of: LeasedWindow, limit: i64, state: LeaseState, now: Ticks) -> Self {
         let (ceiling, full) = (state.ceiling(), state.open);
-        Self { of, limit, state, ceiling, full, seen: (full, now), rest: (Duration::ZERO, now) }
+        Self { of, limit, state, ceiling, full, seen: (full, now), rest: (Duration::ZERO, now), is_stale: false }
     }
 
-    /// Nothing was left a moment ago; a changed limit is a reason to ask again.
+    /// Notes an answer, and what may be spent since.
+    fn granted(&mut self, limit: i64, left: i64, now: Ticks) {
+        self.limit = limit;
+        self.full = left;
+        self.seen = (left, now);
+        let rest = if self.state.left > 0 { Duration::ZERO } else { (self.rest.0 * 2).clamp(REST, LONGEST_REST) };
+        self.rest = (rest, now.plus(rest));
+    }
+
+    /// Nothing was left a moment ago, and the limit is still the same.
     fn rests(&self, view: &CounterView, now: Ticks) -> bool {
         let same = window_of(view).as_ref() == Some(&self.of);
         same && self.limit == view.limit && now < self.rest.1
@@ -336,3 +353,6 @@ fn window_of(view: &CounterView) -> Option<LeasedWindow> {
     let measure = view.rule.counted.measure()?;
     Some(LeasedWindow { account: view.account.clone(), measure, window, until })
 }
+
+#[cfg(test)]
+mod tests;
