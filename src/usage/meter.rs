@@ -102,7 +102,11 @@ impl Meter {
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
         let metered = Metered::new(slot, reservation, wish.call, prompt, announced);
-        metered.durable().await.map_err(|error| unavailable(&error))?;
+        if let Err(error) = metered.durable().await {
+            // The announcement may be there all the same: it gets its end, of nothing.
+            metered.settle(self, record);
+            return Err(unavailable(&error));
+        }
         Ok(metered)
     }
 
