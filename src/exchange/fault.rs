@@ -50,6 +50,26 @@ pub enum FaultKind {
     ObjectNotFound,
     /// The owners of stored objects could not be looked up (503).
     OwnersUnavailable,
+    /// A request or bandwidth rate is exceeded (429).
+    RateLimited,
+    /// A token rate is exceeded (429).
+    TokenRateLimited,
+    /// As many exchanges as allowed are open (429).
+    ConcurrencyLimited,
+    /// A quota or budget is used up (429, not worth retrying).
+    QuotaExhausted,
+    /// The same where APIM answers 403: plain APIs and policy documents.
+    QuotaForbidden,
+    /// What is left of a quota is held by open exchanges (429, worth retrying).
+    QuotaReserved,
+    /// Prompt and the least output do not fit into the whole limit (400).
+    ExceedsLimit,
+    /// What the request may cost cannot be bounded, and a limit is strict (400).
+    NotBoundable,
+    /// The ledger cannot take the request (503).
+    LedgerUnavailable,
+    /// Who grants quota to this replica cannot be reached (503).
+    QuotaUnavailable,
     /// No member left (503).
     NoBackend,
     /// All members are throttled (429).
@@ -87,8 +107,16 @@ impl FaultKind {
             Self::NoRoute => "not_found",
             Self::ObjectNotFound => "object_not_found",
             Self::OwnersUnavailable => "owners_unavailable",
+            Self::QuotaExhausted | Self::QuotaForbidden => "insufficient_quota",
+            Self::QuotaReserved => "quota_reserved",
+            Self::ExceedsLimit => "request_exceeds_limit",
+            Self::NotBoundable => "cost_not_boundable",
+            Self::LedgerUnavailable => "ledger_unavailable",
+            Self::QuotaUnavailable => "quota_unavailable",
             Self::NoBackend => "no_backend_available",
-            Self::AllThrottled => "rate_limit_exceeded",
+            Self::RateLimited | Self::TokenRateLimited | Self::ConcurrencyLimited | Self::AllThrottled => {
+                "rate_limit_exceeded"
+            }
             Self::CredentialRefused => "backend_credential_refused",
             Self::BackendUnreachable => "backend_unreachable",
             Self::BackendTimeout => "backend_timeout",
@@ -102,19 +130,32 @@ impl FaultKind {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::BadRequest | Self::InvalidBody | Self::DialectNotSupported => 400,
+            Self::BadRequest
+            | Self::InvalidBody
+            | Self::DialectNotSupported
+            | Self::ExceedsLimit
+            | Self::NotBoundable => 400,
             Self::MissingKey | Self::InvalidKey => 401,
-            Self::ModelNotAllowed => 403,
+            Self::ModelNotAllowed | Self::QuotaForbidden => 403,
             Self::ModelNotFound | Self::NoRoute | Self::ObjectNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::UriTooLong => 414,
-            Self::AllThrottled => 429,
+            Self::RateLimited
+            | Self::TokenRateLimited
+            | Self::ConcurrencyLimited
+            | Self::QuotaExhausted
+            | Self::QuotaReserved
+            | Self::AllThrottled => 429,
             Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::CredentialRefused | Self::BackendUnreachable | Self::EgressRefused => 502,
-            Self::NoBackend | Self::OwnersUnavailable | Self::ShuttingDown => 503,
+            Self::NoBackend
+            | Self::OwnersUnavailable
+            | Self::LedgerUnavailable
+            | Self::QuotaUnavailable
+            | Self::ShuttingDown => 503,
             Self::BackendTimeout => 504,
         }
     }
@@ -128,13 +169,24 @@ impl FaultKind {
         )
     }
 
+    /// Whether trying again now is in vain although the status says otherwise: SDKs retry every 429.
+    #[must_use]
+    pub const fn is_retried_in_vain(self) -> bool {
+        matches!(self, Self::QuotaExhausted)
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub const fn blame(self) -> Blame {
         match self {
             Self::CredentialRefused => Blame::Credential,
             Self::NoBackend | Self::AllThrottled | Self::BackendUnreachable | Self::BackendTimeout => Blame::Backend,
-            Self::EgressRefused | Self::OwnersUnavailable | Self::ShuttingDown | Self::Internal => Blame::Gateway,
+            Self::EgressRefused
+            | Self::OwnersUnavailable
+            | Self::LedgerUnavailable
+            | Self::QuotaUnavailable
+            | Self::ShuttingDown
+            | Self::Internal => Blame::Gateway,
             _ => Blame::Client,
         }
     }

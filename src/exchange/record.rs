@@ -26,6 +26,8 @@ pub enum Outcome {
     ClientGone,
     /// The gateway ended it (shutdown, deadline).
     Ended,
+    /// The process ended before it did: settled at the next start.
+    Abandoned,
 }
 
 impl Outcome {
@@ -39,6 +41,7 @@ impl Outcome {
             Self::UpstreamCut => "upstream_cut",
             Self::ClientGone => "client_gone",
             Self::Ended => "ended",
+            Self::Abandoned => "abandoned",
         }
     }
 }
@@ -121,6 +124,8 @@ pub struct Record {
     pub bytes_out: u64,
     /// The body's `user`.
     pub end_user: Option<Arc<str>>,
+    /// Labels for chargeback: those of the subscription, and what the configured headers and body fields say.
+    pub metadata: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Record {
@@ -164,6 +169,7 @@ impl Record {
             bytes_in: 0,
             bytes_out: 0,
             end_user: None,
+            metadata: Vec::new(),
         }
     }
 }

@@ -19,6 +19,8 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-upst
 /// Who answered, where `server.expose_backend` is on.
 pub const BACKEND: HeaderName = HeaderName::from_static("x-tollgate-backend");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// Obeyed by OpenAI's and Anthropic's SDKs, above what the status says.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// What APIM sends with its 401.
 const CHALLENGE: &str = r#"AzureApiManagementKey realm="tollgate",name="Ocp-Apim-Subscription-Key",type="header""#;
 
@@ -71,6 +73,9 @@ fn advice(headers: &mut HeaderMap, envelope: Envelope, fault: &Fault) {
         headers.insert(header::RETRY_AFTER, wait.as_secs().max(u64::from(wait.subsec_nanos() > 0)).into());
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER_MS, millis.into());
+    }
+    if fault.kind.is_retried_in_vain() {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     let is_key = matches!(fault.kind, FaultKind::MissingKey | FaultKind::InvalidKey);
     if is_key && envelope == Envelope::Plain {

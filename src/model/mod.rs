@@ -2,15 +2,18 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod histogram;
 pub mod id;
 pub mod key;
 pub mod local_name;
 pub mod secret;
 pub mod trace;
 pub mod units;
+pub mod varint;
 
 pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
+pub use histogram::Histogram;
 pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};
 pub use local_name::is_local_name;

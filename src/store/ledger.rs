@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::Answer;
+use super::{Alerts, Answer, Audit, Reports};
 use crate::{
     exchange::{Measure, UsageRow},
     model::Timestamp,
@@ -89,13 +89,122 @@ pub trait Ledger: Send + Sync {
     /// Where shipping of `replica`'s journal stands.
     fn shipped(&self, replica: Arc<str>) -> Answer<'_, Shipped>;
 
-    /// Takes a shipment over, whole or not at all. Rows that are there already change nothing. Gives how many rows
-    /// were really new.
+    /// Takes a shipment over, whole or not at all. Rows that are there already change nothing; of a shipment older
+    /// than the stored position only rows that are missing are taken. Gives how many rows were really new.
+    ///
+    /// With SQLite this survives the death of the process, but a power failure only after [`Self::flush`].
     fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, u64>;
 
-    /// The balances of windows that end after `now`, and those before them (for debt carried over).
+    /// Makes everything that was shipped survive a power failure: to be called before a journal's part is removed.
+    fn flush(&self) -> Answer<'_, ()>;
+
+    /// The balances of windows that end after `now`, and of each counter the last window before them (for debt
+    /// carried over).
     fn balances(&self, now: Timestamp) -> Answer<'_, Vec<Balance>>;
 
     /// Adds to a balance's `adjusted`, with its line in the audit log.
     fn adjust(&self, adjustment: Adjustment) -> Answer<'_, ()>;
 }
+
+/// Proof that the ledger is whole: a chain of rows per replica, each row's code made of the row and of the code
+/// before it with a key that is not in the database.
+pub trait Proof: Send + Sync {
+    /// Follows every chain from its last checkpoint to its head.
+    fn verify_chains(&self) -> Answer<'_, Vec<ChainReport>>;
+
+    /// Compares balances with the sums of charges of the rows that are kept, and gives the differences, at most
+    /// `at_most`. Only windows that began after the newest checkpoint can be compared.
+    fn verify_balances(&self, at_most: usize) -> Answer<'_, Vec<BalanceFinding>>;
+
+    /// Compares rollups of hours and days with the rows that are kept, and gives the differences, at most
+    /// `at_most`. Only hours and days that began after the newest checkpoint can be compared.
+    fn verify_rollups(&self, at_most: usize) -> Answer<'_, Vec<RollupFinding>>;
+
+    /// Removes the oldest rows that began before `before`, at most `at_most` of each chain, and writes the
+    /// checkpoints from which verification starts from now on. A small step, to be repeated with pauses until it
+    /// removes nothing. Stops before a row that verification would object to: evidence is not removed.
+    fn prune_rows(&self, before: Timestamp, at_most: u32) -> Answer<'_, Pruned>;
+
+    /// Removes rollups of hours and days that ended before `before`, at most `at_most` pages, and balances of
+    /// windows that ended before it and that no row refers to. Gives how many pages were removed.
+    fn prune_rollups(&self, before: Timestamp, at_most: u32) -> Answer<'_, u64>;
+}
+
+/// What was found following a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainReport {
+    /// Whose rows.
+    pub replica: Arc<str>,
+    /// Rows removed by pruning; verification starts after them.
+    pub pruned: u64,
+    /// Rows that were found in order, one code following from the other.
+    pub verified: u64,
+    /// The code at the head, in hex. Whoever notes it elsewhere can tell later that the database was not set back.
+    pub head: String,
+    /// What is wrong first; nothing after it can be trusted.
+    pub finding: Option<ChainFinding>,
+}
+
+/// What is wrong with a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainFinding {
+    /// Position in the chain, from 1.
+    pub position: u64,
+    /// The request, when its row is there.
+    pub request: Option<Uuid>,
+    /// What is wrong.
+    pub problem: ChainProblem,
+}
+
+/// How a chain can be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainProblem {
+    /// The row, one of its attempts or charges was changed, or it was put there by somebody else.
+    Changed,
+    /// The row at this position is not there.
+    Missing,
+    /// There is a row beyond the head.
+    Inserted,
+    /// The chain's head was changed, or sealed with another `secret.key`.
+    Head,
+    /// The last checkpoint was changed, or sealed with another `secret.key`.
+    Checkpoint,
+}
+
+/// A balance that is not the sum of its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BalanceFinding {
+    /// The stored balance.
+    pub stored: Balance,
+    /// The sum of its rows' charges.
+    pub rows: i64,
+}
+
+/// A rollup that is not the sum of its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollupFinding {
+    /// Start of the hour or day.
+    pub start: Timestamp,
+    /// Whether it is the day's.
+    pub day: bool,
+    /// The first sum that differs.
+    pub sum: &'static str,
+    /// Its value in the rollup.
+    pub stored: i64,
+    /// Its value in the rows.
+    pub rows: i64,
+}
+
+/// What a step of pruning did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Rows removed.
+    pub rows: u64,
+    /// Chains that are broken where pruning would have gone on.
+    pub findings: Vec<(Arc<str>, ChainFinding)>,
+}
+
+/// Everything that metering asks of a database.
+pub trait Books: Ledger + Proof + Reports + Audit + Alerts {}
+
+impl<T: Ledger + Proof + Reports + Audit + Alerts> Books for T {}

@@ -12,14 +12,17 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use sqlx::{
     SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
 
-use super::{Answer, SecretKey, Store, StoreError};
-use crate::model::Timestamp;
+use super::{
+    Answer, SecretKey, Store, StoreError,
+    decode::{nanos, time},
+};
 
 /// How long a writer waits for another process's commit.
 const BUSY: Duration = Duration::from_secs(10);
@@ -54,12 +57,6 @@ impl Sqlite {
         Ok(Self { write, read, secret: Arc::new(secret) })
     }
 
-    /// Waits until all connections are closed and the log is folded into the file.
-    pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
-    }
-
     /// A transaction that holds the write lock from its start, so that what it reads cannot change before it writes.
     async fn writing(&self) -> Result<SqliteTransaction<'static>, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
@@ -77,11 +74,18 @@ impl Store for Sqlite {
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()> {
         Box::pin(self.copy_to(to))
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.read.close().await;
+            self.write.close().await;
+        })
+    }
 }
 
 async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     match sqlx::migrate!("./migrations/sqlite").run(write).await {
-        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer { path: PathBuf::from(path) }),
+        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer(path.display().to_string())),
         done => Ok(done?),
     }
 }
@@ -101,15 +105,6 @@ fn make_private(path: &Path) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
-}
-
-/// Times are stored as signed nanoseconds: enough until the year 2262.
-fn nanos(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn time(nanos: i64) -> Timestamp {
-    Timestamp::from_nanos(nanos.try_into().unwrap_or(0))
 }
 
 #[cfg(test)]
