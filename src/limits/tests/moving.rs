@@ -68,8 +68,8 @@ fn a_stream_grows_ahead_of_itself_until_the_quota_is_used_up() {
     let output = Output { model_max: Some(100_000), likely: Some(200), ..Output::default() };
     let mut stream = world.limits.reserve(&Ask { output, ..ask(&scopes) }).expect("room");
     assert_eq!((stream.cap(), stream.allowed_output()), (None, 200));
-    assert_eq!(stream.top_up(100).expect("ahead already"), false);
-    assert_eq!(stream.top_up(101).expect("room"), true);
+    assert!(!stream.top_up(100).expect("ahead already"));
+    assert!(stream.top_up(101).expect("room"));
     assert_eq!((stream.allowed_output(), world.counts("q#k")), (301, (0, 401)));
     let mut delivered = 101;
     let refusal = loop {
@@ -104,8 +104,8 @@ fn what_is_capped_holds_no_more_than_its_cap() {
     let world = World::new();
     let scopes = [quota(Reserve::Strict, 50_000)];
     let mut stream = world.limits.reserve(&ask(&scopes)).expect("room");
-    assert_eq!(stream.top_up(1_000).expect("covered"), false);
+    assert!(!stream.top_up(1_000).expect("covered"));
     assert_eq!(world.counts("q#k"), (0, 1_100));
-    assert_eq!(stream.top_up(1_001).expect("a vendor that ignores it is held to the quota"), true);
+    assert!(stream.top_up(1_001).expect("a vendor that ignores it is held to the quota"));
     assert_eq!(world.counts("q#k"), (0, 1_101));
 }

@@ -11,7 +11,7 @@ use crate::model::Timestamp;
 /// The most that a model answers.
 const MODEL_MAX: u64 = 400;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// Asks with a prompt whose real length is somewhere within its bound; scopes by a bit mask.
     Ask {
@@ -114,9 +114,9 @@ impl Play {
         scopes
     }
 
-    fn ask<'a>(scopes: &'a [Scope], prompt: Prompt, choices: u64, streamed: bool) -> Ask<'a> {
+    fn ask(scopes: &[Scope], prompt: Prompt, choices: u64, streamed: bool) -> Ask<'_> {
         let output = Output { model_max: Some(MODEL_MAX), likely: Some(60), choices, ..Output::default() };
-        Ask { output, prompt, streamed, ..ask(scopes) }
+        Ask { prompt, output, streamed, ..ask(scopes) }
     }
 
     fn play(&mut self, step: Step) {
