@@ -8,6 +8,7 @@ pub mod cli;
 pub mod document;
 pub mod exchange;
 pub mod gateway;
+pub mod journal;
 pub mod limits;
 pub mod model;
 pub mod openapi;

@@ -37,7 +37,7 @@ fn main() {
             black_box(serde_json::from_slice::<serde::de::IgnoredAny>(&body)).expect("a good body");
         });
         measure(&format!("rewrite of a {kb} kB prompt"), 20, || {
-            black_box(head.rewrite(&body, Some("deployment"), true));
+            black_box(head.rewrite(&body, Some("deployment"), true, None));
         });
         measure(&format!("conversation key of a {kb} kB prompt"), 5, || {
             black_box(conversation_key(Surface::ChatCompletions, &body));

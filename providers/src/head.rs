@@ -1,19 +1,20 @@
-//! What routing must know of a request's body, and the two edits made to it, without re-serialising anything.
+//! What routing must know of a request's body.
 //!
-//! Lives here: reading the few fields that routing, limits and ownership need, and splicing the upstream model and
-//! the usage option. Deliberately not here: multipart framing (`multipart`), JSON mechanics (`json`), checks of
-//! anything that only the provider cares about.
+//! Lives here: reading the few fields that routing, limits and ownership need, and where the edits go. Deliberately
+//! not here: the edits (`rewrite`), multipart framing (`multipart`), JSON mechanics (`json`), checks of anything
+//! that only the provider cares about.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
-    Surface, batch,
+    Surface, batch, cap,
     json::{Collect, Elements, Members, folded, lenient, span},
     multipart,
+    rewrite::{Edits, Spelling},
     stored::{StoredKind, StoredRef},
 };
 
@@ -32,9 +33,9 @@ pub struct Head {
     pub previous_response: Option<String>,
     /// `user`, or `metadata.user_id` of Anthropic.
     pub end_user: Option<String>,
-    /// The caller's bound on generated tokens.
+    /// The caller's bound on generated tokens, for each answer. `None` also where what it gave bounds nothing.
     pub max_output: Option<u64>,
-    /// How many answers the caller asked for (`n`, `candidateCount`).
+    /// How many answers are made (`n`, `candidateCount`, `best_of`).
     pub choices: Option<u64>,
     /// Stored objects that the body refers to: files at any depth, a batch's input file,
     /// `previous_response_id`, `conversation`.
@@ -43,29 +44,7 @@ pub struct Head {
     pub purpose: Option<String>,
     /// The models that the lines of an uploaded batch file name.
     pub batch_models: BTreeSet<String>,
-    edits: Edits,
-}
-
-/// Where the two edits go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Edits {
-    /// Values that name the model, each with how it is spelled there.
-    models: Vec<(Range<usize>, Spelling)>,
-    /// Where a missing model goes: the place, and the text before and after its name.
-    missing_model: Option<(usize, String, String)>,
-    /// How to ask for usage, when that can be asked at all.
-    usage: Vec<(Range<usize>, &'static str)>,
-}
-
-/// How a model's name stands in the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spelling {
-    /// A JSON string.
-    Json,
-    /// A JSON string with Gemini's `models/` prefix.
-    GeminiJson,
-    /// The bare text of a multipart field.
-    Text,
+    pub(crate) edits: Edits,
 }
 
 /// Why a body cannot be routed. The messages are for the caller.
@@ -166,11 +145,25 @@ pub(crate) fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> 
 }
 
 /// Members that decide where a request goes, what it may reach and how it is counted.
-const ROUTED: [&str; 5] = ["model", "stream", "stream_options", "previous_response_id", "conversation"];
+const ROUTED: [&str; 10] = [
+    "model",
+    "stream",
+    "stream_options",
+    "previous_response_id",
+    "conversation",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "n",
+    "best_of",
+];
 
 /// Go's `encoding/json` matches names without regard to case: `MODEL` behind `model` would win there.
 pub(crate) fn check_spelling(members: &Members<'_>, names: &[&'static str]) -> Result<(), BadBody> {
-    let other = |key: &str| names.iter().find(|name| key != **name && folded(key) == **name);
+    let other = |key: &str| match folded(key) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(folded) => names.iter().find(|name| folded == **name),
+    };
     match members.0.iter().find_map(|(key, _)| Some((key, other(key)?))) {
         Some((found, name)) => Err(BadBody::Spelling { found: found.chars().take(64).collect(), name }),
         None => Ok(()),
@@ -222,12 +215,17 @@ impl<'a> Fields<'a, '_> {
             asked_usage,
             previous_response: self.typed("previous_response_id", "a string")?,
             end_user: self.end_user(),
-            max_output: self.max_output(),
-            choices: self.number("n").or_else(|| self.generation_config("candidateCount")),
+            max_output: cap::given(self.surface, self.members),
+            choices: self.choices(),
             purpose: self.text_of("purpose"),
             stored_refs: Vec::new(),
             batch_models: BTreeSet::new(),
-            edits: Edits { models: self.model_spans(), missing_model: self.missing_model(), usage },
+            edits: Edits {
+                models: self.model_spans(),
+                missing_model: self.missing_model(),
+                usage,
+                surface: Some(self.surface),
+            },
         })
     }
 
@@ -264,13 +262,18 @@ impl<'a> Fields<'a, '_> {
         id.map(|id| StoredRef { kind: StoredKind::Other, id })
     }
 
-    fn max_output(&self) -> Option<u64> {
-        let named = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
-        named.iter().find_map(|name| self.number(name)).or_else(|| self.generation_config("maxOutputTokens"))
+    /// Legacy completions make and charge `best_of` answers, however few of them are sent.
+    fn choices(&self) -> Option<u64> {
+        match self.surface {
+            Surface::Completions => self.number("n").max(self.number("best_of")),
+            _ => self.number("n").or_else(|| self.candidates()),
+        }
     }
 
-    fn generation_config(&self, name: &str) -> Option<u64> {
-        lenient(lenient::<Members<'_>>(self.members.get("generationConfig"))?.get(name))
+    fn candidates(&self) -> Option<u64> {
+        let config = ["generationConfig", "generation_config"].iter().find_map(|name| self.members.get(name));
+        let config: Members<'_> = lenient(config)?;
+        lenient(config.get("candidateCount").or_else(|| config.get("candidate_count")))
     }
 
     fn model_spans(&self) -> Vec<(Range<usize>, Spelling)> {
@@ -373,58 +376,4 @@ fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head,
         head.stored_refs.extend(lines.stored_refs);
     }
     Ok(head)
-}
-
-impl Head {
-    /// The body with the upstream model in place of the caller's and, when `inject_usage`, with usage asked for.
-    /// Every other byte stays; without a change the same `Bytes` come back.
-    #[must_use]
-    pub fn rewrite(&self, body: &Bytes, upstream_model: Option<&str>, inject_usage: bool) -> Bytes {
-        let mut splices: Vec<(Range<usize>, String)> = Vec::new();
-        if let Some(model) = upstream_model {
-            splices.extend(self.model_splices(body, model));
-        }
-        if inject_usage && self.streamed && !self.asked_usage {
-            splices.extend(self.edits.usage.iter().map(|(range, text)| (range.clone(), (*text).to_owned())));
-        }
-        spliced(body, splices)
-    }
-
-    fn model_splices(&self, body: &[u8], model: &str) -> Vec<(Range<usize>, String)> {
-        if let (true, Some((at, before, after))) = (self.edits.models.is_empty(), &self.edits.missing_model) {
-            let spelling = if after == "\r\n" { Spelling::Text } else { Spelling::Json };
-            return vec![(*at..*at, format!("{before}{}{after}", spelling.spell(model)))];
-        }
-        let replaced = self.edits.models.iter().map(|(range, spelling)| (range.clone(), spelling.spell(model)));
-        replaced.filter(|(range, text)| body.get(range.clone()) != Some(text.as_bytes())).collect()
-    }
-}
-
-impl Spelling {
-    fn spell(self, model: &str) -> String {
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        match self {
-            Self::Json => quoted(model),
-            Self::GeminiJson => quoted(&format!("models/{}", model.strip_prefix("models/").unwrap_or(model))),
-            Self::Text => model.replace(['\r', '\n'], ""),
-        }
-    }
-}
-
-/// `body` with the splices made; they never overlap.
-fn spliced(body: &Bytes, mut splices: Vec<(Range<usize>, String)>) -> Bytes {
-    if splices.is_empty() {
-        return body.clone();
-    }
-    splices.sort_by_key(|(range, _)| range.start);
-    let added: usize = splices.iter().map(|(_, text)| text.len()).sum();
-    let mut out = BytesMut::with_capacity(body.len() + added);
-    let mut from = 0;
-    for (range, text) in splices {
-        out.extend_from_slice(&body[from..range.start]);
-        out.extend_from_slice(text.as_bytes());
-        from = range.end;
-    }
-    out.extend_from_slice(&body[from..]);
-    out.freeze()
 }

@@ -5,6 +5,7 @@
 //! kinds, and the simulated models' answers. Deliberately not here: sockets, clocks, randomness, async.
 
 mod batch;
+mod cap;
 pub mod classify;
 mod conversation;
 mod counts;
@@ -14,8 +15,10 @@ pub mod facts;
 pub mod head;
 mod json;
 pub mod kind;
+pub mod models;
 mod multipart;
 pub mod retry_after;
+mod rewrite;
 pub mod sim;
 pub mod sse;
 pub mod stored;
@@ -24,6 +27,7 @@ pub mod tap;
 pub mod upstream;
 pub mod usage;
 
+pub use cap::Cap;
 pub use classify::{Class, classify};
 pub use envelope::{ErrorText, ModelEntry, error_body, model_object, models_list, plain_error_body, stream_error};
 pub use head::{BadBody, Head, conversation_key, read};
@@ -31,6 +35,6 @@ pub use kind::Kind;
 pub use retry_after::{retry_after, retry_after_in_body};
 pub use stored::{StoredKind, StoredRef};
 pub use surface::{Call, Family, Style, Surface, recognise};
-pub use tap::{StreamError, Tap};
+pub use tap::{Counter, Delivered, OutputCount, StreamError, Tap};
 pub use upstream::{Target, realtime_model};
 pub use usage::{Certainty, Usage};

@@ -17,7 +17,7 @@ fn ids(head: &Head) -> Vec<&str> {
 
 fn rewritten(surface: Surface, body: &str, model: Option<&str>, inject: bool) -> String {
     let bytes = Bytes::from(body.to_owned());
-    let out = head(surface, body).rewrite(&bytes, model, inject);
+    let out = head(surface, body).rewrite(&bytes, model, inject, None);
     String::from_utf8(out.to_vec()).expect("text stays text")
 }
 
@@ -210,7 +210,7 @@ fn without_a_change_the_same_bytes_come_back() {
     let body = Bytes::from_static(br#"{"model":"a","stream":true,"stream_options":{"include_usage":true}}"#);
     let head = read(Surface::ChatCompletions, JSON, &body).expect("a good body");
     for model in [None, Some("a")] {
-        assert_eq!(head.rewrite(&body, model, true).as_ptr(), body.as_ptr());
+        assert_eq!(head.rewrite(&body, model, true, None).as_ptr(), body.as_ptr());
     }
 }
 
@@ -237,7 +237,7 @@ fn multipart_fields_are_found_anywhere_and_files_stay_bytes() {
     ]);
     let head = read(Surface::Audio, FORM, &body).expect("a good form");
     assert_eq!((head.model.as_deref(), head.streamed), (Some("whisper-1"), true));
-    let out = head.rewrite(&body, Some("whisper-large"), true);
+    let out = head.rewrite(&body, Some("whisper-large"), true, None);
     let at = body.windows(9).position(|w| w == b"whisper-1").expect("the model");
     assert_eq!(out[..at], body[..at]);
     assert_eq!(&out[at..at + 13], b"whisper-large");
@@ -248,7 +248,7 @@ fn multipart_fields_are_found_anywhere_and_files_stay_bytes() {
 fn a_form_without_model_gets_one() {
     let body = form(&[("name=\"file\"; filename=\"a\"", b"x")]);
     let head = read(Surface::Audio, FORM, &body).expect("a good form");
-    let out = head.rewrite(&body, Some("whisper-1"), false);
+    let out = head.rewrite(&body, Some("whisper-1"), false, None);
     assert_eq!(read(Surface::Audio, FORM, &out).expect("still a good form").model.as_deref(), Some("whisper-1"));
     assert!(out.ends_with(&body));
 }
@@ -385,7 +385,7 @@ proptest! {
         form.extend_from_slice(&body);
         for body in [Bytes::from(body), Bytes::from(form)] {
             if let Ok(head) = read(Surface::Audio, types[kind], &body) {
-                prop_assert!(head.rewrite(&body, Some("m"), true).len() >= body.len().min(1));
+                prop_assert!(head.rewrite(&body, Some("m"), true, None).len() >= body.len().min(1));
             }
         }
     }

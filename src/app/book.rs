@@ -146,13 +146,14 @@ mod tests {
     use crate::{
         app::{Env, database::Place},
         model::{Entropy, Timestamp},
+        settings::Server,
     };
 
     #[tokio::test]
     async fn what_was_taken_before_the_stop_is_written_and_found() {
         let dir = tempfile::tempdir().expect("a folder");
-        let place = Place { data_dir: dir.path().to_owned(), database: dir.path().join("tollgate.db") };
-        let store = Arc::new(place.open(&Env::empty(), &Entropy::seeded(1)).await.expect("opened"));
+        let place = Place::of(&Server::default(), Some(dir.path()));
+        let store = place.open(&Env::empty(), &Entropy::seeded(1)).await.expect("opened");
         let (book, writer) = open(store, Clock::manual(Timestamp::from_secs(1)));
         let owner = |kind, subscription: Option<&str>| {
             let subscription = subscription.map(SubscriptionId::from);

@@ -5,22 +5,23 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{Env, StartProblem, private_file};
 use crate::{
-    model::Entropy,
-    settings::Server,
-    store::{SecretKey, Sqlite, StoreError},
+    model::{Entropy, Secret},
+    settings::{Database, Server},
+    store::{Postgres, SecretKey, Sqlite, Store, StoreError},
 };
 
-/// The folder and the database file of a process.
+/// The folder and the database of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The data folder.
     pub data_dir: PathBuf,
-    /// The database file.
-    pub database: PathBuf,
+    /// The database.
+    pub database: Database,
 }
 
 impl Place {
@@ -28,17 +29,33 @@ impl Place {
     #[must_use]
     pub fn of(server: &Server, data_dir: Option<&Path>) -> Self {
         let data_dir = data_dir.unwrap_or(&server.data_dir).to_owned();
-        let named = server.database.as_deref().and_then(|url| url.strip_prefix("sqlite://"));
-        let database = named.map_or_else(|| data_dir.join("tollgate.db"), PathBuf::from);
+        // What cannot be read is refused by the check of the settings, before any place is asked for.
+        let named = server.database.as_ref().and_then(|text| Database::parse(text.expose()).ok());
+        let database = named.unwrap_or_else(|| Database::Sqlite(data_dir.join("tollgate.db")));
         Self { data_dir, database }
     }
 
+    /// The database's file, when it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.database {
+            Database::Sqlite(path) => Some(path),
+            Database::Postgres(_) => None,
+        }
+    }
+
     /// Opens the database, making what is missing and bringing its schema up to date.
-    pub async fn open(&self, env: &Env, entropy: &Entropy) -> Result<Sqlite, StoreError> {
+    pub async fn open(&self, env: &Env, entropy: &Entropy) -> Result<Arc<dyn Store>, StoreError> {
         let failed = |source| StoreError::File { path: self.data_dir.clone(), source };
         private_file::folder(&self.data_dir).map_err(failed)?;
         let secret = SecretKey::load(&self.data_dir, env.get("TOLLGATE_SECRET_KEY").as_deref(), entropy)?;
-        Sqlite::open(&self.database, secret).await
+        match &self.database {
+            Database::Sqlite(path) => Ok(Arc::new(Sqlite::open(path, secret).await?)),
+            Database::Postgres(url) => {
+                let password = env.get("PGPASSWORD").filter(|text| !text.is_empty()).map(Secret::from);
+                Ok(Arc::new(Postgres::open(url.clone(), password, secret).await?))
+            }
+        }
     }
 
     /// Says that a process uses the folder, until the lock is dropped or the process ends, however it ends.
@@ -81,6 +98,7 @@ impl From<StoreError> for StartProblem {
             matches!(&error, StoreError::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied);
         match error {
             StoreError::SecretKey(_) => Self::Configuration(vec![error.to_string()]),
+            StoreError::Unreachable { .. } | StoreError::Away => Self::Unreachable(error.to_string()),
             StoreError::File { .. } if denied => {
                 Self::NotAllowed(format!("{error}; run as the folder's owner, or choose another with --data-dir"))
             }
@@ -96,19 +114,20 @@ mod tests {
     #[test]
     fn the_database_is_in_the_data_folder_unless_the_configuration_names_it() {
         let place = |database: Option<&str>, data_dir: Option<&str>| {
-            let server = Server { database: database.map(str::to_owned), ..Server::default() };
-            Place::of(&server, data_dir.map(Path::new)).database
+            let server = Server { database: database.map(Secret::from), ..Server::default() };
+            Place::of(&server, data_dir.map(Path::new)).database.to_string()
         };
-        assert_eq!(place(None, None), Path::new("./tollgate-data/tollgate.db"));
-        assert_eq!(place(None, Some("/d")), Path::new("/d/tollgate.db"));
-        assert_eq!(place(Some("sqlite:///x/y.db"), Some("/d")), Path::new("/x/y.db"));
-        assert_eq!(place(Some("sqlite://x/y.db"), None), Path::new("x/y.db"));
+        assert_eq!(place(None, None), "./tollgate-data/tollgate.db");
+        assert_eq!(place(None, Some("/d")), "/d/tollgate.db");
+        assert_eq!(place(Some("sqlite:///x/y.db"), Some("/d")), "/x/y.db");
+        assert_eq!(place(Some("sqlite://x/y.db"), None), "x/y.db");
+        assert_eq!(place(Some("postgres://u:secret@h/d"), None), "postgres://u@h/d");
     }
 
     #[test]
     fn servers_share_the_folder_and_a_restore_wants_it_alone() {
         let dir = tempfile::tempdir().expect("a folder");
-        let place = Place { data_dir: dir.path().to_owned(), database: dir.path().join("tollgate.db") };
+        let place = Place { data_dir: dir.path().to_owned(), database: Database::Sqlite("unused".into()) };
         let one = place.share().expect("no failure").expect("free");
         let two = place.share().expect("no failure").expect("shared");
         drop(one);

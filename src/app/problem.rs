@@ -9,10 +9,13 @@ pub enum StartProblem {
     /// A port cannot be bound.
     #[error("{0}")]
     Bind(String),
+    /// The database's server cannot be reached or used.
+    #[error("{0}")]
+    Unreachable(String),
     /// The file system or the account does not allow it.
     #[error("{0}")]
     NotAllowed(String),
-    /// Anything else: disk, database.
+    /// Anything else: disk, database file.
     #[error("{0}")]
     Failed(String),
 }

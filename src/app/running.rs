@@ -10,7 +10,7 @@ use crate::{
     model::Secret,
     settings::Problem,
     snapshot::control::{Control, Refused},
-    store::Sqlite,
+    store::Store,
     telemetry::Telemetry,
 };
 
@@ -25,7 +25,7 @@ pub struct Running {
     pub(super) local: LocalServer,
     pub(super) data_dir: PathBuf,
     pub(super) control: Arc<Control>,
-    pub(super) store: Arc<Sqlite>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) reloader: Arc<Reloader>,
     /// Where the gateway runs; its owner may be somewhere else.

@@ -25,7 +25,7 @@ use crate::{
         Hub,
         control::{Control, Refused},
     },
-    store::Sqlite,
+    store::Store,
     telemetry::Telemetry,
 };
 
@@ -64,7 +64,7 @@ pub struct Ground {
     /// The folder is in use.
     pub lock: Lock,
     /// The database.
-    pub store: Arc<Sqlite>,
+    pub store: Arc<dyn Store>,
     /// The administrator's token of the environment.
     pub token: Option<Secret>,
     /// Whether anybody can sign in already.
@@ -88,7 +88,7 @@ impl Ground {
         let token = administrator::token(&options.env)?;
         let place = Place::of(&server, None);
         let lock = in_use(&place)?;
-        let store = Arc::new(place.open(&options.env, &options.entropy).await?);
+        let store = place.open(&options.env, &options.entropy).await?;
         let administrator = administrator::exists(token.as_ref(), &*store).await?;
         let (gateway, console) = (server.gateway.listen, server.console.listen);
         administrator::check_addresses(gateway, console, configuration.is_quick_start(), administrator)?;

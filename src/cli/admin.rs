@@ -1,10 +1,11 @@
-//! `tollgate admin`: sign-in links, tokens, backup, restore, migrate. All of them work on the database of this
-//! machine, beside a running server or without one; whoever can read that file is an administrator anyway.
+//! `tollgate admin`: sign-in links, tokens, backup, restore, migrate. All of them work on the configured database,
+//! beside a running server or without one; whoever can read it is an administrator anyway.
 
 use std::{
     fs, io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::json;
@@ -17,8 +18,8 @@ use super::{
 use crate::{
     app::{Env, LocalServer, database::Place},
     model::{Clock, Entropy},
-    settings::{Server, server::Tls},
-    store::{Access, AdminToken, Objects, Sqlite, Store, access},
+    settings::{Database, Server, server::Tls},
+    store::{AdminToken, Store, access},
 };
 
 /// Runs the command.
@@ -61,7 +62,7 @@ async fn login_link(global: &Global, server: &Server, place: &Place) -> Result<(
         None => url(server.console.tls.as_ref(), server.console.listen),
     };
     let store = open(place).await?;
-    let link = access::new_link(&store, &Clock::system(), &Entropy::system()).await;
+    let link = access::new_link(&*store, &Clock::system(), &Entropy::system()).await;
     store.close().await;
     let link = format!("{console}/login/{}", link?.expose());
     match (global.quiet, global.output) {
@@ -83,7 +84,7 @@ fn url(tls: Option<&Tls>, address: std::net::SocketAddr) -> String {
 
 async fn token(global: &Global, place: &Place, name: &str) -> Result<(), Failure> {
     let store = open(place).await?;
-    let token = access::new_admin_token(&store, name, &Clock::system(), &Entropy::system()).await;
+    let token = access::new_admin_token(&*store, name, &Clock::system(), &Entropy::system()).await;
     store.close().await;
     let token = token?;
     match (global.quiet, global.output) {
@@ -139,17 +140,22 @@ async fn backup(place: &Place, file: &Path) -> Result<(), Failure> {
 
 async fn migrate(place: &Place) -> Result<(), Failure> {
     open(place).await?.close().await;
-    print::say(&format!("{} has this version's schema.", place.database.display()));
+    print::say(&format!("{} has this version's schema.", place.database));
     Ok(())
 }
 
 /// Copies the backup beside the database, proves that it opens with this folder's key, then puts it in place.
 async fn restore(place: &Place, file: &Path) -> Result<(), Failure> {
+    let Some(database) = place.file() else {
+        let message =
+            format!("{} is put back by PostgreSQL's own tools: pg_restore --clean --dbname=…", place.database);
+        return Err(Failure::failed(message));
+    };
     let Some(_alone) = place.reserve()? else {
         let message = format!("a server uses {}; stop it first", place.data_dir.display());
         return Err(Failure::failed(message));
     };
-    let candidate = place.database.with_extension("restoring");
+    let candidate = database.with_extension("restoring");
     remove_database(&candidate)?;
     copy(file, &candidate).map_err(|error| Failure::failed(format!("cannot copy {}: {error}", file.display())))?;
     let proven = prove(place, &candidate).await;
@@ -157,14 +163,14 @@ async fn restore(place: &Place, file: &Path) -> Result<(), Failure> {
         remove_database(&candidate)?;
         return Err(Failure::new(failure.exit, format!("{} cannot be restored: {}", file.display(), failure.message)));
     }
-    remove_logs(&place.database)?;
-    fs::rename(&candidate, &place.database)?;
-    print::say(&format!("{} is back as it was in {}.", place.database.display(), file.display()));
+    remove_logs(database)?;
+    fs::rename(&candidate, database)?;
+    print::say(&format!("{} is back as it was in {}.", place.database, file.display()));
     Ok(())
 }
 
 async fn prove(place: &Place, candidate: &Path) -> Result<(), Failure> {
-    let store = open(&Place { database: candidate.to_owned(), ..place.clone() }).await?;
+    let store = open(&Place { database: Database::Sqlite(candidate.to_owned()), ..place.clone() }).await?;
     let picture = store.picture().await;
     store.close().await;
     picture?;
@@ -200,6 +206,6 @@ fn remove(path: &Path) -> Result<(), Failure> {
 }
 
 /// Opens a place's database with the process's environment.
-pub async fn open(place: &Place) -> Result<Sqlite, Failure> {
+pub async fn open(place: &Place) -> Result<Arc<dyn Store>, Failure> {
     Ok(place.open(&Env::process(), &Entropy::system()).await?)
 }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     app::{Env, administrator, database::Place},
+    model::Entropy,
     settings::{Server, Settings},
 };
 
@@ -62,7 +63,8 @@ pub async fn run(global: &Global) -> Result<(), Failure> {
     let place = Place::of(&settings.server, global.data_dir.as_deref());
     findings.push(administrator());
     findings.extend(folder(&place.data_dir));
-    findings.extend(database(&place.database));
+    findings.extend(private(&place));
+    findings.extend(database(&place).await);
     match server(global).await {
         Ok((client, found)) => {
             findings.push(found);
@@ -142,8 +144,23 @@ fn folder(path: &Path) -> Vec<Finding> {
     }
 }
 
-fn database(path: &Path) -> Vec<Finding> {
-    let secret = [path.to_owned(), path.with_file_name("secret.key"), path.with_file_name("cli.json")];
+/// A server is asked; a file is opened by `serve` alone, which would make what is missing.
+async fn database(place: &Place) -> Option<Finding> {
+    place.file().is_none().then_some(())?;
+    let name = format!("database {}", place.database);
+    Some(match place.open(&Env::process(), &Entropy::system()).await {
+        Ok(store) => {
+            store.close().await;
+            Finding::ok(name, "answers, and has this version's schema")
+        }
+        Err(error) => Finding::problem(name, error.to_string(), "see there"),
+    })
+}
+
+/// Files that nobody else may read.
+fn private(place: &Place) -> Vec<Finding> {
+    let beside = ["secret.key", "cli.json"].map(|name| place.data_dir.join(name));
+    let secret: Vec<_> = place.file().map(Path::to_owned).into_iter().chain(beside).collect();
     let open = secret.iter().filter_map(|file| {
         let mode = std::fs::metadata(file).ok()?.mode();
         let fix = format!("chmod 600 {}", file.display());

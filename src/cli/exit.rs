@@ -61,7 +61,7 @@ impl From<StartProblem> for Failure {
     fn from(problem: StartProblem) -> Self {
         let exit = match &problem {
             StartProblem::Configuration(_) => Exit::Configuration,
-            StartProblem::Bind(_) => Exit::Unreachable,
+            StartProblem::Bind(_) | StartProblem::Unreachable(_) => Exit::Unreachable,
             StartProblem::NotAllowed(_) => Exit::NotAllowed,
             StartProblem::Failed(_) => Exit::Failed,
         };

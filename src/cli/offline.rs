@@ -17,13 +17,13 @@ use crate::{
     model::{Clock, Entropy},
     settings::{self, Object, ObjectKind, Problem, Settings, State, redacted},
     snapshot::control::{Change, Control, Declared, Entry, Expect, NoDataPlane, Ownership, Refused, Run, View, states},
-    store::{KeySlot, Sqlite, StoreError},
+    store::{KeySlot, Store, StoreError},
 };
 
 /// The database with the configuration that it belongs to.
 pub struct Offline {
     control: Arc<Control>,
-    store: Sqlite,
+    store: Arc<dyn Store>,
     clock: Clock,
 }
 
@@ -34,8 +34,7 @@ impl Offline {
         let place = Place::of(&declared.settings.server, global.data_dir.as_deref());
         let store = admin::open(&place).await?;
         let (clock, entropy) = (Clock::system(), Entropy::system());
-        let port = Arc::new(store.clone());
-        let control = Control::start(declared, port, Arc::new(NoDataPlane), clock.clone(), entropy).await?;
+        let control = Control::start(declared, store.clone(), Arc::new(NoDataPlane), clock.clone(), entropy).await?;
         Ok(Self { control, store, clock })
     }
 

@@ -233,7 +233,7 @@ impl Task for ModelTask {
             api_version: backend.api_version(),
             query: self.query.as_deref(),
         });
-        let body = self.head.rewrite(&self.body, Some(&upstream_model), self.injected);
+        let body = self.head.rewrite(&self.body, Some(&upstream_model), self.injected, None);
         let body = if body.is_empty() { Outgoing::Empty } else { Outgoing::Full(body) };
         Some(Outbound { method: self.method.clone(), path_and_query, headers: self.headers.clone(), body })
     }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod collection;
+pub mod database;
 pub mod defaults;
 pub mod load;
 pub mod objects;
@@ -19,6 +20,7 @@ mod shipped;
 
 pub use check::{check, object_from_json};
 pub use collection::Object;
+pub use database::{Database, PostgresUrl};
 pub use defaults::{quick_start, with_defaults};
 pub use load::{Loaded, Source, load};
 

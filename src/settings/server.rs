@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{HumanDuration, HumanSize};
+use crate::model::{HumanDuration, HumanSize, Secret};
 
 /// The process itself. Changes to listeners, folders and the database take effect at the next start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,8 +19,10 @@ pub struct Server {
     /// Folder of the database and the first-login file; relative to the working directory, made when missing. Keep it
     /// on a volume: keys and usage live there.
     pub data_dir: PathBuf,
-    /// `sqlite://PATH`. Left out: `tollgate.db` in `data_dir`.
-    pub database: Option<String>,
+    /// `sqlite://PATH`, or `postgres://user@host/db` when several gateways share it: the password in the URL
+    /// (`${file:...}` keeps it out of this file) or in `PGPASSWORD`, TLS by `?sslmode=verify-full&sslrootcert=...`.
+    /// Left out: `tollgate.db` in `data_dir`.
+    pub database: Option<Secret>,
     /// Addresses of proxies in front of the gateway: only their `x-forwarded-*` headers are believed.
     #[schemars(with = "Vec<Network>")]
     pub trusted_proxies: Vec<IpNet>,

@@ -10,6 +10,9 @@ use crate::{
     settings::ObjectKind::{Backend, Product, Subscription},
 };
 
+#[path = "../../tests/postgres/mod.rs"]
+pub(super) mod postgres;
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
 
@@ -19,6 +22,13 @@ async fn sqlite_conforms() {
     let secret = SecretKey::load(folder.path(), None, &Entropy::system()).expect("key");
     let store = Sqlite::open(&folder.path().join("data/tollgate.db"), secret).await.expect("opens");
     everything(&store).await;
+}
+
+#[tokio::test]
+async fn postgres_conforms() {
+    let store = super::postgres::tests::open(&postgres::Server::shared().database()).await.expect("opens");
+    everything(&store).await;
+    store.close().await;
 }
 
 async fn everything(store: &dyn Store) {

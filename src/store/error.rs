@@ -48,11 +48,22 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// A newer version of Tollgate has used the database.
-    #[error("the database {path} was written by a newer version of Tollgate; run that version, or restore a backup", path = path.display())]
-    Newer {
-        /// Which.
-        path: PathBuf,
+    #[error("the database {0} was written by a newer version of Tollgate; run that version, or restore a backup")]
+    Newer(String),
+    /// No connection to the database's server at the start.
+    #[error("cannot use the database {database}: {reason}")]
+    Unreachable {
+        /// Which, without a password.
+        database: String,
+        /// Why, with the fix.
+        reason: String,
     },
+    /// The database's server is away or silent.
+    #[error("the database does not answer: it is down, overloaded, or cannot be reached from here")]
+    Away,
+    /// The database is copied and put back by tools of its own.
+    #[error("{0}")]
+    NoCopy(String),
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

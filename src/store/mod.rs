@@ -1,5 +1,5 @@
 //! What outlives the process: configuration objects, key hashes, owners of stored provider objects, administrator
-//! access. The port is [`Store`]; its one adapter for now is [`Sqlite`].
+//! access. The port is [`Store`]; its adapters are [`Sqlite`] and, for several gateways on one database, [`Postgres`].
 //!
 //! Only this module contains SQL. Nothing on a request's path reads it: `snapshot` compiles its rows into what
 //! the data plane reads. Rules about objects (what refers to what, which states follow which) live in
@@ -7,9 +7,11 @@
 
 pub mod access;
 pub mod audit;
+mod decode;
 mod error;
 pub mod ledger;
 mod port;
+mod postgres;
 pub mod reports;
 mod rows;
 mod seal;
@@ -26,6 +28,7 @@ pub use ledger::{
     Proof, Pruned, RollupFinding, Shipment, Shipped,
 };
 pub use port::{Access, Answer, Objects, Owners, Store};
+pub use postgres::Postgres;
 pub use reports::{Bucket, Dimension, Report, ReportKey, ReportQuery, ReportRow, Reports, RowCursor, RowQuery};
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;

@@ -101,5 +101,11 @@ pub trait Access: Send + Sync {
 /// A database.
 pub trait Store: Objects + Owners + Access {
     /// Writes a consistent copy to a new file (0600) while in use. Sealed rows stay sealed: `secret.key` is not in it.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCopy`] of a database that has tools of its own for that.
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()>;
+
+    /// Waits until all connections are closed; a file is then whole without its log.
+    fn close(&self) -> BoxFuture<'_, ()>;
 }

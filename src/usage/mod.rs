@@ -2,6 +2,7 @@
 //!
 //! The ledger joins here.
 
+pub mod codec;
 pub mod settlement;
 pub mod sink;
 

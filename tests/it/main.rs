@@ -15,6 +15,7 @@ mod observability;
 mod open_streams;
 mod plain_http;
 mod pools;
+mod quotas;
 mod realtime;
 mod recordings;
 mod reload;

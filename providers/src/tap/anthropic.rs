@@ -9,17 +9,25 @@ use memchr::memmem::Finder;
 
 use super::{
     Seen, StreamError,
-    chat::{ERROR, USAGE},
+    chat::{ERROR, USAGE, value_of},
+    words::{Shape, speak},
 };
 use crate::{
     counts::Counts,
     json::{Members, lenient, object, says_something},
 };
 
+static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"delta\""));
+static BLOCK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"content_block\""));
 static STOP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"message_stop\""));
 
 impl Seen {
     pub(super) fn anthropic_event(&mut self, event: &[u8], data: &[u8]) {
+        let delta = value_of(&DELTA, data).map(|delta| (Shape::Delta, delta));
+        let words = delta.or_else(|| Some((Shape::Block, value_of(&BLOCK, data)?)));
+        if let Some((shape, words)) = words {
+            self.spoken.event(|spoken| speak(shape, words, 0, spoken));
+        }
         let told = |finder: &Finder<'_>| finder.find(data).is_some();
         let ordinary = self.content && event != b"error" && !told(&USAGE) && !told(&STOP) && !told(&ERROR);
         if ordinary {

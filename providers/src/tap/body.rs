@@ -6,7 +6,11 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde_json::value::RawValue;
 
-use super::{Seen, StreamError};
+use super::{
+    Seen, StreamError,
+    spoken::Spoken,
+    words::{speak_answer, speak_beginning},
+};
 use crate::{
     Family, Surface,
     counts::Counts,
@@ -95,6 +99,21 @@ impl Body {
         self.kept = self.chunks.iter().map(Bytes::len).sum();
     }
 
+    /// Whether something came that has not been read, as the end has not come.
+    pub(super) fn is_unread(&self) -> bool {
+        !self.chunks.is_empty()
+    }
+
+    /// What the part that came says. Of a body whose earlier chunks were let go nothing can be told.
+    pub(super) fn beginning(&self, mut spoken: Spoken) -> Spoken {
+        if self.beheaded {
+            spoken.miss();
+        } else {
+            speak_beginning(self.surface, self.chunks.concat(), &mut spoken);
+        }
+        spoken
+    }
+
     pub(super) fn finish(&mut self, seen: &mut Seen) {
         if matches!(self.form, Form::Blank | Form::Other) {
             // Only the transport knows the end of these.
@@ -118,7 +137,7 @@ impl Body {
     }
 
     fn read(&self, bytes: &[u8], seen: &mut Seen) {
-        let Ok(text) = std::str::from_utf8(bytes) else { return };
+        let Ok(text) = std::str::from_utf8(bytes) else { return seen.spoken.miss() };
         if let Ok(members) = serde_json::from_str::<Members<'_>>(text) {
             seen.complete = true;
             seen.answer(self.surface, &members);
@@ -132,6 +151,7 @@ impl Body {
     }
 
     fn read_tail(&self, bytes: &[u8], seen: &mut Seen) {
+        seen.spoken.miss();
         let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
         seen.complete = matches!(tail.trim_ascii_end().last(), Some(b'}' | b']'));
         let name: &[u8] = if self.surface.family() == Family::Gemini { b"\"usageMetadata\"" } else { b"\"usage\"" };
@@ -167,6 +187,9 @@ impl Seen {
         self.replace_counts(usage.and_then(|usage| counts(surface, usage)));
         if surface == Surface::Rerank && !self.counts.is_reported() {
             self.replace_counts(members.get("meta").and_then(Counts::billed_units));
+        }
+        if self.counts.usage().output_total() == 0 {
+            speak_answer(surface, members, &mut self.spoken);
         }
         self.note_error(StreamError::from_value(members.get("error")));
         self.note_id(lenient(members.get("id")));

@@ -8,13 +8,17 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
-use super::{Seen, StreamError, Verdict};
+use super::{
+    Seen, StreamError, Verdict,
+    words::{Shape, speak},
+};
 use crate::{
     counts::Counts,
     json::{Elements, Members, lenient, object, says_something},
 };
 
 pub(super) static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage\""));
+static CHOICES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"choices\""));
 pub(super) static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 
 /// Members of a delta that are content when they say anything.
@@ -39,6 +43,9 @@ impl Seen {
             self.content = true;
             return Verdict::Show;
         }
+        if let Some(choices) = value_of(&CHOICES, data) {
+            self.spoken.event(|spoken| speak(Shape::Choices, choices, 0, spoken));
+        }
         let worth_reading = !self.content || event == b"error" || ERROR.find(data).is_some() || mentions_usage(data);
         let chunk: Option<Members<'_>> = worth_reading.then(|| serde_json::from_slice(data).ok()).flatten();
         chunk.map_or(Verdict::Show, |chunk| self.chat_chunk(event, &chunk))
@@ -57,6 +64,12 @@ impl Seen {
         self.replace_counts(usage.or_else(|| Counts::openai(object(chunk.get("x_groq"))?.get("usage")?)));
         if usage.is_some() && nothing_said && !failed { Verdict::UsageOnly } else { Verdict::Show }
     }
+}
+
+/// What follows the first member of that name. A string's contents cannot look like it: their quotes are escaped.
+pub(super) fn value_of<'a>(name: &Finder<'_>, data: &'a [u8]) -> Option<&'a [u8]> {
+    let follows = |at: usize| data[at + name.needle().len()..].trim_ascii_start().strip_prefix(b":");
+    name.find_iter(data).find_map(follows)
 }
 
 /// Whether a member `usage` is there and not null.

@@ -5,12 +5,17 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 
-use super::{Seen, StreamError, chat::ERROR};
+use super::{
+    Seen, StreamError,
+    chat::{ERROR, value_of},
+    words::{Shape, speak},
+};
 use crate::{
     counts::Counts,
     json::{Elements, Members, lenient, object, says_something},
 };
 
+static CANDIDATES: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"candidates\""));
 static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finishReason\""));
 static BLOCKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"blockReason\""));
 static COUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("TokenCount\""));
@@ -20,6 +25,9 @@ const MOST_UNREAD: usize = 16 * 1024;
 
 impl Seen {
     pub(super) fn gemini_event(&mut self, data: &[u8]) {
+        if let Some(candidates) = value_of(&CANDIDATES, data) {
+            self.spoken.event(|spoken| speak(Shape::Candidates, candidates, 0, spoken));
+        }
         let told = |finder: &Finder<'_>| finder.find(data).is_some();
         let ordinary = self.content && data.len() <= MOST_UNREAD && !told(&FINISH) && !told(&BLOCKED) && !told(&ERROR);
         if !ordinary {

@@ -10,23 +10,30 @@ mod chat;
 mod fault;
 mod gemini;
 mod hold;
+mod spoken;
 mod typed;
+mod words;
 
+#[cfg(test)]
+mod spoken_tests;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use self::{body::Body, hold::Hold};
+use self::{body::Body, hold::Hold, spoken::Spoken};
 use crate::{
     Surface, Usage,
     counts::Counts,
     sse::{Frame, Reader},
 };
 
-pub use self::fault::StreamError;
+pub use self::{
+    fault::StreamError,
+    spoken::{Counter, Delivered, OutputCount},
+};
 
 /// Watches one answer pass. Its `Debug` prints nothing of the answer.
 pub struct Tap {
@@ -61,6 +68,7 @@ struct Seen {
     object_id: Option<String>,
     owned_files: Vec<String>,
     model: Option<String>,
+    spoken: Spoken,
 }
 
 impl fmt::Debug for Tap {
@@ -90,6 +98,13 @@ impl Tap {
     #[must_use]
     pub fn opaque() -> Self {
         Self { seen: Seen { complete: true, ..Seen::default() }, mode: Mode::Opaque }
+    }
+
+    /// Counts what is delivered with `counter`, so that [`Tap::output_tokens`] is a count and no estimate.
+    #[must_use]
+    pub fn counting(mut self, counter: Arc<dyn Counter>) -> Self {
+        self.seen.spoken.count_with(counter);
+        self
     }
 
     /// Takes a chunk from the backend; `out` gets what the client may see now: the identical `Bytes`, uncopied.
@@ -161,6 +176,25 @@ impl Tap {
         self.seen.settled_counts().usage()
     }
 
+    /// What has been delivered of a stream, at no cost. Of an unstreamed body nothing is known before its end, and
+    /// then only where the provider reported no output.
+    #[must_use]
+    pub fn delivered(&self) -> Delivered {
+        self.seen.spoken.delivered()
+    }
+
+    /// Tokens of the output delivered so far: counted, or reported where that is more. Costs a count of up to a
+    /// kilobyte of a stream's text, and of an unfinished unstreamed body the reading of all of it.
+    #[must_use]
+    pub fn output_tokens(&self) -> OutputCount {
+        let count = match &self.mode {
+            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
+            _ => self.seen.spoken.count(),
+        };
+        let reported = self.usage().output_total();
+        OutputCount { tokens: count.tokens.max(reported), ..count }
+    }
+
     /// Id of the object that the answer created or is.
     #[must_use]
     pub fn object_id(&self) -> Option<&str> {
@@ -207,6 +241,7 @@ impl Seen {
         if frame.oversized {
             // Nothing but content grows that large.
             self.content = true;
+            self.spoken.miss();
             return Verdict::Show;
         }
         let Some(data) = frame.data else { return Verdict::Show };

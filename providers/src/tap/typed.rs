@@ -8,7 +8,8 @@ use memchr::memmem::Finder;
 
 use super::{
     Seen, StreamError,
-    chat::{ERROR, mentions_usage},
+    chat::{ERROR, mentions_usage, value_of},
+    words::{Shape, speak},
 };
 use crate::{
     counts::Counts,
@@ -16,6 +17,8 @@ use crate::{
 };
 
 static RESPONSE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"response\""));
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
+static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"delta\""));
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(".done\""));
 
 impl Seen {
@@ -24,6 +27,7 @@ impl Seen {
             // Compatible servers add it behind their terminal event.
             return;
         }
+        self.speak_delta(event, data);
         let worth_reading = !self.content
             || event == b"error"
             || RESPONSE.find(data).is_some()
@@ -37,6 +41,19 @@ impl Seen {
             let kind: Option<String> = lenient(members.get("type"));
             let kind = kind.unwrap_or_else(|| String::from_utf8_lossy(event).into_owned());
             self.typed_members(&kind, &members);
+        }
+    }
+
+    /// Text, reasoning, refusals and arguments come in deltas; what repeats them whole at its end is no delta.
+    fn speak_delta(&mut self, event: &[u8], data: &[u8]) {
+        let kind = if event.is_empty() { value_of(&TYPE, data).map_or(&[][..], quoted) } else { event };
+        let Some(kind) = kind.strip_suffix(b".delta") else { return };
+        if kind.ends_with(b"audio") {
+            return self.spoken.show();
+        }
+        let voice = u64::from(memchr::memmem::find(kind, b"reasoning").is_some());
+        if let Some(delta) = value_of(&DELTA, data) {
+            self.spoken.event(|spoken| speak(Shape::Content, delta, voice, spoken));
         }
     }
 
@@ -69,6 +86,12 @@ impl Seen {
             _ => self.content |= is_content(kind, members),
         }
     }
+}
+
+/// The text of a string without escapes, as kinds of events are.
+fn quoted(value: &[u8]) -> &[u8] {
+    let Some(text) = value.trim_ascii_start().strip_prefix(b"\"") else { return &[] };
+    &text[..memchr::memchr(b'"', text).unwrap_or(0)]
 }
 
 fn unexplained() -> StreamError {

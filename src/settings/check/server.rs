@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use super::{Report, text};
 use crate::{
     model::HumanDuration,
-    settings::{Server, read::later},
+    settings::{Database, Server},
 };
 
 /// Checks the process's settings.
@@ -17,8 +17,8 @@ pub fn check(server: &Server, report: &mut Report<'_>) {
     }
     times(server, report);
     sizes(server, report);
-    if let Some(database) = &server.database {
-        self::database(database, report);
+    if let Some(Err(message)) = server.database.as_ref().map(|database| Database::parse(database.expose())) {
+        report.error("server.database", message);
     }
     if let Some(otlp) = &server.otlp
         && let Err(message) = text::base_url(&otlp.endpoint)
@@ -68,14 +68,5 @@ fn sizes(server: &Server, report: &mut Report<'_>) {
     }
     if gateway.replay_buffer > gateway.max_body_size {
         report.warn("server.gateway.replay_buffer", "larger than `max_body_size`: the rest is never used");
-    }
-}
-
-fn database(url: &str, report: &mut Report<'_>) {
-    let path = "server.database";
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        report.error(path, later::not_available("postgres://"));
-    } else if url.strip_prefix("sqlite:").is_none_or(|rest| rest.trim_start_matches('/').is_empty()) {
-        report.error(path, "expected sqlite://PATH, such as sqlite://tollgate-data/tollgate.db");
     }
 }

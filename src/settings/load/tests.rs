@@ -67,10 +67,8 @@ const BAD: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "server: { database: postgres://u@h/d }\n",
-        &[
-            "t:1:21: server.database: `postgres://` is not available in this version of Tollgate; remove it (see CHANGELOG)",
-        ],
+        "server: { database: postgres://u:canary@h }\n",
+        &["t:1:21: server.database: the URL names no database; write postgres://user@host/db"],
     ),
     (
         "backends:\n  - id: a\n    kind: opnai\n    api_key: x\n  - kind: sim\n",

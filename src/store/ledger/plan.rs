@@ -4,8 +4,7 @@
 use jiff::{ToSpan, Zoned, tz::TimeZone};
 
 use super::{
-    super::{Bucket, ReportQuery},
-    booked::nanos,
+    super::{Bucket, ReportQuery, decode::nanos},
     rollup::Span,
 };
 

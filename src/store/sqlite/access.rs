@@ -3,10 +3,11 @@
 use super::{Sqlite, nanos, time};
 use crate::{
     model::{KeyHash, Timestamp},
-    store::{Access, AdminToken, Answer, StoreError},
+    store::{
+        Access, AdminToken, Answer, StoreError,
+        decode::{RawToken, token},
+    },
 };
-
-type RawToken = (String, Vec<u8>, i64);
 
 impl Access for Sqlite {
     fn add_link(&self, hash: KeyHash, expires: Timestamp) -> Answer<'_, ()> {
@@ -48,19 +49,21 @@ impl Access for Sqlite {
 
     fn admin_token(&self, hash: KeyHash) -> Answer<'_, Option<AdminToken>> {
         Box::pin(async move {
-            let row: Option<RawToken> = sqlx::query_as("SELECT name, hash, created FROM admin_tokens WHERE hash = $1")
-                .bind(bytes(&hash))
-                .fetch_optional(&self.read)
-                .await?;
+            let row: Option<RawToken<String>> =
+                sqlx::query_as("SELECT name, hash, created FROM admin_tokens WHERE hash = $1")
+                    .bind(bytes(&hash))
+                    .fetch_optional(&self.read)
+                    .await?;
             row.map(token).transpose()
         })
     }
 
     fn admin_tokens(&self) -> Answer<'_, Vec<AdminToken>> {
         Box::pin(async {
-            let rows: Vec<RawToken> = sqlx::query_as("SELECT name, hash, created FROM admin_tokens ORDER BY name")
-                .fetch_all(&self.read)
-                .await?;
+            let rows: Vec<RawToken<String>> =
+                sqlx::query_as("SELECT name, hash, created FROM admin_tokens ORDER BY name")
+                    .fetch_all(&self.read)
+                    .await?;
             rows.into_iter().map(token).collect()
         })
     }
@@ -129,10 +132,4 @@ impl Sqlite {
 
 fn bytes(hash: &KeyHash) -> Vec<u8> {
     hash.as_bytes().to_vec()
-}
-
-fn token((name, hash, created): RawToken) -> Result<AdminToken, StoreError> {
-    let hash = <[u8; 32]>::try_from(hash)
-        .map_err(|_| StoreError::Corrupt(format!("an administrator's token `{name}` that is none")))?;
-    Ok(AdminToken { name, hash: KeyHash::from_bytes(hash), created: time(created) })
 }

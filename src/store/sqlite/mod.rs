@@ -23,21 +23,18 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use sqlx::{
     ConnectOptions, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
-
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     Answer, SecretKey, Store, StoreError,
-    ledger::{
-        booked::{nanos, time},
-        rollup::Span,
-        series::Known,
-    },
+    decode::{nanos, time},
+    ledger::{rollup::Span, series::Known},
 };
 
 /// How long a writer waits for another process's commit.
@@ -78,13 +75,6 @@ impl Sqlite {
         Ok(Self { write, ledger, read, turn: Arc::default(), series: Arc::default(), secret: Arc::new(secret) })
     }
 
-    /// Waits until all connections are closed and the log is folded into the file.
-    pub async fn close(&self) {
-        self.read.close().await;
-        self.ledger.close().await;
-        self.write.close().await;
-    }
-
     /// A transaction that holds the write lock from its start, so that what it reads cannot change before it writes.
     /// The guard is to be held until it is committed.
     async fn writing(&self) -> Result<(SqliteTransaction<'static>, MutexGuard<'_, ()>), StoreError> {
@@ -110,11 +100,19 @@ impl Store for Sqlite {
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()> {
         Box::pin(self.copy_to(to))
     }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.read.close().await;
+            self.ledger.close().await;
+            self.write.close().await;
+        })
+    }
 }
 
 async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     match sqlx::migrate!("./migrations/sqlite").run(write).await {
-        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer { path: PathBuf::from(path) }),
+        Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer(path.display().to_string())),
         done => Ok(done?),
     }
 }

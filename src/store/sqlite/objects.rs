@@ -7,9 +7,12 @@ use sqlx::sqlite::SqliteTransaction;
 
 use super::{Sqlite, nanos, time};
 use crate::{
-    model::{KeyHash, SubscriptionId, Timestamp},
+    model::{SubscriptionId, Timestamp},
     settings::ObjectKind,
-    store::{Answer, Commit, KeyRow, KeySlot, ObjectRow, Objects, Picture, Revision, SecretKey, StoreError, Write},
+    store::{
+        Answer, Commit, KeyRow, Objects, Picture, Revision, StoreError, Write,
+        decode::{RawKey, RawObject, key, object, revision, stored_body},
+    },
 };
 
 impl Objects for Sqlite {
@@ -41,18 +44,15 @@ impl Objects for Sqlite {
     }
 }
 
-type RawObject = (String, String, bool, Vec<u8>, i64, i64, i64);
-type RawKey = (String, String, Vec<u8>);
-
 impl Sqlite {
     async fn read_picture(&self) -> Result<Picture, StoreError> {
         let mut reading = self.read.begin().await?;
         let row = sqlx::query_as("SELECT revision FROM state").fetch_one(&mut *reading).await?;
-        let objects: Vec<RawObject> =
+        let objects: Vec<RawObject<String>> =
             sqlx::query_as("SELECT kind, id, sealed, body, version, created, updated FROM objects ORDER BY kind, id")
                 .fetch_all(&mut *reading)
                 .await?;
-        let keys: Vec<RawKey> =
+        let keys: Vec<RawKey<String>> =
             sqlx::query_as("SELECT subscription, slot, hash FROM subscription_keys ORDER BY subscription, slot")
                 .fetch_all(&mut *reading)
                 .await?;
@@ -87,9 +87,7 @@ impl Sqlite {
         version: i64,
         now: i64,
     ) -> Result<(), StoreError> {
-        let clear = body.to_string().into_bytes();
-        let sealed = holds_secrets(kind);
-        let body = if sealed { self.secret.seal(kind.plural(), id, &clear) } else { clear };
+        let (sealed, body) = stored_body(&self.secret, kind, id, body);
         sqlx::query(
             "INSERT INTO objects (kind, id, sealed, body, version, created, updated)
              VALUES ($1, $2, $3, $4, $5, $6, $6)
@@ -121,11 +119,6 @@ impl Sqlite {
         }
         Ok(writing.commit().await?)
     }
-}
-
-/// Kinds whose bodies are sealed: the others hold nothing that an answer of the admin API would not show.
-const fn holds_secrets(kind: ObjectKind) -> bool {
-    matches!(kind, ObjectKind::Backend)
 }
 
 async fn next_revision(writing: &mut SqliteTransaction<'_>, based_on: Revision) -> Result<i64, StoreError> {
@@ -171,33 +164,5 @@ async fn set_key(writing: &mut SqliteTransaction<'_>, row: &KeyRow, now: i64) ->
     match inserted {
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(StoreError::DuplicateKey),
         other => Ok(other.map(drop)?),
-    }
-}
-
-fn revision((revision,): (i64,)) -> Revision {
-    Revision(revision.unsigned_abs())
-}
-
-fn object(secret: &SecretKey, raw: RawObject) -> Result<ObjectRow, StoreError> {
-    let (kind, id, sealed, body, version, created, updated) = raw;
-    let kind = ObjectKind::ALL
-        .into_iter()
-        .find(|known| known.plural() == kind)
-        .ok_or_else(|| StoreError::Corrupt(format!("an object of the unknown kind `{kind}`")))?;
-    let clear = if sealed { secret.open(kind.plural(), &id, &body) } else { Some(body) };
-    let clear = clear.ok_or_else(|| StoreError::Sealed { kind: kind.plural(), id: id.clone() })?;
-    let body = serde_json::from_slice(&clear)
-        .map_err(|_| StoreError::Corrupt(format!("{}/{id}, which is not JSON", kind.plural())))?;
-    let version = version.unsigned_abs();
-    Ok(ObjectRow { kind, id, body, version, created: time(created), updated: time(updated) })
-}
-
-fn key((subscription, slot, hash): RawKey) -> Result<KeyRow, StoreError> {
-    let known = KeySlot::ALL.into_iter().find(|known| known.as_str() == slot);
-    match (known, <[u8; 32]>::try_from(hash)) {
-        (Some(slot), Ok(hash)) => {
-            Ok(KeyRow { subscription: subscription.into(), slot, hash: KeyHash::from_bytes(hash) })
-        }
-        _ => Err(StoreError::Corrupt(format!("a key of subscription `{subscription}` that is none"))),
     }
 }

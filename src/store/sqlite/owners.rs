@@ -1,12 +1,13 @@
 //! Owners of stored provider objects.
 
-use super::{Sqlite, nanos, time};
+use super::{Sqlite, nanos};
 use crate::{
     model::{BackendId, SubscriptionId},
-    store::{Answer, Owner, Owners, StoreError},
+    store::{
+        Answer, Owner, Owners, StoreError,
+        decode::{RawOwner, owner},
+    },
 };
-
-type RawOwner = (String, String, String, String, i64);
 
 impl Owners for Sqlite {
     fn insert_owners(&self, batch: Vec<Owner>) -> Answer<'_, ()> {
@@ -15,7 +16,7 @@ impl Owners for Sqlite {
 
     fn owner(&self, object: String) -> Answer<'_, Option<Owner>> {
         Box::pin(async {
-            let row: Option<RawOwner> =
+            let row: Option<RawOwner<String>> =
                 sqlx::query_as("SELECT object, kind, subscription, backend, created FROM owners WHERE object = $1")
                     .bind(object)
                     .fetch_optional(&self.read)
@@ -26,7 +27,7 @@ impl Owners for Sqlite {
 
     fn owners(&self, objects: Vec<String>) -> Answer<'_, Vec<Owner>> {
         Box::pin(async move {
-            let rows: Vec<RawOwner> = sqlx::query_as(
+            let rows: Vec<RawOwner<String>> = sqlx::query_as(
                 "SELECT object, kind, subscription, backend, created FROM owners
                  WHERE object IN (SELECT value FROM json_each($1))",
             )
@@ -58,7 +59,7 @@ impl Owners for Sqlite {
         limit: u32,
     ) -> Answer<'_, Vec<Owner>> {
         Box::pin(async move {
-            let rows: Vec<RawOwner> = sqlx::query_as(
+            let rows: Vec<RawOwner<String>> = sqlx::query_as(
                 "SELECT object, kind, subscription, backend, created FROM owners
                  WHERE subscription = $1 AND kind = $2 AND object > $3 ORDER BY object LIMIT $4",
             )
@@ -98,8 +99,4 @@ impl Sqlite {
         }
         Ok(writing.commit().await?)
     }
-}
-
-fn owner((object, kind, subscription, backend, created): RawOwner) -> Owner {
-    Owner { object, kind, subscription: subscription.into(), backend: backend.into(), created: time(created) }
 }

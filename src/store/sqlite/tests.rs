@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    model::{Entropy, KeyHash},
+    model::{Entropy, KeyHash, Timestamp},
     settings::ObjectKind,
     store::{Commit, KeyRow, KeySlot, Objects, Write},
 };
@@ -85,5 +85,5 @@ async fn what_is_no_database_or_of_a_newer_version_is_refused() {
         .expect("inserts");
     store.close().await;
     let refused = Sqlite::open(&folder.path().join("tollgate.db"), secret()).await.expect_err("newer");
-    assert!(matches!(refused, StoreError::Newer { .. }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer(_)), "{refused}");
 }

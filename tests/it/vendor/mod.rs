@@ -3,6 +3,7 @@
 //! A [`Vendor`] records every request byte for byte and answers by its script, one [`Reply`] per request. What
 //! bodies of the model dialects look like is `dialect`; how requests are read is `wire`.
 
+pub mod counting;
 pub mod dialect;
 pub mod reply;
 pub mod wire;

@@ -1,0 +1,286 @@
+//! Where each dialect's answers keep their words, as shapes to walk along: nothing else of the JSON is looked at.
+//!
+//! Words are text, reasoning, refusals, and names and arguments of called tools. Deliberately not here: counting them
+//! (`spoken`), and what else events mean.
+
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::spoken::{Spoken, Voice};
+use crate::{
+    Surface,
+    json::{Key, Members},
+};
+
+/// What stands at a place of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `choices` of chat and completions.
+    Choices,
+    Choice,
+    /// `delta` or `message` of a choice.
+    Message,
+    /// A string, or a list of parts.
+    Content,
+    Part,
+    /// The model's thoughts, which some servers send under two names at once.
+    Thoughts,
+    ToolCalls,
+    ToolCall,
+    Function,
+    /// A called tool's name.
+    Name,
+    Audio,
+    /// `content` of Anthropic's messages.
+    Blocks,
+    /// A block, whole or as it starts.
+    Block,
+    /// What Anthropic adds to a block.
+    Delta,
+    /// `candidates` of Gemini.
+    Candidates,
+    Candidate,
+    /// `content` of a candidate.
+    Turn,
+    TurnParts,
+    TurnPart,
+    Call,
+    /// `output` of the Responses API.
+    Items,
+    Item,
+    /// The place of an answer among several.
+    Index,
+    /// JSON whose text is what was generated.
+    Json,
+    /// Sound or pictures.
+    Media,
+    /// Nothing of interest.
+    Other,
+}
+
+impl Shape {
+    fn member(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Choice | Self::Candidate, "index") => Self::Index,
+            (Self::Choice, "delta" | "message") => Self::Message,
+            (Self::Message, "reasoning_content" | "reasoning" | "reasoning_text") | (Self::Part, "thinking") => {
+                Self::Thoughts
+            }
+            (Self::Message, "tool_calls") => Self::ToolCalls,
+            (Self::Message, "function_call") | (Self::ToolCall, "function" | "custom") => Self::Function,
+            (Self::Message, "audio") => Self::Audio,
+            (Self::Message, "images")
+            | (Self::Audio, "data")
+            | (Self::Item, "result")
+            | (Self::TurnPart, "inlineData" | "inline_data") => Self::Media,
+            (Self::Candidate, "content") => Self::Turn,
+            (Self::Turn, "parts") => Self::TurnParts,
+            (Self::TurnPart, "functionCall" | "executableCode") => Self::Call,
+            (Self::Call, "args") | (Self::Block, "input") => Self::Json,
+            (Self::Item | Self::Function | Self::Block | Self::Call, "name") => Self::Name,
+            (Self::Item, "content" | "summary" | "arguments" | "input" | "code")
+            | (Self::Part, "text" | "refusal")
+            | (Self::Function, "arguments" | "input")
+            | (Self::Block, "text" | "thinking")
+            | (Self::Delta, "text" | "thinking" | "partial_json")
+            | (Self::Call, "code")
+            | (Self::Choice | Self::TurnPart, "text")
+            | (Self::Audio, "transcript")
+            | (Self::Message, "content" | "refusal") => Self::Content,
+            _ => Self::Other,
+        }
+    }
+
+    fn element(self) -> Self {
+        match self {
+            Self::Choices => Self::Choice,
+            Self::Content | Self::Thoughts => Self::Part,
+            Self::ToolCalls => Self::ToolCall,
+            Self::Blocks => Self::Block,
+            Self::Candidates => Self::Candidate,
+            Self::TurnParts => Self::TurnPart,
+            Self::Items => Self::Item,
+            _ => Self::Other,
+        }
+    }
+
+    /// Text, reasoning, and the names and arguments of tool calls are voices of their own.
+    fn voice(self, voice: Voice) -> Voice {
+        match self {
+            Self::Thoughts => voice | 1,
+            Self::ToolCalls | Self::Function | Self::Json => voice | 2,
+            Self::Name => voice | 4,
+            _ => voice,
+        }
+    }
+}
+
+/// Room for the places of a list's elements in a voice; its lowest bits tell [`Shape::voice`]s apart.
+const LIST_BITS: u32 = 10;
+
+/// Says all words of a JSON value that has this shape, as far as it can be read: it may end in the middle.
+pub(super) fn speak(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    if (Walk { shape, voice, spoken: &mut *spoken }).deserialize(&mut reader).is_err() {
+        spoken.miss();
+    }
+}
+
+/// Says the words of a whole unstreamed answer.
+pub(super) fn speak_answer(surface: Surface, answer: &Members<'_>, spoken: &mut Spoken) {
+    let (name, shape) = place(surface);
+    if let Some(raw) = answer.get(name) {
+        spoken.event(|spoken| speak(shape, raw.get().as_bytes(), 0, spoken));
+    }
+}
+
+/// Says the words of an answer of which only the beginning came.
+pub(super) fn speak_beginning(surface: Surface, mut json: Vec<u8>, spoken: &mut Spoken) {
+    let (name, shape) = place(surface);
+    close_string(&mut json);
+    let name = format!("\"{name}\"");
+    let Some(at) = memchr::memmem::find(&json, name.as_bytes()) else { return };
+    if let Some(value) = json[at + name.len()..].trim_ascii_start().strip_prefix(b":") {
+        spoken.event(|spoken| speak(shape, value, 0, spoken));
+    }
+}
+
+/// Where an unstreamed answer keeps its words.
+fn place(surface: Surface) -> (&'static str, Shape) {
+    match surface {
+        Surface::ChatCompletions | Surface::Completions => ("choices", Shape::Choices),
+        Surface::Responses | Surface::StoredResponse => ("output", Shape::Items),
+        Surface::Messages => ("content", Shape::Blocks),
+        Surface::GenerateContent | Surface::StreamGenerateContent => ("candidates", Shape::Candidates),
+        Surface::Audio => ("text", Shape::Content),
+        _ => ("", Shape::Other),
+    }
+}
+
+/// Ends the string that JSON was cut in, so that its words can be read.
+fn close_string(json: &mut Vec<u8>) {
+    let (mut is_inside, mut at) = (false, 0);
+    while at < json.len() {
+        let step = match json[at] {
+            b'\\' if is_inside && json.get(at + 1) == Some(&b'u') => 6,
+            b'\\' if is_inside => 2,
+            b'"' => {
+                is_inside = !is_inside;
+                1
+            }
+            _ => 1,
+        };
+        if at + step > json.len() {
+            json.truncate(at);
+        }
+        at += step;
+    }
+    if is_inside {
+        json.push(b'"');
+    }
+}
+
+struct Walk<'s> {
+    shape: Shape,
+    voice: Voice,
+    spoken: &'s mut Spoken,
+}
+
+impl Walk<'_> {
+    fn below(&mut self, shape: Shape) -> Walk<'_> {
+        Walk { shape, voice: shape.voice(self.voice), spoken: &mut *self.spoken }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.shape {
+            Shape::Other => deserializer.deserialize_ignored_any(IgnoredAny).map(drop),
+            Shape::Json => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                if raw.get() != "{}" {
+                    self.spoken.say(self.voice, raw.get().as_bytes());
+                }
+                Ok(())
+            }
+            _ => deserializer.deserialize_option(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a part of an answer")
+    }
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.shape {
+            // Bytes, because words may hold halves of surrogate pairs; a list comes out of this as well.
+            Shape::Content | Shape::Thoughts | Shape::Name => deserializer.deserialize_bytes(self),
+            Shape::Media => {
+                self.spoken.show();
+                deserializer.deserialize_ignored_any(IgnoredAny).map(drop)
+            }
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+    fn visit_bytes<E>(self, words: &[u8]) -> Result<(), E> {
+        self.spoken.say(self.voice, words);
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        let shape = self.shape.element();
+        let mut below = self.below(shape);
+        // A list's elements do not continue each other.
+        below.voice <<= LIST_BITS;
+        while seq.next_element_seed(below.below(shape))?.is_some() {
+            below.voice = below.voice.wrapping_add(8);
+        }
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let mut has_thought = false;
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            match self.shape.member(&key) {
+                Shape::Index => {
+                    let index: u64 = map.next_value()?;
+                    self.voice = index << LIST_BITS;
+                }
+                Shape::Thoughts if has_thought => drop(map.next_value::<IgnoredAny>()?),
+                shape => {
+                    let before = self.spoken.bytes();
+                    map.next_value_seed(self.below(shape))?;
+                    has_thought |= shape == Shape::Thoughts && self.spoken.bytes() > before;
+                }
+            }
+        }
+        Ok(())
+    }
+}
