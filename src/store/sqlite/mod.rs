@@ -145,4 +145,6 @@ fn bad_page(span: Span, start: i64) -> StoreError {
 }
 
 #[cfg(test)]
+mod ledger_tests;
+#[cfg(test)]
 mod tests;
