@@ -29,7 +29,6 @@ use sqlx::{
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
-
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
@@ -154,5 +153,7 @@ fn bad_page(span: Span, start: i64) -> StoreError {
     StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
+#[cfg(test)]
+mod ledger_tests;
 #[cfg(test)]
 mod tests;
