@@ -3,6 +3,18 @@
 //! Shipping is idempotent: the same batch any number of times, or any prefix of it first, gives the same database
 //! (ACCOUNTING, invariant 5). Everything of a batch is one transaction.
 
+pub(super) mod batch;
+pub(super) mod booked;
+pub(super) mod chain;
+pub(super) mod plan;
+pub(super) mod recount;
+pub(super) mod rollup;
+pub(super) mod series;
+pub(super) mod summary;
+
+#[cfg(test)]
+pub(super) mod samples;
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -165,10 +177,12 @@ pub enum ChainProblem {
     Missing,
     /// There is a row beyond the head.
     Inserted,
-    /// The chain's head was changed, or sealed with another `secret.key`.
+    /// The chain's head was changed: its length, its code or the totals of its rows.
     Head,
-    /// The last checkpoint was changed, or sealed with another `secret.key`.
+    /// The checkpoint that pruning left was changed.
     Checkpoint,
+    /// The chain was made with another `secret.key`: nothing can be said of it.
+    Key,
 }
 
 /// A balance that is not the sum of its rows.

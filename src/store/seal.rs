@@ -13,7 +13,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use super::{StoreError, ledger::chain::ChainKey};
 use crate::model::Entropy;
 
 const KEY_FILE: &str = "secret.key";
@@ -21,6 +21,7 @@ const KEY_FILE: &str = "secret.key";
 /// The key that rows with secrets are sealed with.
 pub struct SecretKey {
     key: LessSafeKey,
+    chain: ChainKey,
     entropy: Entropy,
 }
 
@@ -48,7 +49,13 @@ impl SecretKey {
     fn from_base64(text: &str, named: &str, entropy: &Entropy) -> Result<Self, StoreError> {
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default());
         let key = UnboundKey::new(&AES_256_GCM, &bytes).map_err(|_| StoreError::SecretKey(named.to_owned()))?;
-        Ok(Self { key: LessSafeKey::new(key), entropy: entropy.clone() })
+        let chain = ChainKey::derive(&bytes);
+        Ok(Self { key: LessSafeKey::new(key), chain, entropy: entropy.clone() })
+    }
+
+    /// The key that the ledger's chain of rows is made with.
+    pub(super) const fn chain(&self) -> &ChainKey {
+        &self.chain
     }
 
     /// `nonce ‖ ciphertext ‖ tag`. The nonce is random: far fewer than 2³² rows are ever sealed with one key.

@@ -1,8 +1,19 @@
-//! The SQLite adapter: one connection that writes, a few that read, write-ahead log, every commit synced.
+//! The SQLite adapter: one connection that writes configuration (every commit synced), one that ships the ledger (the
+//! journal covers what a power failure takes), a few that read; write-ahead log.
 
 mod access;
+mod alerts;
+mod audit;
+mod insert;
+mod ledger;
 mod objects;
 mod owners;
+mod proof;
+mod prune;
+mod reading;
+mod reports;
+mod request_log;
+mod ship;
 
 use std::{
     fs::{DirBuilder, OpenOptions},
@@ -14,14 +25,20 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use super::{
     Answer, Leases, SecretKey, Store, StoreError,
-    decode::{nanos, time},
+    ledger::{
+        booked::{nanos, time},
+        rollup::Span,
+        series::Known,
+    },
 };
 
 /// How long a writer waits for another process's commit.
@@ -34,7 +51,11 @@ const READERS: u32 = 2;
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     write: SqlitePool,
+    ledger: SqlitePool,
     read: SqlitePool,
+    /// Held while writing: whoever waits is next, so that a ledger that catches up does not starve configuration.
+    turn: Arc<Mutex<()>>,
+    series: Arc<Known>,
     secret: Arc<SecretKey>,
 }
 
@@ -52,14 +73,23 @@ impl Sqlite {
             .await
             .map_err(|source| StoreError::Open { path: PathBuf::from(path), source })?;
         migrate(&write, path).await?;
+        let ledger = ledger_pool(options.clone());
         let options = options.pragma("query_only", "ON");
         let read = SqlitePoolOptions::new().max_connections(READERS).min_connections(0).connect_lazy_with(options);
-        Ok(Self { write, read, secret: Arc::new(secret) })
+        Ok(Self { write, ledger, read, turn: Arc::default(), series: Arc::default(), secret: Arc::new(secret) })
     }
 
     /// A transaction that holds the write lock from its start, so that what it reads cannot change before it writes.
-    async fn writing(&self) -> Result<SqliteTransaction<'static>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    /// The guard is to be held until it is committed.
+    async fn writing(&self) -> Result<(SqliteTransaction<'static>, MutexGuard<'_, ()>), StoreError> {
+        let turn = self.turn.lock().await;
+        Ok((self.write.begin_with("BEGIN IMMEDIATE").await?, turn))
+    }
+
+    /// The same, for the ledger: survives the death of the process, not every power failure.
+    async fn shipping(&self) -> Result<(SqliteTransaction<'static>, MutexGuard<'_, ()>), StoreError> {
+        let turn = self.turn.lock().await;
+        Ok((self.ledger.begin_with("BEGIN IMMEDIATE").await?, turn))
     }
 
     async fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
@@ -83,6 +113,7 @@ impl Store for Sqlite {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             self.read.close().await;
+            self.ledger.close().await;
             self.write.close().await;
         })
     }
@@ -104,12 +135,22 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
+/// The connection of the ledger.
+fn ledger_pool(options: SqliteConnectOptions) -> SqlitePool {
+    let options = options.synchronous(SqliteSynchronous::Normal).disable_statement_logging();
+    SqlitePoolOptions::new().max_connections(1).min_connections(0).test_before_acquire(false).connect_lazy_with(options)
+}
+
 /// SQLite gives its log files the mode of the database file.
 fn make_private(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
+fn bad_page(span: Span, start: i64) -> StoreError {
+    StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
 #[cfg(test)]

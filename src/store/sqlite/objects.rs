@@ -65,7 +65,7 @@ impl Sqlite {
     }
 
     async fn write_commit(&self, commit: Commit) -> Result<Revision, StoreError> {
-        let mut writing = self.writing().await?;
+        let (mut writing, _turn) = self.writing().await?;
         let next = next_revision(&mut writing, commit.based_on).await?;
         for write in commit.writes {
             match write {
@@ -106,7 +106,7 @@ impl Sqlite {
     }
 
     async fn write_last_used(&self, batch: Vec<(SubscriptionId, Timestamp)>) -> Result<(), StoreError> {
-        let mut writing = self.writing().await?;
+        let (mut writing, _turn) = self.writing().await?;
         for (subscription, at) in batch {
             sqlx::query(
                 "INSERT INTO subscription_use (subscription, last_used) VALUES ($1, $2)

@@ -83,7 +83,7 @@ impl Owners for Sqlite {
 
 impl Sqlite {
     async fn write_owners(&self, batch: Vec<Owner>) -> Result<(), StoreError> {
-        let mut writing = self.writing().await?;
+        let (mut writing, _turn) = self.writing().await?;
         for owner in batch {
             sqlx::query(
                 "INSERT INTO owners (object, kind, subscription, backend, created) VALUES ($1, $2, $3, $4, $5)

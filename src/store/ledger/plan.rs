@@ -1,0 +1,247 @@
+//! Which rollups answer a report: whole days where they fit into a step of time, hours elsewhere, and the parts of
+//! hours at the edges that only rows can answer.
+
+use jiff::{ToSpan, Zoned, tz::TimeZone};
+
+use super::{
+    super::{Bucket, ReportQuery},
+    booked::nanos,
+    rollup::Span,
+};
+
+/// A period in nanoseconds, without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Begin.
+    pub from: i64,
+    /// End.
+    pub to: i64,
+}
+
+impl Period {
+    /// Whether nothing is in it.
+    pub const fn is_empty(self) -> bool {
+        self.from >= self.to
+    }
+
+    /// The period that a query asks for.
+    pub fn of(query: &ReportQuery) -> Self {
+        Self { from: nanos(query.from), to: nanos(query.to) }
+    }
+
+    /// The part that is in `other` too.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self { from: self.from.max(other.from), to: self.to.min(other.to) }
+    }
+
+    /// Whole hours that contain it.
+    #[must_use]
+    pub fn widened(self) -> Self {
+        Self { from: Span::Hour.start(self.from), to: ceiling(self.to) }
+    }
+
+    /// The smallest period that contains both.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
+
+    /// Whole hours inside it, and what is left of hours at its edges.
+    pub fn cut(self) -> (Self, Vec<Self>) {
+        let (first, last) = (ceiling(self.from), Span::Hour.start(self.to));
+        if first > last {
+            return (Self { from: first, to: first }, vec![self]);
+        }
+        let edges = [Self { from: self.from, to: first }, Self { from: last, to: self.to }];
+        (Self { from: first, to: last }, edges.into_iter().filter(|edge| !edge.is_empty()).collect())
+    }
+}
+
+const fn ceiling(time: i64) -> i64 {
+    let start = Span::Hour.start(time);
+    if start == time { time } else { start.saturating_add(Span::Hour.nanos()) }
+}
+
+/// Rollups of one span whose starts lie in one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Hours or days.
+    pub span: Span,
+    /// Where they start.
+    pub period: Period,
+}
+
+/// Where the steps of time of a report begin, in order; a single one when it has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steps(Vec<Step>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Step {
+    /// The first hour that is counted to it.
+    from: i64,
+    /// When it begins.
+    start: i64,
+}
+
+impl Step {
+    const fn at(start: i64) -> Self {
+        Self { from: ceiling(start), start }
+    }
+}
+
+impl Steps {
+    /// The steps of `bucket` in `zone` that touch `period`. A step that begins inside an hour of UTC is moved to the
+    /// hour after.
+    pub fn new(bucket: Option<Bucket>, zone: &TimeZone, period: Period) -> Self {
+        let starts = match bucket {
+            None => vec![Step { from: period.from, start: period.from }],
+            Some(Bucket::Hour) => (Span::Hour.start(period.from)..period.to).step_by(hour()).map(Step::at).collect(),
+            Some(Bucket::Day) => civil(zone, period, Ok, Zoned::tomorrow),
+            Some(Bucket::Month) => civil(zone, period, |day| day.first_of_month(), |day| day.checked_add(1.month())),
+        };
+        Self(starts)
+    }
+
+    /// Which step a time falls into, from 0.
+    pub fn of(&self, time: i64) -> usize {
+        self.0.partition_point(|step| step.from <= time).saturating_sub(1)
+    }
+
+    /// When a step begins, in nanoseconds.
+    pub fn start(&self, step: usize) -> i64 {
+        self.0.get(step).map_or(0, |step| step.start)
+    }
+
+    /// The rollups that sum up `period`, which is of whole hours.
+    pub fn runs(&self, period: Period) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut at = period.from;
+        while at < period.to {
+            let day_end = at.saturating_add(Span::Day.nanos());
+            let is_day = Span::Day.start(at) == at && day_end <= period.to && self.of(at) == self.of(day_end - 1);
+            let span = if is_day { Span::Day } else { Span::Hour };
+            let to = at.saturating_add(span.nanos());
+            match runs.last_mut().filter(|run| run.span == span) {
+                Some(run) => run.period.to = to,
+                None => runs.push(Run { span, period: Period { from: at, to } }),
+            }
+            at = to;
+        }
+        runs
+    }
+}
+
+fn hour() -> usize {
+    usize::try_from(Span::Hour.nanos()).expect("an hour fits")
+}
+
+/// Days or months by the clock on the wall: the one that `period` begins in, and those after it.
+fn civil(
+    zone: &TimeZone,
+    period: Period,
+    first: impl Fn(Zoned) -> Result<Zoned, jiff::Error>,
+    next: impl Fn(&Zoned) -> Result<Zoned, jiff::Error>,
+) -> Vec<Step> {
+    let Ok(begin) = jiff::Timestamp::from_nanosecond(i128::from(period.from)) else { return Vec::new() };
+    let mut at = first(begin.to_zoned(zone.clone())).and_then(|day| day.start_of_day()).ok();
+    let mut steps = Vec::new();
+    while let Some(day) = at {
+        let start = i64::try_from(day.timestamp().as_nanosecond()).unwrap_or(i64::MAX);
+        if start >= period.to {
+            break;
+        }
+        steps.push(Step::at(start));
+        at = next(&day).and_then(|day| day.start_of_day()).ok();
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000_000;
+
+    fn at(text: &str) -> i64 {
+        i64::try_from(text.parse::<jiff::Timestamp>().expect("a time").as_nanosecond()).expect("fits")
+    }
+
+    fn period(from: &str, to: &str) -> Period {
+        Period { from: at(from), to: at(to) }
+    }
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).expect("a zone")
+    }
+
+    #[test]
+    fn a_period_is_whole_hours_and_what_is_left() {
+        let whole = period("2026-10-01T10:00:00Z", "2026-10-01T12:00:00Z");
+        assert_eq!(whole.cut(), (whole, vec![]));
+        let odd = period("2026-10-01T09:59:59Z", "2026-10-01T12:00:01Z");
+        let edges = vec![
+            period("2026-10-01T09:59:59Z", "2026-10-01T10:00:00Z"),
+            period("2026-10-01T12:00:00Z", "2026-10-01T12:00:01Z"),
+        ];
+        assert_eq!(odd.cut(), (whole, edges));
+        let inside = period("2026-10-01T10:10:00Z", "2026-10-01T10:20:00Z");
+        assert!(inside.cut().0.is_empty());
+        assert_eq!(inside.cut().1, vec![inside]);
+        assert_eq!(inside.widened(), period("2026-10-01T10:00:00Z", "2026-10-01T11:00:00Z"));
+        let all = Period { from: 0, to: i64::MAX };
+        assert!(!all.cut().0.is_empty());
+    }
+
+    #[test]
+    fn days_are_read_whole_where_they_fit_into_a_step() {
+        let asked = period("2026-10-01T22:00:00Z", "2026-10-04T03:00:00Z");
+        for (bucket, name, days, hours) in [
+            (None, "UTC", 2, 5),
+            (Some(Bucket::Hour), "UTC", 0, 53),
+            (Some(Bucket::Day), "UTC", 2, 5),
+            (Some(Bucket::Day), "Europe/Berlin", 0, 53),
+            (Some(Bucket::Month), "Europe/Berlin", 2, 5),
+        ] {
+            let runs = Steps::new(bucket, &zone(name), asked).runs(asked);
+            let count = |span: Span| -> i64 {
+                runs.iter()
+                    .filter(|run| run.span == span)
+                    .map(|run| (run.period.to - run.period.from) / span.nanos())
+                    .sum()
+            };
+            assert_eq!((count(Span::Day), count(Span::Hour)), (days, hours), "{bucket:?} {name}");
+            assert!(runs.is_sorted_by(|one, next| one.period.to == next.period.from));
+        }
+    }
+
+    /// A day of 25 hours when summer time ends, of 23 when it begins; zones that are half an hour off.
+    #[test]
+    fn days_and_months_are_those_of_the_zone() {
+        let cases = [
+            (Bucket::Day, "Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-26T22:00:00Z", &[25, 23 + 1][..]),
+            (Bucket::Day, "Europe/Berlin", "2026-03-28T23:00:00Z", "2026-03-30T22:00:00Z", &[23, 24]),
+            (Bucket::Day, "Asia/Kolkata", "2026-10-01T18:00:00Z", "2026-10-02T19:00:00Z", &[1, 24]),
+            (Bucket::Month, "Europe/Berlin", "2026-09-30T21:00:00Z", "2026-10-31T23:00:00Z", &[1, 31 * 24 + 1]),
+        ];
+        for (bucket, name, from, to, hours) in cases {
+            let asked = period(from, to);
+            let steps = Steps::new(Some(bucket), &zone(name), asked);
+            let mut counted = vec![0; steps.0.len()];
+            let starts = (asked.from..asked.to).step_by(usize::try_from(HOUR).expect("fits"));
+            starts.for_each(|start| counted[steps.of(start)] += 1);
+            assert_eq!(counted, hours, "{bucket:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_labelled_with_its_begin() {
+        let steps = Steps::new(
+            Some(Bucket::Day),
+            &zone("Asia/Kolkata"),
+            period("2026-10-01T12:00:00Z", "2026-10-01T20:00:00Z"),
+        );
+        assert_eq!(steps.start(0), at("2026-09-30T18:30:00Z"));
+        assert_eq!(steps.start(1), at("2026-10-01T18:30:00Z"));
+    }
+}

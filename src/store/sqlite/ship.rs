@@ -1,0 +1,339 @@
+//! Taking a shipment over: rows, their attempts, balances, rollups, the chain, open requests and the journal's
+//! position, in one transaction.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use sqlx::{SqliteConnection, sqlite::SqliteTransaction};
+use uuid::Uuid;
+
+use super::{Sqlite, insert::insert};
+use crate::{
+    exchange::UsageRow,
+    store::{
+        OpenRequest, Position, Shipment, Shipped, StoreError,
+        ledger::{
+            batch::{BalanceKey, Gain, MOST, balance_columns, charges_column, fresh, gains},
+            booked::{FACTS, Value, facts},
+            chain::{ChainTotals, Code, HEAD, Head},
+            rollup::{Growth, PageKey, Rollups, grown},
+            series::{Series, SeriesId},
+        },
+        sums::clamped,
+    },
+};
+
+/// After so many rows others get a turn on the thread.
+const ROWS_AT_A_TIME: usize = 64;
+
+/// Whether rows of a shipment may be there already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// They cannot: its position is beyond what was shipped. Should they be nevertheless, the insert fails.
+    News,
+    /// They may: looked up first.
+    Repeated,
+}
+
+/// A chain as it is stored.
+pub(super) struct Chain {
+    pub id: i64,
+    pub position: u64,
+    pub head: Head,
+}
+
+impl Sqlite {
+    /// Rows of a shipment that goes on where the last one ended are not looked up: their insert fails if they are
+    /// there, and then all of it is done again with care.
+    pub(super) async fn write_shipment(&self, shipment: &Shipment) -> Result<u64, StoreError> {
+        match self.try_shipment(shipment, Trust::News).await {
+            Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
+                self.try_shipment(shipment, Trust::Repeated).await
+            }
+            done => done,
+        }
+    }
+
+    async fn try_shipment(&self, shipment: &Shipment, trust: Trust) -> Result<u64, StoreError> {
+        let (mut shipping, _turn) = self.shipping().await?;
+        let mut chain = chain_of(&mut shipping, &shipment.replica, self.secret.chain().id()).await?;
+        let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
+        let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
+        let rows = fresh(shipment, &known);
+        let series = self.series_of(&mut shipping, &rows).await?;
+        self.book(&mut shipping, &mut chain, &rows, &series).await?;
+        self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
+        if shipment.position.sequence >= chain.position {
+            write_open(&mut shipping, shipment).await?;
+        }
+        shipping.commit().await?;
+        self.series.learn(series.into_iter().map(|(series, id)| (id, series)));
+        Ok(rows.len() as u64)
+    }
+
+    /// Writes rows with all that they add to.
+    async fn book(
+        &self,
+        shipping: &mut SqliteTransaction<'_>,
+        chain: &mut Chain,
+        rows: &[&UsageRow],
+        series: &HashMap<Series, SeriesId>,
+    ) -> Result<(), StoreError> {
+        let balances = add_to_balances(shipping, gains(rows)).await?;
+        let mut rollups = Rollups::default();
+        let (mut columns, mut attempts, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+        for (nth, row) in rows.iter().enumerate() {
+            if nth % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
+                tokio::task::yield_now().await;
+            }
+            let its = Series::of(row);
+            let id = series.get(&its).copied().unwrap_or_default();
+            let facts = facts(row);
+            let tries = &row.settle.attempts;
+            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
+            let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
+            rollups.count(id, super::nanos(row.intent.time), row);
+            columns.extend(place.clone());
+            columns.extend([
+                Value::Bytes(code.to_vec()),
+                Value::Int(id),
+                charges_column(&row.intent.charges, &balances),
+            ]);
+            columns.extend(facts);
+            attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
+        }
+        insert(shipping, INSERT_ROW, 5 + FACTS.len(), columns).await?;
+        insert(shipping, INSERT_ATTEMPT, 8, attempts).await?;
+        for (key, growth) in rollups.with_days().0 {
+            grow(shipping, chain.id, key, &growth).await?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of the rows' series; new ones are given in this transaction.
+    async fn series_of(
+        &self,
+        shipping: &mut SqliteTransaction<'_>,
+        rows: &[&UsageRow],
+    ) -> Result<HashMap<Series, SeriesId>, StoreError> {
+        let mut found = HashMap::new();
+        for row in rows {
+            let series = Series::of(row);
+            if found.contains_key(&series) {
+                continue;
+            }
+            let id = match self.series.id(&series) {
+                Some(id) => id,
+                None => series_id(shipping, &series).await?,
+            };
+            found.insert(series, id);
+        }
+        Ok(found)
+    }
+
+    async fn seal_head(
+        &self,
+        shipping: &mut SqliteTransaction<'_>,
+        replica: &str,
+        chain: &Chain,
+        position: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE chains SET position = max(position, $1), length = $2, head = $3, totals = $4, seal = $5
+             WHERE id = $6",
+        )
+        .bind(clamped(position))
+        .bind(clamped(chain.head.length))
+        .bind(&chain.head.code[..])
+        .bind(chain.head.totals.to_json())
+        .bind(&self.secret.chain().seal(HEAD, replica, &chain.head)[..])
+        .bind(chain.id)
+        .execute(&mut **shipping)
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn read_shipped(&self, replica: Arc<str>) -> Result<Shipped, StoreError> {
+        let mut reading = self.read.begin().await?;
+        let position: i64 = sqlx::query_scalar("SELECT coalesce(max(position), 0) FROM chains WHERE replica = $1")
+            .bind(&*replica)
+            .fetch_one(&mut *reading)
+            .await?;
+        let open: Vec<(Vec<u8>, Vec<u8>)> =
+            sqlx::query_as("SELECT request_id, state FROM ledger_open WHERE replica = $1 ORDER BY request_id")
+                .bind(&*replica)
+                .fetch_all(&mut *reading)
+                .await?;
+        reading.commit().await?;
+        let open = open.into_iter().map(|(id, state)| Ok(OpenRequest { id: request_id(&id)?, state }));
+        Ok(Shipped {
+            position: Position { sequence: position.unsigned_abs() },
+            open: open.collect::<Result<_, StoreError>>()?,
+        })
+    }
+}
+
+const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, \
+     client_request_id, end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, \
+     certainty, estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
+     image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
+     saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ";
+
+const INSERT_ATTEMPT: &str = "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ";
+
+fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attempt) -> [Value; 8] {
+    let [chain, link] = place.clone();
+    [
+        chain,
+        link,
+        Value::Int(clamped(k as u64)),
+        Value::Text(tried.backend.as_str().into()),
+        tried.status.map_or(Value::Null, |status| Value::Int(i64::from(status))),
+        tried.fault.clone().map_or(Value::Null, Value::Text),
+        Value::Int(clamped(tried.began_nanos)),
+        Value::Int(clamped(tried.took_nanos)),
+    ]
+}
+
+/// The chain of a replica under this key, made when it is the first. A replica's journal goes on where any of its
+/// chains ended: another key begins another chain.
+async fn chain_of(shipping: &mut SqliteTransaction<'_>, replica: &str, key: &str) -> Result<Chain, StoreError> {
+    sqlx::query(
+        "INSERT INTO chains (replica, key_id, position, length, head, totals, seal)
+         SELECT $1, $2, coalesce((SELECT max(position) FROM chains WHERE replica = $1), 0), 0, $3, $4, x''
+         WHERE NOT EXISTS (SELECT 1 FROM chains WHERE replica = $1 AND key_id = $2)",
+    )
+    .bind(replica)
+    .bind(key)
+    .bind(&Head::default().code[..])
+    .bind(ChainTotals::default().to_json())
+    .execute(&mut **shipping)
+    .await?;
+    let (id, position, length, code, totals): (i64, i64, i64, Vec<u8>, String) =
+        sqlx::query_as("SELECT id, position, length, head, totals FROM chains WHERE replica = $1 AND key_id = $2")
+            .bind(replica)
+            .bind(key)
+            .fetch_one(&mut **shipping)
+            .await?;
+    Ok(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? })
+}
+
+/// A head from its columns.
+pub(super) fn head(length: i64, code: &[u8], totals: &str) -> Result<Head, StoreError> {
+    let code = Code::try_from(code).map_err(|_| StoreError::Corrupt("a code of a chain that is none".to_owned()))?;
+    Ok(Head { length: length.unsigned_abs(), code, totals: ChainTotals::from_json(totals)? })
+}
+
+/// Which of a shipment's requests have rows.
+async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -> Result<HashSet<Uuid>, StoreError> {
+    let mut known = HashSet::new();
+    for row in &shipment.rows {
+        let there: Option<(i64,)> = sqlx::query_as("SELECT 1 FROM usage_rows WHERE request_id = $1")
+            .bind(&row.intent.id.as_bytes()[..])
+            .fetch_optional(&mut **shipping)
+            .await?;
+        known.extend(there.map(|_| row.intent.id));
+    }
+    Ok(known)
+}
+
+async fn series_id(shipping: &mut SqliteTransaction<'_>, series: &Series) -> Result<SeriesId, StoreError> {
+    let columns = series.0.iter().map(|value| Value::Text(value.clone())).collect();
+    insert(
+        shipping,
+        "INSERT OR IGNORE INTO series (subscription, product, \"user\", api, operation, workspace, model, \
+         upstream_model, backend, currency) VALUES ",
+        series.0.len(),
+        columns,
+    )
+    .await?;
+    let mut query = sqlx::query_scalar(
+        "SELECT id FROM series WHERE subscription = $1 AND product = $2 AND \"user\" = $3 AND api = $4 AND \
+         operation = $5 AND workspace = $6 AND model = $7 AND upstream_model = $8 AND backend = $9 AND currency = $10",
+    );
+    for value in &series.0 {
+        query = query.bind(value.clone());
+    }
+    Ok(query.fetch_one(&mut **shipping).await?)
+}
+
+/// Adds to balances, makes those that are missing, and gives the numbers of all.
+async fn add_to_balances(
+    shipping: &mut SqliteTransaction<'_>,
+    gains: BTreeMap<BalanceKey, Gain>,
+) -> Result<BTreeMap<BalanceKey, i64>, StoreError> {
+    let mut ids = BTreeMap::new();
+    for (key, gain) in gains {
+        let (account, measure, window) = balance_columns(&key);
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted)
+             VALUES ($1, $2, $3, $4, $5, 0)
+             ON CONFLICT (account, measure, window_start) DO UPDATE
+                 SET charged = max(min(charged + excluded.charged, $6), -$6)
+             RETURNING id",
+        )
+        .bind(account)
+        .bind(measure)
+        .bind(window)
+        .bind(gain.until)
+        .bind(gain.amount)
+        .bind(MOST)
+        .fetch_one(&mut **shipping)
+        .await?;
+        ids.insert(key, id);
+    }
+    Ok(ids)
+}
+
+async fn grow(connection: &mut SqliteConnection, chain: i64, key: PageKey, growth: &Growth) -> Result<(), StoreError> {
+    let old: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4")
+            .bind(key.span.as_str())
+            .bind(key.start)
+            .bind(key.shard)
+            .bind(chain)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let page = grown(&old.unwrap_or_default(), growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
+    sqlx::query(
+        "INSERT INTO rollups (span, start, shard, chain, body) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
+    )
+    .bind(key.span.as_str())
+    .bind(key.start)
+    .bind(key.shard)
+    .bind(chain)
+    .bind(page)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Requests that stay open, and those that no longer are.
+async fn write_open(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -> Result<(), StoreError> {
+    for open in &shipment.opened {
+        sqlx::query(
+            "INSERT INTO ledger_open (replica, request_id, state) VALUES ($1, $2, $3)
+             ON CONFLICT (replica, request_id) DO UPDATE SET state = excluded.state",
+        )
+        .bind(&*shipment.replica)
+        .bind(&open.id.as_bytes()[..])
+        .bind(&open.state)
+        .execute(&mut **shipping)
+        .await?;
+    }
+    for closed in &shipment.closed {
+        sqlx::query("DELETE FROM ledger_open WHERE replica = $1 AND request_id = $2")
+            .bind(&*shipment.replica)
+            .bind(&closed.as_bytes()[..])
+            .execute(&mut **shipping)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) fn request_id(bytes: &[u8]) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(bytes).map_err(|_| StoreError::Corrupt("a request id that is none".to_owned()))
+}
