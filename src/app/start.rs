@@ -114,7 +114,7 @@ impl Ground {
         let (tell, crossings) = mpsc::channel(alerts::MOST_WAITING);
         // A full queue loses nothing: the look over all counters finds what was crossed.
         let told = Arc::new(move |crossed| drop(tell.try_send(crossed)));
-        let books = store.clone().books()?;
+        let books: Arc<dyn Books> = store.clone();
         let foundation = Foundation {
             server: &server,
             place: &place,

@@ -64,9 +64,6 @@ pub enum StoreError {
     /// The database is copied and put back by tools of its own.
     #[error("{0}")]
     NoCopy(String),
-    /// The database has no tables for the ledger.
-    #[error("{0}")]
-    NoLedger(&'static str),
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

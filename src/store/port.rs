@@ -99,18 +99,12 @@ pub trait Access: Send + Sync {
 }
 
 /// A database.
-pub trait Store: Objects + Owners + Access {
+pub trait Store: Objects + Owners + Access + Books {
     /// Writes a consistent copy to a new file (0600) while in use. Sealed rows stay sealed: `secret.key` is not in it.
     ///
     /// # Errors
     /// [`StoreError::NoCopy`] of a database that has tools of its own for that.
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()>;
-
-    /// The ledger's tables.
-    ///
-    /// # Errors
-    /// [`StoreError::NoLedger`] of a database that has none yet.
-    fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError>;
 
     /// The quota authority of gateways that share this database; `None` where only one can use it.
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>>;

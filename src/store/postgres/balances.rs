@@ -4,9 +4,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::PgTransaction;
 
 use super::Text;
-use crate::{
-    exchange::Measure,
-    store::{LeasedWindow, StoreError, decode::nanos},
+use crate::store::{
+    LeasedWindow, StoreError,
+    ledger::booked::{measure_word, nanos},
 };
 
 /// A balance whose row is locked.
@@ -46,7 +46,7 @@ pub async fn lock(writing: &mut PgTransaction<'_>, of: &LeasedWindow) -> Result<
              WHERE digest = $1 AND measure = $2 AND window_start = $3 FOR UPDATE",
         )
         .bind(key(&of.account))
-        .bind(word(of.measure))
+        .bind(measure_word(of.measure))
         .bind(nanos(of.window))
         .fetch_optional(&mut **writing)
         .await?;
@@ -64,7 +64,7 @@ pub async fn debt_before(writing: &mut PgTransaction<'_>, of: &LeasedWindow, lim
         "SELECT charged + adjusted FROM balances WHERE digest = $1 AND measure = $2 AND window_end = $3",
     )
     .bind(key(&of.account))
-    .bind(word(of.measure))
+    .bind(measure_word(of.measure))
     .bind(nanos(of.window))
     .fetch_optional(&mut **writing)
     .await?;
@@ -91,7 +91,7 @@ pub async fn add(writing: &mut PgTransaction<'_>, gains: &[Gain]) -> Result<Vec<
     )
     .bind(gains.iter().map(|gain| key(&gain.of.account)).collect::<Vec<_>>())
     .bind(gains.iter().map(|gain| Text::from(&*gain.of.account)).collect::<Vec<_>>())
-    .bind(gains.iter().map(|gain| word(gain.of.measure)).collect::<Vec<_>>())
+    .bind(gains.iter().map(|gain| measure_word(gain.of.measure)).collect::<Vec<_>>())
     .bind(column(|gain| nanos(gain.of.window)))
     .bind(column(|gain| nanos(gain.of.until)))
     .bind(column(|gain| gain.amount))
@@ -127,30 +127,4 @@ pub async fn charge(writing: &mut PgTransaction<'_>, replica: &str, gains: &[Gai
     .execute(&mut **writing)
     .await?;
     Ok(ids)
-}
-
-/// The word of a measure in the database.
-pub const fn word(measure: Measure) -> &'static str {
-    match measure {
-        Measure::Requests => "requests",
-        Measure::Tokens => "tokens",
-        Measure::InputTokens => "input_tokens",
-        Measure::OutputTokens => "output_tokens",
-        Measure::Bytes => "bytes",
-        Measure::Nanos => "nanos",
-    }
-}
-
-/// The measure of a word.
-pub fn measure(text: &str) -> Result<Measure, StoreError> {
-    const ALL: [Measure; 6] = [
-        Measure::Requests,
-        Measure::Tokens,
-        Measure::InputTokens,
-        Measure::OutputTokens,
-        Measure::Bytes,
-        Measure::Nanos,
-    ];
-    let found = ALL.into_iter().find(|measure| word(*measure) == text);
-    found.ok_or_else(|| StoreError::Corrupt(format!("a balance of the unknown measure `{text}`")))
 }

@@ -11,6 +11,7 @@ use crate::{
         Answer, LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState, StoreError,
         decode::{nanos, time},
         leases::{SILENCE, SKEW, share},
+        ledger::booked::measure,
     },
 };
 
@@ -171,7 +172,7 @@ async fn leases_of(
     replica: Arc<str>,
     now: Timestamp,
 ) -> Result<Vec<(LeasedWindow, LeaseState)>, StoreError> {
-    type Row = (Text, Text, i64, i64, i64, i64, i64, i64);
+    type Row = (Text, String, i64, i64, i64, i64, i64, i64);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT account, measure, window_start, window_end, spent, open, leased - open, version
          FROM leases JOIN balances ON balances.id = leases.balance
@@ -181,10 +182,10 @@ async fn leases_of(
     .bind(nanos(now))
     .fetch_all(connection)
     .await?;
-    let state = |(account, measure, start, end, spent, open, elsewhere, version): Row| {
+    let state = |(account, word, start, end, spent, open, elsewhere, version): Row| {
         let of = LeasedWindow {
             account: String::from(account).into(),
-            measure: balances::measure(&String::from(measure))?,
+            measure: measure(&word)?,
             window: time(start),
             until: time(end),
         };

@@ -38,6 +38,8 @@ pub async fn charge(store: &Postgres, replica: &str, charge: &crate::exchange::C
     Ok(writing.commit().await?)
 }
 
+mod ledger;
+
 fn backend(based_on: Revision, id: &str) -> Commit {
     let body = json!({"id": id, "kind": "openai", "key": "canary-secret"});
     let writes = vec![Write::Put { kind: ObjectKind::Backend, id: id.to_owned(), body }];
@@ -139,7 +141,7 @@ async fn a_silent_server_is_given_up_in_time() {
         .acquire_timeout(Duration::from_secs(1))
         .connect_lazy(&format!("postgres://u:p@{address}/d"))
         .expect("a URL");
-    let store = Postgres { pool, secret: Arc::new(secret()) };
+    let store = Postgres { pool, series: Arc::default(), secret: Arc::new(secret()) };
     let away = store.admin_tokens_of_nobody().await.expect_err("nobody there");
     assert!(matches!(away, StoreError::Away | StoreError::Database(_)), "{away}");
 }

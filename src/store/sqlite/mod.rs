@@ -32,7 +32,7 @@ use sqlx::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
-    Answer, Books, Leases, SecretKey, Store, StoreError,
+    Answer, Leases, SecretKey, Store, StoreError,
     decode::{nanos, time},
     ledger::{rollup::Span, series::Known},
 };
@@ -99,10 +99,6 @@ impl Sqlite {
 impl Store for Sqlite {
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()> {
         Box::pin(self.copy_to(to))
-    }
-
-    fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError> {
-        Ok(self)
     }
 
     /// One gateway: its counters in memory are the authority.
