@@ -3,6 +3,7 @@
 //! What the commands do is in the file named after each.
 
 mod models;
+pub mod usage;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -38,7 +39,21 @@ Examples:
   tollgate serve --config tollgate.yaml       start with it
   tollgate keys create team-a --product team  issue a key
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 5 cannot bind or reach, 6 not allowed.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 4 differences found,
+5 cannot bind or reach, 6 not allowed.";
+
+const USAGE_EXAMPLES: &str = "\
+Examples:
+  tollgate usage                                                      this month by subscription
+  tollgate usage --by model --from last-month --to this-month
+  tollgate usage --by product --bucket day --from -7d -o csv
+  tollgate usage --by time --bucket hour --from today --tz Europe/Berlin
+  tollgate usage rows --from today -o json
+  tollgate usage statement --month 2026-10 --product team
+  tollgate usage focus --from last-month --to this-month > focus.csv
+
+Times: 2026-10-01, 2026-10, 2026-10-01T12:00:00Z, -24h, -7d, now, today, yesterday, this-week, last-week, this-month,
+last-month, this-year, last-year; each names the beginning of what it names, and --to is left out.";
 
 /// Flags that every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -156,6 +171,22 @@ Examples:
     /// Users, as declared in the configuration
     #[command(subcommand)]
     Users(ReadOnly),
+    /// Who used how much: tokens, money, latency, errors; single rows, statements, FOCUS
+    #[command(after_help = USAGE_EXAMPLES)]
+    Usage(Box<usage::Usage>),
+    /// The newest requests
+    #[command(after_help = "\
+Examples:
+  tollgate logs
+  tollgate logs --status 5xx -n 10
+  tollgate logs --follow --subscription team-a")]
+    Logs(Box<usage::Logs>),
+    /// Counters of limits: list, reset, raise
+    #[command(subcommand)]
+    Quotas(usage::Quotas),
+    /// The ledger itself
+    #[command(subcommand)]
+    Ledger(usage::Ledger),
     /// Administrators, backup, database
     #[command(subcommand)]
     Admin(Admin),
@@ -456,6 +487,14 @@ mod tests {
             "tollgate backends create -f - --dry-run",
             "tollgate users list -o csv",
             "tollgate admin login-link --offline",
+            "tollgate usage",
+            "tollgate usage --by model --from -24h --to now --bucket hour -o csv",
+            "tollgate usage rows --from today --status 5xx -o json",
+            "tollgate usage statement --month 2026-10 --product team",
+            "tollgate usage focus --from last-month --to this-month",
+            "tollgate logs -f -n 10",
+            "tollgate quotas raise a#b --by 5M --until +24h --reason launch",
+            "tollgate ledger verify",
             "tollgate completions bash",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -479,6 +518,10 @@ mod tests {
             "tollgate keys create team-a --product a --expires tomorrow",
             "tollgate serve --gateway-listen nowhere",
             "tollgate users delete ada",
+            "tollgate usage --by planet",
+            "tollgate usage statement --month 2026-10",
+            "tollgate quotas raise a#b --until +24h --reason launch",
+            "tollgate quotas raise a#b --by 1 --to 2 --until +24h --reason launch",
             "tollgate keys list -o xml",
             "tollgate keys list --offline --server http://127.0.0.1:8081",
         ] {

@@ -149,14 +149,14 @@ const fn reserve(reserve: Reserve) -> &'static str {
 pub fn raise(view: &CounterView, fields: &Map<String, Value>, now: Timestamp) -> Result<Raise, Unanswered> {
     only(fields, &["amount", "limit", "until", "reason"])?;
     let configured = view.rule.limit;
-    let by = match (fields.get("amount"), fields.get("limit")) {
-        (Some(by), None) => quantity("amount", by, view.rule.counted)?,
-        (None, Some(to)) => quantity("limit", to, view.rule.counted)?.saturating_sub(configured),
+    let (name, by) = match (fields.get("amount"), fields.get("limit")) {
+        (Some(by), None) => ("amount", quantity("amount", by, view.rule.counted)?),
+        (None, Some(to)) => ("limit", quantity("limit", to, view.rule.counted)?.saturating_sub(configured)),
         _ => return Err(Unanswered::bad("amount", "send either amount (by how much) or limit (to how much)")),
     };
     if by <= 0 || configured.checked_add(by).is_none() {
         let limit = amount(measure(view.rule.counted), configured);
-        return Err(Unanswered::bad("amount", format!("this does not raise the limit, which is {limit}")));
+        return Err(Unanswered::bad(name, format!("this does not raise the limit, which is {limit}")));
     }
     let Some(text) = fields.get("until").and_then(Value::as_str) else {
         return Err(Unanswered::bad("until", "say until when, such as 2026-12-01T00:00:00Z, 2026-12-01 or +24h"));
