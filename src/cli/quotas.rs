@@ -48,7 +48,7 @@ pub async fn run(global: &Global, command: Quotas) -> Result<(), Failure> {
 }
 
 fn path(account: &str, action: &str, dry_run: bool) -> String {
-    format!("quotas/{}{action}{}", segment(account), if dry_run { "?dry_run=true" } else { "" })
+    format!("quotas/{}{action}{}", segment(&report::path_name(account)), if dry_run { "?dry_run=true" } else { "" })
 }
 
 /// The raise as the admin API takes it: bare digits are a number, which is in the counter's own units.
@@ -149,7 +149,7 @@ mod tests {
         let account = "subscription:team-a/tokens_per_month#team-a";
         assert_eq!(
             path(account, "/reset", true),
-            "quotas/subscription%3Ateam%2Da%2Ftokens%5Fper%5Fmonth%23team%2Da/reset?dry_run=true"
+            "quotas/subscription%3Ateam%2Da%7E1tokens%5Fper%5Fmonth%23team%2Da/reset?dry_run=true"
         );
     }
 }

@@ -93,8 +93,8 @@ async fn a_counter_shows_what_its_rows_used_and_a_reset_gives_it_back() {
     let quotas = quotas["items"].as_array().expect("counters");
     let own = quotas.iter().find(|quota| quota["key"] == "team-a").expect("a counter of team-a");
     assert_eq!((&own["used"], &own["reserved"]), (&json!(tokens_of(&rows, "team-a")), &json!(0)), "{own}");
-    let account = own["account"].as_str().expect("a name").replace(':', "%3A").replace('/', "%2F").replace('#', "%23");
-    let reset = Call::post(&format!("/admin/v1/quotas/{account}/reset"), &json!({"reason": "a test"}));
+    let id = own["id"].as_str().expect("a name").replace('#', "%23");
+    let reset = Call::post(&format!("/admin/v1/quotas/{id}/reset"), &json!({"reason": "a test"}));
     assert_eq!(world.admin(reset).await.expect(200).json()["used"], 0);
     let audit = read(&world, "/audit").await;
     assert_eq!(audit["items"][0]["reason"], "a test");
@@ -133,6 +133,12 @@ async fn the_command_line_says_what_the_admin_api_says() {
     let table = binary.command("usage");
     assert!(table.contains("TOTAL") && table.contains("team-a"), "{table}");
     assert_eq!(binary.command("logs -n 2 -o json").lines().count(), 2);
+    let counters: Value = serde_json::from_str(&binary.command("quotas list -o json")).expect("counters");
+    let account = counters[0]["account"].as_str().expect("a name");
+    let raised = binary.command(&format!("quotas raise {account} --by 5k --until +1h --reason test -o json"));
+    let raised: Value = serde_json::from_str(&raised).expect("a counter");
+    assert_eq!((&raised["limit"], &raised["raised_by"]), (&json!(1_005_000), &json!(5_000)), "{raised}");
+    binary.command(&format!("quotas unraise {account}"));
     let verdict: Value = serde_json::from_str(&binary.command("ledger verify -o json")).expect("a verdict");
     assert_eq!((&verdict["sound"], verdict["rows"].as_u64() >= Some(4)), (&json!(true), true), "{verdict}");
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// A counter of 100 tokens a month, of which 40 are used.
 const ACCOUNT: &str = "subscription:team-a/tokens_per_month#team-a";
-const PATH: &str = "/admin/v1/quotas/subscription%3Ateam-a%2Ftokens_per_month%23team-a";
+const PATH: &str = "/admin/v1/quotas/subscription:team-a~1tokens_per_month%23team-a";
 
 /// A world whose ledger has three rows: one of them failed, one of them nobody's.
 async fn world() -> World {
@@ -129,7 +129,7 @@ async fn a_reset_gives_back_what_was_used_and_stands_in_the_audit_log() {
     let balances = world.books.balances(world.clock.now()).await.expect("read");
     let balance = balances.iter().find(|balance| &*balance.account == ACCOUNT && balance.adjusted != 0);
     assert_eq!(balance.expect("kept").adjusted, -40);
-    let audit = read(&world, &format!("/audit?object={}", &PATH["/admin/v1/quotas/".len()..])).await;
+    let audit = read(&world, &format!("/audit?object={}", ACCOUNT.replace('#', "%23"))).await;
     let line = &audit["items"][0];
     assert_eq!((&line["reason"], &line["actor"]), (&json!("test traffic"), &json!("server token")), "{audit}");
 }

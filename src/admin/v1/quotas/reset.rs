@@ -24,12 +24,12 @@ pub(in crate::admin::v1) async fn post(call: Call) -> Result<Response, Refusal> 
         return Ok(changed(&view, &[("used", json!(0)), ("remaining", json!(remaining))]));
     }
     let limits = &call.state.limits;
-    if let Some(corrected) = limits.reset(&call.id)
+    if let Some(corrected) = limits.reset(&view.account)
         && let Err(error) = keep(&call, &corrected, reason).await
     {
         // The counter in memory must not forgive what the database remembers.
         if let Some(charge) = &corrected.correction {
-            drop(limits.adjust(&call.id, charge.amount.saturating_neg()));
+            drop(limits.adjust(&view.account, charge.amount.saturating_neg()));
         }
         return Err(error.into());
     }
