@@ -65,7 +65,11 @@ async fn remote(client: &Client, question: &Question, params: &Params) -> Result
         Question::Statement => "statement".to_owned(),
         Question::Focus => "focus".to_owned(),
     };
-    client.get(&with_query(&path, params)).await
+    // What the server calls a bad request is a flag of this command.
+    client.get(&with_query(&path, params)).await.map_err(|failure| match failure.exit {
+        Exit::Configuration => Failure { exit: Exit::Usage, ..failure },
+        _ => failure,
+    })
 }
 
 /// A path with its query.

@@ -97,6 +97,7 @@ fn for_people(global: &Global, mut counter: Value) -> Value {
                 counter[name] = json!(report::amount("nanos", nanos));
             }
         }
+        counter["measure"] = json!("money");
     }
     counter
 }
