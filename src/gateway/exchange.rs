@@ -27,7 +27,8 @@ use crate::{
 /// Header by which a caller names a model on calls whose path and body cannot (files, batches).
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-tollgate-model");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The caller's place in its trace (W3C Trace Context, section 3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// In whose words an error is told.

@@ -18,7 +18,6 @@ use crate::{
 
 /// Reserves for a model call and announces it: after this it may be sent.
 pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
-    exchange.settlement.streamed = call.head.streamed;
     let wish = call.wish(exchange);
     exchange.settlement.admit(wish).await
 }
@@ -33,7 +32,7 @@ pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault
 pub async fn admit_plain(exchange: &mut Exchange) -> Result<(), Fault> {
     let scopes = scopes(exchange, None);
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
-    let wish = Wish { scopes, call: None, output: nothing(), bytes_in, is_plain: true };
+    let wish = Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true };
     exchange.settlement.admit(wish).await
 }
 
@@ -57,6 +56,7 @@ impl Called<'_> {
             scopes: scopes(exchange, Some(self.model)),
             call,
             output: self.output(exchange),
+            streamed: self.head.streamed,
             bytes_in,
             is_plain: false,
         }

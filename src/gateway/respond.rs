@@ -118,6 +118,11 @@ pub fn relayed_headers(exchange: &mut Exchange, upstream: &Upstream, headers: &m
     {
         headers.insert(BACKEND, name);
     }
+    cookie(exchange, headers);
+}
+
+/// The cookie that keeps the caller at its member, where it has none yet.
+pub fn cookie(exchange: &mut Exchange, headers: &mut HeaderMap) {
     if let Some(cookie) = exchange.set_cookie.take()
         && let Ok(cookie) = HeaderValue::from_str(&cookie)
     {

@@ -129,7 +129,9 @@ impl Registry {
             return true;
         }
         if self.may_sweep(rule, moment.ticks) {
-            self.shards.iter().for_each(|shard| self.sweep(shard, moment));
+            for shard in &self.shards {
+                self.sweep(shard, moment);
+            }
         }
         !self.is_full(rule)
     }

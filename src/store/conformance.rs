@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[path = "../../tests/postgres/mod.rs"]
-pub(super) mod postgres;
+pub(crate) mod postgres;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);

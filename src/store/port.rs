@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-use super::{AdminToken, Books, Commit, Owner, Picture, Revision, StoreError};
+use super::{AdminToken, Books, Commit, Leases, Owner, Picture, Revision, StoreError};
 use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
@@ -111,6 +111,9 @@ pub trait Store: Objects + Owners + Access {
     /// # Errors
     /// [`StoreError::NoLedger`] of a database that has none yet.
     fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError>;
+
+    /// The quota authority of gateways that share this database; `None` where only one can use it.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>>;
 
     /// Waits until all connections are closed; a file is then whole without its log.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -32,8 +32,8 @@ const PIECE: usize = 64 * 1024;
 /// A body up to this size is counted where it is asked for, once tables are loaded (0.2 ms).
 const MOST_ON_REACTOR: usize = 8 * 1024;
 /// Room for what vendors put around a message or tool and do not publish.
-const SLACK_PER_PART: u64 = 16;
-const SLACK: u64 = 64;
+const SLACK_PER_PART: u64 = 8;
+const SLACK: u64 = 32;
 
 /// Counts a text by itself.
 #[must_use]

@@ -12,7 +12,7 @@ use super::{codec, consumed, entries, metered::Metered, refused};
 use crate::{
     exchange::{Cost, Entry, Fault, FaultKind, Record},
     journal::{Journal, JournalError},
-    limits::{Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Scope, Settled, Standing},
+    limits::{Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Rule, Scope, Settled, Standing},
     model::{BackendId, Clock},
     pricing::{Asked, Book},
     telemetry::Telemetry,
@@ -54,6 +54,8 @@ pub struct Wish {
     pub call: Option<ModelCall>,
     /// What may come out.
     pub output: Output,
+    /// Whether the caller wants an event stream.
+    pub streamed: bool,
     /// Body bytes, as far as known.
     pub bytes_in: u64,
     /// Whether refusals are told in APIM's words.
@@ -96,11 +98,15 @@ impl Meter {
         for shadowed in reservation.shadowed() {
             self.telemetry.metrics.limit_shadowed(shadowed.kind.word());
         }
-        let intent = Entry::Intent(entries::intent(record, prompt.tokens, reservation.charges()));
+        let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
         let metered = Metered::new(slot, reservation, wish.call, prompt, announced);
-        metered.durable().await.map_err(|error| unavailable(&error))?;
+        if let Err(error) = metered.durable().await {
+            // The announcement may be there all the same: it gets its end, of nothing.
+            metered.settle(self, record);
+            return Err(unavailable(&error));
+        }
         Ok(metered)
     }
 
@@ -124,7 +130,7 @@ impl Meter {
             return;
         }
         let took = self.clock.ticks().since(record.started);
-        let intent = entries::intent(record, 0, Vec::new());
+        let intent = entries::intent(record, record.streamed, 0, Vec::new());
         let settle = entries::settle(record, took, None, Vec::new(), record.model.as_ref());
         let entry = codec::encode(&Entry::Refused(intent, settle));
         if let Err(error) = self.journal.append_whole(&entry) {
@@ -166,7 +172,7 @@ pub(super) fn ask<'a>(record: &Record, wish: &'a Wish, prompt: Prompt) -> Ask<'a
         output: wish.output,
         bytes_in: wish.bytes_in,
         rates: rates(record, wish, prompt),
-        streamed: record.streamed,
+        streamed: wish.streamed,
     }
 }
 
@@ -205,7 +211,22 @@ async fn count(wish: &mut Wish) -> Prompt {
     let Some(call) = &wish.call else { return Prompt::exact(0) };
     let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
     wish.output.is_boundable &= count.unbounded.is_empty();
-    if count.is_exact { Prompt::exact(count.tokens) } else { Prompt::bounded(count.tokens, count.upper_bound) }
+    if count.is_exact {
+        return Prompt::exact(count.tokens);
+    }
+    Prompt::bounded(count.tokens, count.upper_bound.min(largest_prompt(wish)).max(count.tokens))
+}
+
+/// The largest prompt for which all token quotas could still pay: a bound beyond it would refuse, as larger than the
+/// whole limit, what is likely to fit.
+fn largest_prompt(wish: &Wish) -> u64 {
+    let quotas =
+        wish.scopes.iter().map(|scope| scope.rule()).filter(|rule| rule.is_quota() && rule.counted.is_tokens());
+    let fits = |rule: &Arc<Rule>| {
+        let least = rule.min_output.saturating_mul(wish.output.choices.max(1));
+        u64::try_from(rule.limit).unwrap_or(0).saturating_sub(least)
+    };
+    quotas.map(fits).min().unwrap_or(u64::MAX)
 }
 
 fn unavailable(error: &JournalError) -> Refused {

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Usage, tap::Tap};
+use tollgate_providers::{
+    Usage,
+    tap::{Delivered, Tap},
+};
 
 use super::{
     codec,
@@ -22,6 +25,9 @@ use crate::{
 const PROGRESS_TOKENS: u64 = 256;
 /// After so much time as well.
 const PROGRESS_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes to a token of ordinary text in most tokenizers.
+const USUAL_BYTES: u64 = 4;
 
 /// What a request that may be sent holds.
 pub struct Metered {
@@ -104,8 +110,9 @@ impl Metered {
         if !self.reservation.covers(at_most) {
             self.keep_ahead(record, tap.output_tokens().tokens)?;
         }
-        if at_most.saturating_sub(self.told.tokens) >= PROGRESS_TOKENS || now.since(self.told.at) >= PROGRESS_TIME {
-            self.tell_progress(record, tap.output_tokens().tokens, now);
+        let about = about(&tap.delivered());
+        if about.saturating_sub(self.told.tokens) >= PROGRESS_TOKENS || now.since(self.told.at) >= PROGRESS_TIME {
+            self.tell_progress(record, about, now);
         }
         Ok(())
     }
@@ -193,6 +200,11 @@ impl Metered {
         let call = self.call.as_ref().filter(|_| record.usage.is_reported())?;
         call.price(record)
     }
+}
+
+/// Delivered tokens, without counting: loading tokenizers for an estimate after a crash would cost every stream.
+fn about(delivered: &Delivered) -> u64 {
+    delivered.counted_tokens.saturating_add(delivered.uncounted_bytes.div_ceil(USUAL_BYTES))
 }
 
 /// A call counts when it was tried anywhere, whatever came of it.

@@ -9,6 +9,7 @@ pub mod consumed;
 pub mod drain;
 mod entries;
 mod joining;
+pub mod leases;
 pub mod meter;
 pub mod metered;
 pub mod raises;

@@ -91,6 +91,5 @@ fn attempt(record: &AttemptRecord) -> AttemptEvent<'_> {
         fault: record.fault,
         began: record.began,
         took: record.took,
-        span_id: 0,
     }
 }

@@ -4,7 +4,9 @@
 //! [`Postgres::with`]. Where SQLite has one writer, rows are locked here: `state` for configuration.
 
 mod access;
+mod balances;
 mod connect;
+mod leases;
 mod objects;
 mod owners;
 mod text;
@@ -15,7 +17,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
-use super::{Answer, Books, SecretKey, Store, StoreError};
+use super::{Answer, Books, Leases, SecretKey, Store, StoreError};
 use crate::{model::Secret, settings::PostgresUrl};
 use text::Text;
 
@@ -79,6 +81,10 @@ impl Store for Postgres {
         Err(StoreError::NoLedger(
             "server.database: the usage ledger cannot be kept in PostgreSQL in this version; use sqlite:// (one gateway)",
         ))
+    }
+
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -28,6 +28,16 @@ pub async fn open(text: &str) -> Result<Postgres, StoreError> {
     Postgres::open(url(text), None, secret()).await
 }
 
+/// Charges a balance as shipping does.
+pub async fn charge(store: &Postgres, replica: &str, charge: &crate::exchange::Charge) -> Result<(), StoreError> {
+    let (account, measure) = (charge.account.clone(), charge.measure);
+    let of = super::super::LeasedWindow { account, measure, window: charge.window, until: charge.until };
+    let gains = [balances::Gain { of, amount: charge.amount }];
+    let mut writing = store.pool.begin().await?;
+    balances::charge(&mut writing, replica, &gains).await?;
+    Ok(writing.commit().await?)
+}
+
 fn backend(based_on: Revision, id: &str) -> Commit {
     let body = json!({"id": id, "kind": "openai", "key": "canary-secret"});
     let writes = vec![Write::Put { kind: ObjectKind::Backend, id: id.to_owned(), body }];

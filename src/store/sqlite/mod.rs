@@ -33,7 +33,7 @@ use sqlx::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
-    Answer, Books, SecretKey, Store, StoreError,
+    Answer, Books, Leases, SecretKey, Store, StoreError,
     decode::{nanos, time},
     ledger::{rollup::Span, series::Known},
 };
@@ -104,6 +104,11 @@ impl Store for Sqlite {
 
     fn books(self: Arc<Self>) -> Result<Arc<dyn Books>, StoreError> {
         Ok(self)
+    }
+
+    /// One gateway: its counters in memory are the authority.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        None
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
