@@ -1,7 +1,7 @@
 //! Managing without a server: the same one writer of configuration, on this machine's database. A running server
 //! sees the database's revision move and takes the change up within a second.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     app::database::Place,
-    model::{Clock, Entropy},
+    model::{Clock, Entropy, Timestamp},
     pricing::{Book, Tables, listing},
     settings::{self, Object, ObjectKind, Problem, Settings, State, redacted},
     snapshot::control::{Change, Control, Declared, Entry, Expect, NoDataPlane, Ownership, Refused, Run, View, states},
-    store::{KeySlot, Store, StoreError},
+    store::{Books, KeySlot, Store, StoreError},
 };
 
 /// The database with the configuration that it belongs to.
@@ -42,6 +42,21 @@ impl Offline {
     /// Folds the database's log into its file.
     pub async fn close(self) {
         self.store.close().await;
+    }
+
+    /// The ledger.
+    pub fn books(&self) -> Result<Arc<dyn Books>, StoreError> {
+        self.store.clone().books()
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The labels of a subscription.
+    pub fn labels(&self, subscription: &str) -> BTreeMap<String, String> {
+        self.control.view().labels(subscription)
     }
 
     /// All objects of a kind.

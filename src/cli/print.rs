@@ -1,6 +1,9 @@
 //! How data is printed: one value, four formats. Data goes to standard output, people's text to standard error.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -48,6 +51,16 @@ pub fn render_one(format: Format, object: &Value) -> String {
 
 fn json(value: &Value) -> String {
     format!("{value:#}\n")
+}
+
+/// Each on a line of its own.
+pub fn lines<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::new();
+    for item in items {
+        text.push_str(&item.to_string());
+        text.push('\n');
+    }
+    text
 }
 
 /// Writes data to standard output; a reader that closed the pipe (`| head`) is no failure.

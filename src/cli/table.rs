@@ -11,7 +11,15 @@ pub fn aligned(rows: &[Value], columns: &[&str]) -> String {
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| lines.iter().map(|line: &Vec<String>| line[at].chars().count()).max().unwrap_or(0))
         .collect();
-    lines.iter().map(|line| padded(line, &widths)).collect()
+    let numbers: Vec<bool> = columns.iter().map(|column| is_numbers(rows, column)).collect();
+    lines.iter().map(|line| padded(line, &widths, &numbers)).collect()
+}
+
+/// Whether a column holds numbers, which are read from the right.
+fn is_numbers(rows: &[Value], column: &str) -> bool {
+    let is_decimal = |text: &str| text.contains('.') && text.parse::<f64>().is_ok();
+    let is_number = |value: &Value| value.is_null() || value.is_number() || value.as_str().is_some_and(is_decimal);
+    rows.iter().all(|row| is_number(&row[column])) && rows.iter().any(|row| !row[column].is_null())
 }
 
 /// One field a line, the identifier first, fields of fields by their path; what is not set is left out.
@@ -41,8 +49,11 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     }
 }
 
-fn padded(line: &[String], widths: &[usize]) -> String {
-    let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+fn padded(line: &[String], widths: &[usize], numbers: &[bool]) -> String {
+    let cell = |((cell, width), is_number): ((&String, &usize), &bool)| {
+        if *is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    };
+    let cells: Vec<String> = line.iter().zip(widths).zip(numbers).map(cell).collect();
     cells.join("  ").trim_end().to_owned() + "\n"
 }
 
@@ -74,6 +85,12 @@ mod tests {
             aligned(&rows, &["id", "state", "apis"]),
             "ID      STATE   APIS\na       -       x, y\nlonger  active  -\n"
         );
+    }
+
+    #[test]
+    fn numbers_end_under_each_other() {
+        let rows = [json!({"id": "a", "n": 5, "cost": "1.50"}), json!({"id": "b", "n": 12345, "cost": null})];
+        assert_eq!(aligned(&rows, &["id", "n", "cost"]), "ID      N  COST\na       5  1.50\nb   12345     -\n");
     }
 
     #[test]

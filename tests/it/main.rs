@@ -29,6 +29,7 @@ mod sim;
 mod stored_objects;
 mod streaming;
 mod tls;
+mod usage_reports;
 mod vendor;
 mod vendors;
 mod world;

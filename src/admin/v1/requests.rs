@@ -19,11 +19,9 @@ pub(super) async fn list(call: Call) -> Result<Response, Refusal> {
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
-    match report::request(&*call.state.books, &call.id).await? {
-        Some(row) => Ok(answer::json(StatusCode::OK, &row)),
-        None => {
-            let why = "it is still open, was never made here, or its row is past its age";
-            Err(refuse(StatusCode::NOT_FOUND, format!("there is no usage row of request `{}`: {why}", call.id)))
-        }
+    if let Some(row) = report::request(&*call.state.books, &call.id).await? {
+        return Ok(answer::json(StatusCode::OK, &row));
     }
+    let why = "it is still open, was never made here, or its row is past its age";
+    Err(refuse(StatusCode::NOT_FOUND, format!("there is no usage row of request `{}`: {why}", call.id)))
 }

@@ -24,7 +24,7 @@ pub use audit::{audit, audit_columns};
 pub use focus::focus;
 pub use line::About;
 pub use params::{NONE, Params, Unanswered};
-pub use quota::{amount, counter, only, quota_columns, quotas, raise, reason};
+pub use quota::{account_of, amount, counter, only, path_name, quota_columns, quotas, raise, reason};
 pub use reports::{BY, about, report};
 pub use requests::{columns, request, requests};
 pub use statement::statement;

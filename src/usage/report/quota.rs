@@ -14,6 +14,7 @@ use crate::{
 
 /// The fields of a counter, in the order of CSV.
 const COLUMNS: &[&str] = &[
+    "id",
     "account",
     "rule",
     "key",
@@ -72,6 +73,7 @@ pub fn counter(view: &CounterView) -> Value {
     let raise = view.raise.as_ref();
     let (window, zone) = window(&rule.window);
     json!({
+        "id": path_name(&view.account),
         "account": &*view.account,
         "rule": &*rule.id,
         "key": view.key(),
@@ -92,6 +94,19 @@ pub fn counter(view: &CounterView) -> Value {
         "raised_until": raise.map(|raise| raise.until.to_string()),
         "raise_reason": raise.map(|raise| &*raise.reason),
     })
+}
+
+/// An account as one segment of a path. An encoded slash or backslash is refused in paths, because servers disagree
+/// about what it means: as in JSON Pointer (RFC 6901) `/` is written `~1` and `~` is `~0`, and `\` is `~2`.
+#[must_use]
+pub fn path_name(account: &str) -> String {
+    account.replace('~', "~0").replace('/', "~1").replace('\\', "~2")
+}
+
+/// The account of a [`path_name`]; one that is written as it is stays so.
+#[must_use]
+pub fn account_of(name: &str) -> String {
+    name.replace("~2", "\\").replace("~1", "/").replace("~0", "~")
 }
 
 /// An amount of a measure for people: money as a decimal.
@@ -149,14 +164,14 @@ const fn reserve(reserve: Reserve) -> &'static str {
 pub fn raise(view: &CounterView, fields: &Map<String, Value>, now: Timestamp) -> Result<Raise, Unanswered> {
     only(fields, &["amount", "limit", "until", "reason"])?;
     let configured = view.rule.limit;
-    let by = match (fields.get("amount"), fields.get("limit")) {
-        (Some(by), None) => quantity("amount", by, view.rule.counted)?,
-        (None, Some(to)) => quantity("limit", to, view.rule.counted)?.saturating_sub(configured),
+    let (name, by) = match (fields.get("amount"), fields.get("limit")) {
+        (Some(by), None) => ("amount", quantity("amount", by, view.rule.counted)?),
+        (None, Some(to)) => ("limit", quantity("limit", to, view.rule.counted)?.saturating_sub(configured)),
         _ => return Err(Unanswered::bad("amount", "send either amount (by how much) or limit (to how much)")),
     };
     if by <= 0 || configured.checked_add(by).is_none() {
         let limit = amount(measure(view.rule.counted), configured);
-        return Err(Unanswered::bad("amount", format!("this does not raise the limit, which is {limit}")));
+        return Err(Unanswered::bad(name, format!("this does not raise the limit, which is {limit}")));
     }
     let Some(text) = fields.get("until").and_then(Value::as_str) else {
         return Err(Unanswered::bad("until", "say until when, such as 2026-12-01T00:00:00Z, 2026-12-01 or +24h"));
@@ -211,4 +226,23 @@ fn quantity(name: &str, value: &Value, counted: Counted) -> Result<i64, Unanswer
 
 fn money(text: &str) -> Option<i64> {
     text.parse().ok().map(|HumanMoney(nanos)| nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_survives_its_way_through_a_path() {
+        for (account, name) in [
+            ("product:team/tokens_per_month#team", "product:team~1tokens_per_month#team"),
+            ("r#a~b", "r#a~0b"),
+            ("r#~1", "r#~01"),
+            ("r#a\\b", "r#a~2b"),
+        ] {
+            assert_eq!(path_name(account), name);
+            assert_eq!(account_of(name), account);
+        }
+        assert_eq!(account_of("a/b#c"), "a/b#c");
+    }
 }

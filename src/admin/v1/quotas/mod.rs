@@ -34,7 +34,7 @@ pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
 
 /// The counter that the path names.
 fn counter(call: &Call) -> Result<CounterView, Refusal> {
-    call.state.limits.view(&call.id).ok_or_else(|| {
+    call.state.limits.view(&report::account_of(&call.id)).ok_or_else(|| {
         let why = "counters appear with their first request; GET /admin/v1/quotas lists them";
         refuse(StatusCode::NOT_FOUND, format!("there is no counter `{}`: {why}", call.id))
     })
@@ -51,7 +51,7 @@ fn line(call: &Call, action: &str, before: Option<String>, after: Option<String>
         time: call.state.clock.now(),
         actor: call.caller.actor(),
         action: action.to_owned(),
-        object: call.id.clone(),
+        object: report::account_of(&call.id),
         before,
         after,
         reason: reason.map(str::to_owned),

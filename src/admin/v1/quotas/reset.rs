@@ -24,28 +24,26 @@ pub(in crate::admin::v1) async fn post(call: Call) -> Result<Response, Refusal> 
         return Ok(changed(&view, &[("used", json!(0)), ("remaining", json!(remaining))]));
     }
     let limits = &call.state.limits;
-    if let Some(corrected) = limits.reset(&call.id) {
-        if let Err(error) = keep(&call, &corrected, reason).await {
-            // The counter in memory must not forgive what the database remembers.
-            if let Some(charge) = &corrected.correction {
-                drop(limits.adjust(&call.id, charge.amount.saturating_neg()));
-            }
-            return Err(error.into());
+    if let Some(corrected) = limits.reset(&view.account)
+        && let Err(error) = keep(&call, &corrected, reason).await
+    {
+        // The counter in memory must not forgive what the database remembers.
+        if let Some(charge) = &corrected.correction {
+            drop(limits.adjust(&view.account, charge.amount.saturating_neg()));
         }
+        return Err(error.into());
     }
     Ok(shown(&counter(&call)?))
 }
 
 async fn keep(call: &Call, corrected: &Corrected, reason: Option<&str>) -> Result<(), StoreError> {
     let state = &call.state;
-    match &corrected.correction {
-        Some(charge) => state.books.adjust(adjustment(call, charge, reason)).await,
-        None => {
-            let before = json!({ "used": corrected.before.used }).to_string();
-            let after = json!({ "used": 0 }).to_string();
-            state.books.note(line(call, "quota.reset", Some(before), Some(after), reason)).await.map(drop)
-        }
+    if let Some(charge) = &corrected.correction {
+        return state.books.adjust(adjustment(call, charge, reason)).await;
     }
+    let before = json!({ "used": corrected.before.used }).to_string();
+    let after = json!({ "used": 0 }).to_string();
+    state.books.note(line(call, "quota.reset", Some(before), Some(after), reason)).await.map(drop)
 }
 
 fn adjustment(call: &Call, charge: &Charge, reason: Option<&str>) -> Adjustment {

@@ -21,7 +21,7 @@ pub(in crate::admin::v1) async fn delete(call: Call) -> Result<Response, Refusal
     if run == Run::Real {
         let before = Some(raises::written(raise));
         call.state.books.note(line(&call, raises::UNRAISE, before, None, None)).await?;
-        drop(call.state.limits.unraise(&call.id));
+        drop(call.state.limits.unraise(&view.account));
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
