@@ -104,7 +104,7 @@ fn for_people(global: &Global, mut counter: Value) -> Value {
 
 async fn balances(global: &Global, account: &str) -> Result<(), Failure> {
     let offline = Offline::open(global).await?;
-    let found = async { Ok::<_, Failure>(offline.books()?.balances(offline.now()).await?) }.await;
+    let found = async { Ok::<_, Failure>(offline.books().balances(offline.now()).await?) }.await;
     offline.close().await;
     let lines: Vec<Value> = found?
         .iter()

@@ -96,7 +96,7 @@ impl World {
         let (clock, entropy) = (Clock::manual(Timestamp::from_secs(1_800_000_000)), Entropy::seeded(7));
         let secret = SecretKey::load(folder.path(), None, &entropy).expect("key");
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("t.db"), secret).await.expect("opens"));
-        let books = store.clone().books().expect("a ledger");
+        let books: Arc<dyn Books> = store.clone();
         let limits = Limits::new(clock.clone());
         let in_use = Arc::default();
         let compiler = Arc::new(Recorder(Arc::clone(&in_use)));
