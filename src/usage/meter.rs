@@ -141,7 +141,9 @@ impl Meter {
         let Some(model) = &record.model else { return };
         let subscription = record.subscription.as_ref().map_or("", |subscription| subscription.as_str());
         let (bytes, input) = (call.body.len() as u64, record.usage.input_total());
-        self.learned.learn_input(model, bytes, call.inline, input);
+        if let Some(error) = self.learned.learn_input(model, bytes, call.inline, input) {
+            self.telemetry.metrics.token_estimate_error(model, error);
+        }
         // Reasoning is not heard, or not all of it.
         if let Some(heard) = heard.filter(|_| record.usage.reasoning.unwrap_or(0) == 0) {
             let answering = record.upstream_model.as_ref().unwrap_or(&call.upstream_model);
