@@ -1,83 +1,96 @@
-//! What the ledger adds to a request: announce and settle in the journal, on this machine's disk.
+//! What metering adds to a request: reserve over four scopes, encode and announce, settle, encode and close.
 //!
-//! `cargo bench --bench ledger` prints one line for each number of threads and way to sync. Measured is the time of an
-//! opening and a close together, encoding included, beside the journal's own threads.
-#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-#![expect(clippy::cast_precision_loss, reason = "figures for people need no 53rd bit")]
-#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+//! `cargo bench --bench ledger`. Prints a Markdown table; files are made in a temporary folder and removed. Deliberately
+//! not here: the way to the database, which no request waits for, and what tokenizing costs.
 
-mod entries;
+mod request;
 
 use std::{
     error::Error,
     path::Path,
-    sync::Arc,
+    sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
 
 use tollgate::{
     journal::{Files, Journal, Options, Sync},
-    usage::codec,
+    limits::Limits,
+    model::Clock,
 };
 
-/// Requests of one measurement, all threads together.
-const REQUESTS: u32 = 400_000;
+use self::request::Requests;
 
-fn main() -> Result<(), Box<dyn Error + Send + std::marker::Sync>> {
-    println!("{:>7}  {:<14} {:>8} {:>8} {:>8} {:>12}", "threads", "sync", "p50", "p99", "p99.9", "requests/s");
-    for sync in [Sync::Interval(Duration::from_millis(10)), Sync::Off] {
+type AnyError = Box<dyn Error + Send + std::marker::Sync>;
+
+/// Rounds of one thread that are measured, and those before them that are not.
+const ROUNDS: u32 = 100_000;
+const WARMING: u32 = 2_000;
+/// What is announced and settled is let go after so many rounds, as the drainer does.
+const RELEASE_EVERY: u32 = 1_000;
+
+fn main() -> Result<(), AnyError> {
+    println!("| threads | sync | requests/s | median us | p99 us | p99.9 us |\n| --- | --- | --- | --- | --- | --- |");
+    for (label, sync) in [("off", Sync::Off), ("10 ms", Sync::Interval(Duration::from_millis(10)))] {
         for threads in [1, 2] {
-            measure(threads, sync)?;
+            let folder = tempfile::tempdir()?;
+            println!("{}", measured(folder.path(), threads, label, sync)?);
         }
     }
     Ok(())
 }
 
-fn measure(threads: u32, sync: Sync) -> Result<(), Box<dyn Error + Send + std::marker::Sync>> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ledger-bench");
-    let disk = Arc::new(Files::lock(&folder)?);
-    let options = Options { sync, accept_loss: true, ..Options::new(1) };
-    let (journal, replay) = Journal::open(disk, &options, 0)?;
-    drop(replay);
+/// One line of the table.
+fn measured(folder: &Path, threads: u32, label: &str, sync: Sync) -> Result<String, AnyError> {
+    let options = Options { sync, ..Options::new(1) };
+    let (journal, _) = Journal::open(Arc::new(Files::lock(folder)?), &options, 0)?;
     let journal = Arc::new(journal);
-    let began = Instant::now();
-    let callers: Vec<_> = (0..threads)
-        .map(|_| {
-            let journal = Arc::clone(&journal);
-            thread::spawn(move || call(&journal, REQUESTS / threads))
+    let clock = Clock::system();
+    let limits = Arc::new(Limits::new(clock.clone()));
+    let barrier = Arc::new(Barrier::new(threads as usize));
+    let workers: Vec<_> = (0..threads)
+        .map(|number| {
+            let (journal, limits, barrier) = (journal.clone(), limits.clone(), barrier.clone());
+            let requests = Requests::new(number, clock.now());
+            thread::spawn(move || {
+                barrier.wait();
+                worker(&requests, &limits, &journal)
+            })
         })
         .collect();
-    let mut times = Vec::new();
-    for caller in callers {
-        times.extend(caller.join().expect("no caller panics")?);
+    let (mut times, mut took) = (Vec::new(), Duration::ZERO);
+    for worker in workers {
+        let (own, total) = worker.join().map_err(|_| "a thread panicked")??;
+        times.extend(own);
+        took = took.max(total);
     }
-    report(threads, sync, &mut times, began.elapsed());
-    drop(journal);
-    std::fs::remove_dir_all(&folder)?;
-    Ok(())
+    journal.finish();
+    times.sort_unstable();
+    let at = |per_mille: usize| micros(times[(times.len() - 1) * per_mille / 1000]);
+    let rate = f64::from(threads * ROUNDS) / took.as_secs_f64();
+    Ok(format!("| {threads} | {label} | {rate:.0} | {:.2} | {:.2} | {:.2} |", at(500), at(990), at(999)))
 }
 
-fn call(journal: &Journal, requests: u32) -> Result<Vec<Duration>, tollgate::journal::JournalError> {
-    let (intent, settle) = entries::pair();
-    let mut times = Vec::with_capacity(requests as usize);
-    for request in 0..requests {
-        let began = Instant::now();
-        let slot = journal.append_opening(&codec::encode(&intent))?;
-        slot.close(codec::encode(&settle));
-        times.push(began.elapsed());
-        if request % 1_000 == 0 {
-            journal.release(journal.stats().last.saturating_sub(50_000));
+/// How long each round took, and all of them.
+fn worker(requests: &Requests, limits: &Limits, journal: &Journal) -> Result<(Vec<Duration>, Duration), AnyError> {
+    let mut times = Vec::with_capacity(ROUNDS as usize);
+    let mut begun = Instant::now();
+    for round in 0..WARMING + ROUNDS {
+        if round == WARMING {
+            begun = Instant::now();
+        }
+        let at = Instant::now();
+        let sequence = requests.run(round, limits, journal)?;
+        if round >= WARMING {
+            times.push(at.elapsed());
+        }
+        if round % RELEASE_EVERY == 0 {
+            journal.release(sequence.saturating_sub(u64::from(RELEASE_EVERY)));
         }
     }
-    Ok(times)
+    Ok((times, begun.elapsed()))
 }
 
-fn report(threads: u32, sync: Sync, times: &mut [Duration], took: Duration) {
-    times.sort_unstable();
-    let at =
-        |per_mille: usize| times[(times.len() * per_mille / 1_000).min(times.len() - 1)].as_nanos() as f64 / 1_000.0;
-    let rate = times.len() as f64 / took.as_secs_f64();
-    let sync = format!("{sync:?}");
-    println!("{threads:>7}  {sync:<14} {:>5.1} us {:>5.1} us {:>5.1} us {rate:>12.0}", at(500), at(990), at(999));
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }

@@ -201,8 +201,7 @@ impl Relay {
 
     /// A piece of a stream: where it might exceed what is held, each of its events by itself.
     fn take_events(&mut self, mut data: Bytes) {
-        let metered = self.settlement.as_ref().and_then(|settlement| settlement.metered());
-        let is_tight = metered.is_some_and(|metered| metered.is_tight(&self.tap, data.len()));
+        let is_tight = self.settlement.as_ref().is_some_and(|held| held.is_tight(&self.tap, data.len()));
         while is_tight && matches!(self.phase, Phase::Flowing) {
             let Some(end) = cutoff::event_end(&data) else { break };
             let event = data.split_to(end);
@@ -217,7 +216,7 @@ impl Relay {
     fn take(&mut self, data: Bytes) {
         self.tap.push(data, &mut self.scratch);
         if self.is_stream
-            && let Some(Err(stop)) = self.settlement.as_mut().map(|settlement| settlement.delivered(&self.tap))
+            && let Some(Err(stop)) = self.settlement.as_mut().map(|settlement| settlement.delivered(&mut self.tap))
         {
             return self.cut_off(&stop);
         }
@@ -237,7 +236,7 @@ impl Relay {
         self.scratch.clear();
         let Some(surface) = self.surface else { return };
         let Some(settlement) = &mut self.settlement else { return };
-        settlement.consume(&self.tap, false);
+        settlement.consume(&mut self.tap, false);
         let ending = cutoff::ending(surface, settlement, &self.tap, stop, self.clock.now());
         self.queue.push_back(ending.into());
         self.phase = Phase::Complete(None);
@@ -389,7 +388,7 @@ impl Relay {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
-        settlement.consume(&self.tap, is_whole);
+        settlement.consume(&mut self.tap, is_whole);
     }
 
     fn is_worth_reading_on(&self) -> bool {

@@ -108,22 +108,26 @@ impl Learned {
         outputs.pairs.get(&pair(subscription, model))?.0.p90()
     }
 
-    /// Takes what a provider reported of a whole prompt. Prompts with inline parts and very short ones teach nothing.
-    pub fn learn_input(&self, model: &Arc<str>, body_bytes: u64, inline: Inline, reported: u64) {
+    /// Takes what a provider reported of a whole prompt, and tells how far off the model's estimates are by now
+    /// ([`ModelError::error`]). Prompts with inline parts and very short ones teach nothing: `None`.
+    pub fn learn_input(&self, model: &Arc<str>, body_bytes: u64, inline: Inline, reported: u64) -> Option<f64> {
         if inline.parts > 0 || reported < LEAST_TOKENS {
-            return;
+            return None;
         }
         let estimate = self.estimate_input(model, body_bytes, inline);
-        self.teach(model, |rates| {
+        let error = self.teach(model, |rates| {
             rates.error = moved(rates.error, (ratio(estimate, reported) - 1.0).abs().min(FARTHEST), (0.0, FARTHEST));
             rates.bytes_per_token = moved(rates.bytes_per_token, ratio(body_bytes, reported), BYTES);
             rates.samples += 1;
+            rates.error
         });
+        Some(error)
     }
 
-    /// Takes what a provider reported of a whole answer whose delivered text was counted here.
+    /// Takes what a provider reported of a whole answer whose delivered text was counted here. `model` as its backend
+    /// knows it, as for [`Learned::scaled`]; one that is counted with its own tokenizer is taught nothing.
     pub fn learn_count(&self, model: &Arc<str>, counted: u64, reported: u64) {
-        if counted < LEAST_TOKENS {
+        if counted < LEAST_TOKENS || super::Tokenizer::of(model).is_own {
             return;
         }
         self.teach(model, |rates| rates.factor = moved(rates.factor, ratio(reported, counted), FACTOR));
@@ -159,12 +163,12 @@ impl Learned {
         models.get(model).copied().unwrap_or_default()
     }
 
-    fn teach(&self, model: &Arc<str>, lesson: impl FnOnce(&mut Rates)) {
+    fn teach<T>(&self, model: &Arc<str>, lesson: impl FnOnce(&mut Rates) -> T) -> T {
         let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
         if models.len() >= MOST_MODELS && !models.contains_key(model) {
             forget_least_taught(&mut models);
         }
-        lesson(models.entry(model.clone()).or_default());
+        lesson(models.entry(model.clone()).or_default())
     }
 }
 

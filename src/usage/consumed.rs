@@ -74,7 +74,9 @@ pub fn tells_input(usage: &Usage) -> bool {
         .any(Option::is_some)
 }
 
-fn tells_output(usage: &Usage) -> bool {
+/// Whether anything was said of what was generated.
+#[must_use]
+pub fn tells_output(usage: &Usage) -> bool {
     [usage.output, usage.reasoning, usage.audio_output].iter().any(Option::is_some)
 }
 

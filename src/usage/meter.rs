@@ -101,7 +101,7 @@ impl Meter {
         let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
-        let metered = Metered::new(slot, reservation, wish.call, prompt, announced);
+        let metered = Metered::new(slot, reservation, wish.call, prompt, announced, self.learned.clone());
         if let Err(error) = metered.durable().await {
             // The announcement may be there all the same: it gets its end, of nothing.
             metered.settle(self, record);
@@ -139,14 +139,22 @@ impl Meter {
         }
     }
 
-    /// What a settled request taught.
-    pub(super) fn learn(&self, record: &Record, call: &ModelCall) {
+    /// What a settled request taught; `heard`: what was counted of its answer here, where it was.
+    pub(super) fn learn(&self, record: &Record, call: &ModelCall, heard: Option<u64>) {
         if record.certainty != tollgate_providers::Certainty::Exact {
             return;
         }
         let Some(model) = &record.model else { return };
         let subscription = record.subscription.as_ref().map_or("", |subscription| subscription.as_str());
-        self.learned.learn_input(model, call.body.len() as u64, call.inline, record.usage.input_total());
+        let (bytes, input) = (call.body.len() as u64, record.usage.input_total());
+        if let Some(error) = self.learned.learn_input(model, bytes, call.inline, input) {
+            self.telemetry.metrics.token_estimate_error(model, error);
+        }
+        // Reasoning is not heard, or not all of it.
+        if let Some(heard) = heard.filter(|_| record.usage.reasoning.unwrap_or(0) == 0) {
+            let answering = record.upstream_model.as_ref().unwrap_or(&call.upstream_model);
+            self.learned.learn_count(answering, heard, record.usage.output_total());
+        }
         if consumed::generates(call.surface) {
             self.learned.learn_output(subscription, model, record.usage.output_total());
         }

@@ -81,14 +81,20 @@ impl Settlement {
         self.sink.meter().learned.likely_output(subscription, model)
     }
 
+    /// Whether so many bytes more of an answer might exceed what is held: then its events are looked at one by one.
+    #[must_use]
+    pub fn is_tight(&self, tap: &Tap, more_bytes: usize) -> bool {
+        self.metered.as_ref().is_some_and(|metered| metered.is_tight(&self.record, tap, more_bytes))
+    }
+
     /// The answer has come so far: keeps what is held ahead of it.
-    pub fn delivered(&mut self, tap: &Tap) -> Result<(), Stop> {
+    pub fn delivered(&mut self, tap: &mut Tap) -> Result<(), Stop> {
         let Some(metered) = &mut self.metered else { return Ok(()) };
         metered.delivered(&self.record, tap, self.sink.now())
     }
 
     /// What was consumed of an answer, into the record.
-    pub fn consume(&mut self, tap: &Tap, is_whole: bool) {
+    pub fn consume(&mut self, tap: &mut Tap, is_whole: bool) {
         match &mut self.metered {
             Some(metered) => metered.consume(&mut self.record, tap, is_whole),
             None => self.record.usage = tap.usage(),

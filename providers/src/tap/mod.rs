@@ -188,10 +188,12 @@ impl Tap {
         self.seen.spoken.delivered()
     }
 
-    /// Tokens of the output delivered so far: counted, or reported where that is more. Costs a count of up to a
-    /// kilobyte of a stream's text, and of an unfinished unstreamed body the reading of all of it.
+    /// Tokens of the output delivered so far: counted, or reported where that is more. Costs a count of the text that
+    /// came since it was asked last (at most some kilobytes of a stream), and of an unfinished unstreamed body the
+    /// reading of all of it.
     #[must_use]
-    pub fn output_tokens(&self) -> OutputCount {
+    pub fn output_tokens(&mut self) -> OutputCount {
+        self.seen.spoken.fold();
         let count = match &self.mode {
             Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
             _ => self.seen.spoken.count(),

@@ -13,7 +13,7 @@ mod sight;
 
 use std::sync::Arc;
 
-use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
 use self::{
     family::{Bounds, Family},
@@ -116,6 +116,7 @@ struct Families {
     spans_dropped: Family<IntCounter>,
     limit_refusals: Family<IntCounter>,
     limit_shadowed: Family<IntCounter>,
+    estimate_error: Family<Gauge>,
     gen_ai_usage: Family<Histogram>,
     gen_ai_duration: Family<Histogram>,
     gen_ai_first_token: Family<Histogram>,
@@ -144,6 +145,7 @@ impl Families {
             spans_dropped: Family::new(&names::SPANS_DROPPED, registry, bounds),
             limit_refusals: Family::new(&names::LIMIT_REFUSALS, registry, bounds),
             limit_shadowed: Family::new(&names::LIMIT_SHADOWED, registry, bounds),
+            estimate_error: Family::new(&names::ESTIMATE_ERROR, registry, bounds),
             gen_ai_usage: Family::new(&names::GEN_AI_USAGE, registry, bounds),
             gen_ai_duration: Family::new(&names::GEN_AI_DURATION, registry, bounds),
             gen_ai_first_token: Family::new(&names::GEN_AI_FIRST_TOKEN, registry, bounds),
@@ -266,6 +268,11 @@ impl Metrics {
         self.0.families.limit_shadowed.with(&[kind]).inc();
     }
 
+    /// How far off the estimates of a model's prompts are: mean of |estimate - reported| / reported.
+    pub fn token_estimate_error(&self, model: &str, ratio: f64) {
+        self.0.families.estimate_error.with(&[model]).set(ratio);
+    }
+
     /// The row of a refused request was lost.
     pub fn ledger_row_dropped(&self) {
         self.0.rows_dropped.inc();
@@ -371,6 +378,9 @@ mod tests {
         CertificateReloaded { listener: "gateway", path: "a.pem".as_ref(), refused: None }.emit(&metrics);
         ConnectionRefused { listener: "gateway", reason: "tls" }.emit(&metrics);
         metrics.spans_dropped("queue_full").inc();
+        metrics.limit_refused("quota");
+        metrics.limit_shadowed("quota");
+        metrics.token_estimate_error("gpt-4o", 0.1);
         let text = metrics.encode();
         drop(connection);
         text

@@ -156,6 +156,12 @@ pub const LIMIT_SHADOWED: Spec = spec(
     "Requests that a limit in shadow would have refused, by why.",
     &["kind"],
 );
+/// Error of estimates.
+pub const ESTIMATE_ERROR: Spec = spec(
+    "tollgate_token_estimate_error_ratio",
+    "How far the estimates of prompts have been off lately: mean of |estimate - reported| / reported.",
+    &["model"],
+);
 /// Rows lost.
 pub const ROWS_DROPPED: Spec = spec(
     "tollgate_ledger_rows_dropped_total",
@@ -284,6 +290,7 @@ pub const ALL: &[&Spec] = &[
     &CERTIFICATES,
     &LIMIT_REFUSALS,
     &LIMIT_SHADOWED,
+    &ESTIMATE_ERROR,
     &ROWS_DROPPED,
     &ACCESS_DROPPED,
     &SPANS_DROPPED,
