@@ -13,6 +13,8 @@ use crate::{
 #[path = "../../tests/postgres/mod.rs"]
 pub(crate) mod postgres;
 
+pub(super) mod books;
+
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
 
@@ -22,12 +24,14 @@ async fn sqlite_conforms() {
     let secret = SecretKey::load(folder.path(), None, &Entropy::system()).expect("key");
     let store = Sqlite::open(&folder.path().join("data/tollgate.db"), secret).await.expect("opens");
     everything(&store).await;
+    books::everything(&store).await;
 }
 
 #[tokio::test]
 async fn postgres_conforms() {
     let store = super::postgres::tests::open(&postgres::Server::shared().database()).await.expect("opens");
     everything(&store).await;
+    books::everything(&store).await;
     store.close().await;
 }
 

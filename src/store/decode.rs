@@ -2,9 +2,11 @@
 //!
 //! Generic over the text type, because PostgreSQL's needs one of its own.
 
-pub use super::ledger::booked::{nanos, time};
 use super::{AdminToken, KeyRow, KeySlot, ObjectRow, Owner, Revision, SecretKey, StoreError};
-use crate::{model::KeyHash, settings::ObjectKind};
+use crate::{
+    model::{KeyHash, Timestamp},
+    settings::ObjectKind,
+};
 
 /// Kind, id, sealed, body, version, created, updated.
 pub type RawObject<T> = (T, T, bool, Vec<u8>, i64, i64, i64);
@@ -14,6 +16,15 @@ pub type RawKey<T> = (T, T, Vec<u8>);
 pub type RawToken<T> = (T, Vec<u8>, i64);
 /// Object, kind, subscription, backend, created.
 pub type RawOwner<T> = (T, T, T, T, i64);
+
+/// Times are stored as signed nanoseconds: enough until the year 2262.
+pub fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+pub fn time(nanos: i64) -> Timestamp {
+    Timestamp::from_nanos(nanos.try_into().unwrap_or(0))
+}
 
 pub fn revision((revision,): (i64,)) -> Revision {
     Revision(revision.unsigned_abs())

@@ -10,8 +10,8 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    super::Shipment,
-    booked::{Value, measure_word, nanos},
+    super::{Shipment, decode::nanos},
+    booked::{Value, measure_word},
 };
 use crate::exchange::{Charge, Measure, UsageRow};
 

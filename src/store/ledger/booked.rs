@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::{
     super::{
         StoreError,
+        decode::nanos,
         sums::{buckets, clamped},
     },
     series::Series,
@@ -164,8 +165,12 @@ const fn certainty_word(certainty: Certainty) -> &'static str {
 /// Appends the form of a row that its code is made of: every value with its kind and length, so that no two rows have
 /// one form.
 pub fn canonical(to: &mut Vec<u8>, facts: &[Value], series: &Series, charges: &[Charge], attempts: &[Attempt]) {
-    facts.iter().for_each(|value| put(to, value));
-    series.0.iter().for_each(|value| put_bytes(to, value.as_bytes()));
+    for value in facts {
+        put(to, value);
+    }
+    for value in &series.0 {
+        put_bytes(to, value.as_bytes());
+    }
     varint::put(to, charges.len() as u64);
     for charge in charges {
         put_bytes(to, charge.account.as_bytes());
@@ -205,16 +210,6 @@ fn put(to: &mut Vec<u8>, value: &Value) {
 fn put_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
     varint::put(to, bytes.len() as u64);
     to.extend_from_slice(bytes);
-}
-
-/// Times are stored as signed nanoseconds: enough until the year 2262.
-pub fn nanos(time: Timestamp) -> i64 {
-    clamped(time.as_nanos())
-}
-
-/// What [`nanos`] stored.
-pub fn time(nanos: i64) -> Timestamp {
-    Timestamp::from_nanos(nanos.try_into().unwrap_or(0))
 }
 
 /// The word of a measure in the database.
@@ -343,9 +338,10 @@ fn some<T: for<'a> From<&'a str>>(text: &str) -> Option<T> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// Takes values off, in order; `None` where the value is of another kind.
+/// Takes values off, in order; `None` where the value is of another kind, `Some(None)` where there is none.
 struct Reader<'a>(std::slice::Iter<'a, Value>);
 
+#[expect(clippy::option_option, reason = "a wrong value and a missing one are two things")]
 impl Reader<'_> {
     fn id(&mut self) -> Option<Uuid> {
         match self.0.next()? {

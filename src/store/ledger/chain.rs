@@ -51,7 +51,9 @@ impl ChainKey {
 
     fn sign(&self, parts: &[&[u8]]) -> Code {
         let mut signing = hmac::Context::with_key(&self.key);
-        parts.iter().for_each(|part| signing.update(part));
+        for part in parts {
+            signing.update(part);
+        }
         signing.sign().as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
@@ -109,7 +111,7 @@ impl ChainTotals {
 }
 
 /// The last row of a chain, or of a part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// How many rows.
     pub length: u64,
@@ -117,12 +119,6 @@ pub struct Head {
     pub code: Code,
     /// What they add up to.
     pub totals: ChainTotals,
-}
-
-impl Default for Head {
-    fn default() -> Self {
-        Self { length: 0, code: [0; 32], totals: ChainTotals::default() }
-    }
 }
 
 impl Head {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{Balance, BalanceFinding, RollupFinding, Sum, Totals},
+    super::{
+        Balance, BalanceFinding, RollupFinding, Sum, Totals,
+        decode::{nanos, time},
+    },
     batch::MOST,
-    booked::{nanos, time},
     rollup::{Span, entries},
     series::SeriesId,
 };

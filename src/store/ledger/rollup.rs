@@ -80,7 +80,9 @@ impl Rollups {
         for (key, growth) in &self.0 {
             let key = PageKey { span: Span::Day, start: Span::Day.start(key.start), shard: key.shard };
             let day = days.entry(key).or_default();
-            growth.iter().for_each(|(series, totals)| day.entry(*series).or_default().merge(totals));
+            for (series, totals) in growth {
+                day.entry(*series).or_default().merge(totals);
+            }
         }
         self.0.append(&mut days);
         self

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::{super::Dimension, booked::storable};
-use crate::exchange::UsageRow;
+use crate::{
+    exchange::UsageRow,
+    model::{ApiId, BackendId, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
+};
 
 /// The number of a series in the database.
 pub type SeriesId = i64;
@@ -30,15 +33,15 @@ impl Series {
     pub fn of(row: &UsageRow) -> Self {
         let (intent, settle) = (&row.intent, &row.settle);
         Self([
-            text(intent.subscription.as_ref().map(|id| id.as_str())),
-            text(intent.product.as_ref().map(|id| id.as_str())),
-            text(intent.user.as_ref().map(|id| id.as_str())),
-            text(intent.api.as_ref().map(|id| id.as_str())),
-            text(intent.operation.as_ref().map(|id| id.as_str())),
-            text(intent.workspace.as_ref().map(|id| id.as_str())),
+            text(intent.subscription.as_ref().map(SubscriptionId::as_str)),
+            text(intent.product.as_ref().map(ProductId::as_str)),
+            text(intent.user.as_ref().map(UserId::as_str)),
+            text(intent.api.as_ref().map(ApiId::as_str)),
+            text(intent.operation.as_ref().map(OperationId::as_str)),
+            text(intent.workspace.as_ref().map(WorkspaceId::as_str)),
             text(row.model().map(|model| &**model)),
             text(settle.upstream_model.as_deref()),
-            text(settle.backend.as_ref().map(|id| id.as_str())),
+            text(settle.backend.as_ref().map(BackendId::as_str)),
             text(settle.cost.as_ref().map(|cost| &*cost.currency)),
         ])
     }

@@ -6,8 +6,10 @@ use std::{
 };
 
 use super::{
-    super::{Dimension, Report, ReportKey, ReportQuery, ReportRow, Sum, Totals},
-    booked::{nanos, time},
+    super::{
+        Dimension, Report, ReportKey, ReportQuery, ReportRow, Sum, Totals,
+        decode::{nanos, time},
+    },
     plan::{Period, Steps},
     rollup::entries,
     series::{Series, SeriesId},
@@ -40,11 +42,6 @@ impl<'a> Summary<'a> {
             groups.insert(*id, place);
         }
         Self { query, steps, groups, keys, sums: HashMap::new() }
-    }
-
-    /// Its steps of time.
-    pub const fn steps(&self) -> &Steps {
-        &self.steps
     }
 
     /// Adds a page of rollups that start at `start`; `None` when it is no page.

@@ -4,10 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use sqlx::PgTransaction;
 
 use super::Text;
-use crate::store::{
-    LeasedWindow, StoreError,
-    ledger::booked::{measure_word, nanos},
-};
+use crate::store::{LeasedWindow, StoreError, decode::nanos, ledger::booked::measure_word};
 
 /// A balance whose row is locked.
 pub struct Locked {

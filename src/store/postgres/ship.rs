@@ -17,10 +17,10 @@ use crate::{
     exchange::{Attempt, UsageRow},
     store::{
         LeasedWindow, OpenRequest, Position, Shipment, Shipped, StoreError,
-        decode::time,
+        decode::{nanos, time},
         ledger::{
             batch::{BalanceKey, Gain, charges_column, fresh, gains},
-            booked::{FACTS, Kind, Value, facts, nanos},
+            booked::{FACTS, Kind, Value, facts},
             chain::{ChainTotals, Code, HEAD, Head},
             rollup::{Growth, PageKey, Rollups, grown},
             series::{Series, SeriesId},

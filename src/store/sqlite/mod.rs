@@ -29,16 +29,12 @@ use sqlx::{
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
-
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{
     Answer, Leases, SecretKey, Store, StoreError,
-    ledger::{
-        booked::{nanos, time},
-        rollup::Span,
-        series::Known,
-    },
+    decode::{nanos, time},
+    ledger::{rollup::Span, series::Known},
 };
 
 /// How long a writer waits for another process's commit.
@@ -153,5 +149,7 @@ fn bad_page(span: Span, start: i64) -> StoreError {
     StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
+#[cfg(test)]
+mod ledger_tests;
 #[cfg(test)]
 mod tests;
