@@ -37,15 +37,17 @@ impl Checkpoint {
     }
 }
 
+type RawCheckpoint = (i64, Vec<u8>, String, Vec<u8>, i64);
+
 /// The newest checkpoint of a chain.
 pub(super) async fn checkpoint(reading: &mut PgConnection, chain: i64) -> Result<Option<Checkpoint>, StoreError> {
-    let found: Option<(i64, Vec<u8>, String, Vec<u8>, i64)> = sqlx::query_as(
+    let found: Option<RawCheckpoint> = sqlx::query_as(
         "SELECT link, head, totals, seal, before FROM checkpoints WHERE chain = $1 ORDER BY link DESC LIMIT 1",
     )
     .bind(chain)
     .fetch_optional(reading)
     .await?;
-    let checkpoint = |(link, code, totals, seal, before): (i64, Vec<u8>, String, Vec<u8>, i64)| {
+    let checkpoint = |(link, code, totals, seal, before): RawCheckpoint| {
         Ok(Checkpoint { head: head(link, &code, &totals)?, seal, before })
     };
     found.map(checkpoint).transpose()

@@ -60,7 +60,9 @@ impl Postgres {
         for run in runs {
             add_run(&mut reading, &mut summary, run, shards.as_deref()).await?;
         }
-        edges.iter().for_each(|(series, row)| summary.add_row(*series, row));
+        for (series, row) in &edges {
+            summary.add_row(*series, row);
+        }
         reading.commit().await?;
         Ok(summary.finish(counted))
     }

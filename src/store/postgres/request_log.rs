@@ -149,9 +149,9 @@ fn periods(whole: Period, newest_first: bool) -> Vec<Period> {
             Period { from: left.from, to: left.from.saturating_add(length) }.within(left)
         };
         if newest_first {
-            left.to = part.from
+            left.to = part.from;
         } else {
-            left.from = part.to
+            left.from = part.to;
         }
         parts.push(part);
         length = length.saturating_mul(WIDER);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use proptest::{
     strategy::{Strategy, ValueTree},
-    test_runner::TestRunner,
+    test_runner::{Config as ProptestConfig, TestRunner},
 };
 use uuid::Uuid;
 
@@ -14,7 +14,11 @@ use crate::{
     model::Timestamp,
     store::{
         Adjustment, Alert, AlertState, AuditLine, AuditQuery, Balance, Bucket, Dimension, OpenRequest, Position,
-        ReportQuery, RowCursor, RowQuery, Shipment, Sqlite, Store, StoreError, conformance::postgres::Server,
+        ReportQuery, RowCursor, RowQuery, Shipment, Sqlite, Store, StoreError,
+        conformance::{
+            books::{any_way, shipments},
+            postgres::Server,
+        },
         ledger::samples,
     },
 };
@@ -213,6 +217,21 @@ async fn corrections_audit_and_alerts_are_the_same_on_both() {
     both!(both, alert_tried(Arc::<str>::from("3"), state));
     assert_eq!(both!(both, due_alerts(Timestamp::from_secs(100), 10_u32)).len(), 2);
     assert_eq!(both!(both, alerts(2_u32)).len(), 2);
+}
+
+#[test]
+fn rows_rollups_reports_and_balances_agree_whatever_way_they_came() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut runner = TestRunner::new(ProptestConfig { cases: 8, ..ProptestConfig::default() });
+    let holds = runner.run(&shipments(), |(rows, cuts)| {
+        runtime.block_on(async {
+            let store = super::open(&Server::shared().database()).await.expect("opens");
+            any_way(&store, &rows, &cuts).await;
+            store.close().await;
+        });
+        Ok(())
+    });
+    holds.expect("holds");
 }
 
 /// What a row was changed to is found by the chain, on PostgreSQL too.
