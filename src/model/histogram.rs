@@ -105,7 +105,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Histogram {
         let mut made = Histogram::default();
-        values.iter().for_each(|value| made.record(*value));
+        for value in values {
+            made.record(*value);
+        }
         made
     }
 

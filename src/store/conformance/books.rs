@@ -226,7 +226,9 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
         let by_time = report(books, ReportQuery { bucket: Some(bucket), zone, ..asked() }).await.rows;
         assert_eq!(by_time.len(), lines, "{bucket:?}");
         let mut sum = Totals::default();
-        by_time.iter().for_each(|row| sum.merge(&row.totals));
+        for row in &by_time {
+            sum.merge(&row.totals);
+        }
         assert_eq!(sum, total[0].totals, "{bucket:?}");
         assert!(by_time.iter().all(|row| row.key.start.is_some()));
     }
@@ -411,14 +413,18 @@ pub async fn any_way(books: &dyn Books, rows: &[UsageRow], cuts: &[(usize, usize
     }
     ship(books, shipment("r", rows.to_vec(), sequence)).await;
     let mut expected = Totals::default();
-    rows.iter().for_each(|row| expected.count(row));
+    for row in rows {
+        expected.count(row);
+    }
     let reported = report(books, everything_reported()).await.rows;
     assert_eq!(reported.first().map(|row| row.totals.clone()).unwrap_or_default(), expected);
     for dimension in Dimension::ALL {
         let lines =
             report(books, ReportQuery { by: Some(dimension), bucket: Some(Bucket::Hour), ..everything_reported() });
         let mut sum = Totals::default();
-        lines.await.rows.iter().for_each(|row| sum.merge(&row.totals));
+        for row in lines.await.rows {
+            sum.merge(&row.totals);
+        }
         assert_eq!(sum, expected, "by {}", dimension.as_str());
     }
     let mut stored = books.rows(all_rows()).await.expect("reads");

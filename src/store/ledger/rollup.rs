@@ -202,7 +202,9 @@ mod tests {
 
     fn apply(pages: &mut BTreeMap<PageKey, Vec<u8>>, batch: &[(SeriesId, i64, UsageRow)]) {
         let mut rollups = Rollups::default();
-        batch.iter().for_each(|(series, time, row)| rollups.count(*series, *time, row));
+        for (series, time, row) in batch {
+            rollups.count(*series, *time, row);
+        }
         for (key, growth) in rollups.with_days().0 {
             let page = pages.entry(key).or_default();
             *page = grown(page, &growth).expect("a page");
@@ -213,7 +215,9 @@ mod tests {
         #[test]
         fn pages_are_the_same_whatever_the_batches(batches in batches()) {
             let [mut many, mut one] = [BTreeMap::new(), BTreeMap::new()];
-            batches.iter().for_each(|batch| apply(&mut many, batch));
+            for batch in &batches {
+                apply(&mut many, batch);
+            }
             apply(&mut one, &batches.concat());
             prop_assert_eq!(many, one);
         }
