@@ -59,17 +59,27 @@ pub fn items(page: &mut Value) -> Vec<Value> {
 }
 
 async fn remote(client: &Client, question: &Question, params: &Params) -> Result<Value, Failure> {
+    let mut params = params.clone();
     let path = match question {
         Question::Report(by) => format!("reports/by-{by}"),
         Question::Requests => "requests".to_owned(),
-        Question::Statement => "statement".to_owned(),
+        Question::Statement => statement(&mut params),
         Question::Focus => "focus".to_owned(),
     };
     // What the server calls a bad request is a flag of this command.
-    client.get(&with_query(&path, params)).await.map_err(|failure| match failure.exit {
+    client.get(&with_query(&path, &params)).await.map_err(|failure| match failure.exit {
         Exit::Configuration => Failure { exit: Exit::Usage, ..failure },
         _ => failure,
     })
+}
+
+/// The admin API has whose statement it is in the path.
+fn statement(params: &mut Params) -> String {
+    let (kind, id) = match params.take("product") {
+        Some(id) => ("products", id),
+        None => ("subscriptions", params.take("subscription").unwrap_or_default()),
+    };
+    format!("{kind}/{}/statement", segment(&id))
 }
 
 /// A path with its query.

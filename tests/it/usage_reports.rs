@@ -72,7 +72,7 @@ async fn what_was_sent_is_in_rows_and_reports_to_the_last_token() {
     let one = read(&world, &format!("/requests/{}", streamed[0]["request_id"].as_str().expect("an id"))).await;
     assert_eq!(one["tries"][0]["backend"], "simulated");
     assert!(one["charges"].as_array().is_some_and(|charges| !charges.is_empty()), "{one}");
-    let statement = read(&world, "/statement?product=all&month=this-month").await;
+    let statement = read(&world, "/products/all/statement?month=this-month").await;
     assert_eq!(statement["items"][0]["total_tokens"], json!(sum(&rows, "total_tokens")));
     let focus = read(&world, "/focus?subscription=team-a").await;
     assert_eq!(focus["items"][0]["Tags"], r#"{"cost_centre":"42"}"#);

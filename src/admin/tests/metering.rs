@@ -70,7 +70,7 @@ async fn reports_rows_and_statement_agree() {
     assert_eq!(by_request, rows);
     let id = rows["items"][0]["request_id"].as_str().expect("an id");
     assert_eq!(read(&world, &format!("/requests/{id}")).await["tries"].as_array().map(Vec::len), Some(2));
-    let statement = read(&world, "/statement?month=2026-11&subscription=team-a").await;
+    let statement = read(&world, "/subscriptions/team-a/statement?month=2026-11").await;
     assert_eq!(statement["items"][0]["cost_nanos"], json!(cost));
     let focus = read(&world, &format!("/focus?{SPAN}")).await;
     assert_eq!(focus["items"].as_array().map(Vec::len), Some(2));
@@ -102,7 +102,7 @@ async fn what_is_asked_wrongly_is_a_problem_that_names_it() {
         ("/reports/by-user?tz=Mars/Base", 400, "tz"),
         ("/requests?status=ok", 400, "status"),
         ("/requests/mine", 400, "id"),
-        ("/statement", 400, "product"),
+        ("/products/team/statement?month=soon", 400, "month"),
         ("/quotas?limit=0", 400, "limit"),
         ("/audit?after=x", 400, "after"),
         ("/reports/by-planet", 404, ""),

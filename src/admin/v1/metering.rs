@@ -50,11 +50,9 @@ const ROWS: [(&str, &str); 5] = [
 const ACCOUNT: [(&str, &str); 2] =
     [("account", "The BillingAccountId; `tollgate` unless said."), ("format", "`json` or `csv`.")];
 
-const MONTH: [(&str, &str); 5] = [
+const MONTH: [(&str, &str); 3] = [
     ("month", "Such as 2026-10, this-month or last-month; this month unless said."),
     ("tz", "Where the month begins; UTC unless said."),
-    ("product", "The statement of this product, or"),
-    ("subscription", "of this subscription."),
     ("format", "`json` or `csv`."),
 ];
 
@@ -84,10 +82,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Method::GET, "/requests/{id}", "One request with its tries and charges", requests::get)
             .tag("usage")
             .answers(200, Some("UsageRow")),
-        Endpoint::new(Method::GET, "/statement", "A month of one product or subscription", statement::get)
-            .tag("usage")
-            .takes(Query(&[&MONTH]))
-            .answers(200, Some("ReportLine")),
+        statement("/products/{id}/statement", "product"),
+        statement("/subscriptions/{id}/statement", "subscription"),
         Endpoint::new(Method::GET, "/focus", "What usage cost, in the columns of FOCUS 1.2", focus::get)
             .tag("usage")
             .takes(Query(&[&USAGE, &ACCOUNT]))
@@ -106,6 +102,13 @@ fn report(by: &'static str) -> Endpoint {
     Endpoint::new(Method::GET, format!("/reports/by-{by}"), summary, move |call| reports::get(call, by))
         .tag("usage")
         .takes(Query(&[&USAGE, &STEPS, &PAGED]))
+        .answers(200, Some("ReportLine"))
+}
+
+fn statement(path: &str, of: &'static str) -> Endpoint {
+    Endpoint::new(Method::GET, path, format!("A month's statement of a {of}"), move |call| statement::get(call, of))
+        .tag("usage")
+        .takes(Query(&[&MONTH]))
         .answers(200, Some("ReportLine"))
 }
 

@@ -1,4 +1,4 @@
-//! `GET /admin/v1/statement`: a month of one product or subscription.
+//! `GET /admin/v1/products/{id}/statement` and `…/subscriptions/{id}/statement`: a month of it, deleted or not.
 
 use axum::response::Response;
 
@@ -7,8 +7,10 @@ use crate::{
     usage::report,
 };
 
-pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
+pub(super) async fn get(call: Call, of: &'static str) -> Result<Response, Refusal> {
     let state = &call.state;
-    let table = report::statement(&*state.books, &call.params(), state.clock.now()).await?;
+    let mut params = call.params();
+    params.set(of, &call.id);
+    let table = report::statement(&*state.books, &params, state.clock.now()).await?;
     answer::table(&call, &table)
 }

@@ -63,6 +63,11 @@ impl Params {
         self.0.insert(name.to_owned(), text.into());
     }
 
+    /// Takes a text out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
