@@ -21,12 +21,13 @@ use crate::{
     pricing::Asked,
     settings::{Server, ledger::LedgerSync},
     snapshot::Hub,
-    store::{Balance, Books},
+    store::{self, Balance, Books},
     telemetry::Telemetry,
     tokens::Learned,
     usage::{
         Meter,
         drain::{Destination, Drain, DrainError},
+        leases::Leases,
         raises,
         replay::{self, Recovery},
     },
@@ -41,6 +42,8 @@ pub struct Metering {
     pub meter: Arc<Meter>,
     /// To be run while requests are served, and to its end.
     pub drain: Drain,
+    /// To be run likewise, where several gateways share the database.
+    pub leases: Option<Arc<Leases>>,
 }
 
 /// What metering stands on.
@@ -51,6 +54,8 @@ pub struct Foundation<'a> {
     pub place: &'a Place,
     /// Where its rows go.
     pub books: Arc<dyn Books>,
+    /// Who grants quota, where several gateways share the database.
+    pub authority: Option<Arc<dyn store::Leases>>,
     /// Prices.
     pub hub: &'a Hub,
     /// Where it is told how it goes.
@@ -64,27 +69,46 @@ impl Foundation<'_> {
     pub async fn open(self, options: &Options) -> Result<Metering, StartProblem> {
         let folder = self.place.data_dir.join("ledger");
         let disk = Arc::new(Files::lock(&folder)?);
+        let replica = replica(&folder, &options.entropy).map_err(|error| unusable(&folder, &error))?;
         let to = Destination {
             ledger: self.books.clone(),
-            replica: replica(&folder, &options.entropy).map_err(|error| unusable(&folder, &error))?,
+            replica: replica.clone(),
             clock: options.clock.clone(),
             metrics: self.telemetry.metrics.clone(),
         };
         let started =
             replay::start(disk, self.journal(options), to, &|intent, usage| cost(self.hub, intent, usage)).await?;
         tell(&started.recovery);
-        let limits = Limits::new(options.clock.clone());
-        limits.restore(self.balances(&options.clock).await?);
+        let (limits, leases) = self.limits(options, replica).await?;
         raises::restore(&*self.books, &limits, options.clock.now()).await?;
         let meter = Meter {
             limits,
+            leases: leases.clone(),
             journal: started.journal,
             learned: Arc::new(Learned::new()),
             clock: options.clock.clone(),
             telemetry: self.telemetry.clone(),
             crossed: self.crossed,
         };
-        Ok(Metering { meter: Arc::new(meter), drain: started.drain })
+        Ok(Metering { meter: Arc::new(meter), drain: started.drain, leases })
+    }
+
+    /// The counters. Where several gateways share the database they spend only what it has leased to this one.
+    async fn limits(
+        &self,
+        options: &Options,
+        replica: Arc<str>,
+    ) -> Result<(Limits, Option<Arc<Leases>>), StartProblem> {
+        let clock = &options.clock;
+        let Some(authority) = self.authority.clone() else {
+            let limits = Limits::new(clock.clone());
+            limits.restore(self.balances(clock).await?);
+            return Ok((limits, None));
+        };
+        let limits = Limits::with_leases(clock.clone());
+        let leases = Leases::new(authority, limits.clone(), replica, clock.clone());
+        leases.restore().await?;
+        Ok((limits, Some(Arc::new(leases))))
     }
 
     fn journal(&self, options: &Options) -> journal::Options {

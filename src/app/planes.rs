@@ -173,6 +173,10 @@ impl Planes {
         let mut background = JoinSet::new();
         background.spawn(self.writer.run(stopped.clone()));
         background.spawn(alerts::run(alerting(&ground, options), ground.crossings, stopped.clone()));
+        if let Some(leases) = ground.metering.leases {
+            let stopped = stopped.clone();
+            background.spawn(async move { leases.run(stopped).await });
+        }
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         background.spawn(tasks::prune_ledger(
             ground.books.clone(),

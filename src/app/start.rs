@@ -119,6 +119,7 @@ impl Ground {
             server: &server,
             place: &place,
             books: books.clone(),
+            authority: store.clone().leases(),
             hub: &hub,
             telemetry: &telemetry,
             crossed: told,

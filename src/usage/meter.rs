@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tollgate_providers::{Surface, prompt::Inline};
 
-use super::{codec, consumed, entries, metered::Metered, refused};
+use super::{codec, consumed, entries, leases::Leases, metered::Metered, refused};
 use crate::{
     exchange::{Cost, Entry, Fault, FaultKind, Record},
     journal::{Journal, JournalError},
@@ -26,6 +26,8 @@ const LEDGER_RETRY: Duration = Duration::from_secs(1);
 pub struct Meter {
     /// The counters.
     pub limits: Limits,
+    /// What this gateway may spend of quotas that several share; `None`: it is the only one.
+    pub leases: Option<Arc<Leases>>,
     /// Where requests are announced and settled.
     pub journal: Arc<Journal>,
     /// What was learned of models and their answers.
@@ -93,6 +95,11 @@ impl Meter {
         if matches!(&reserved, Err(refusal) if refusal.kind == RefusalKind::NeedsExactInput) {
             prompt = count(&mut wish).await;
             reserved = self.limits.reserve(&ask(record, &wish, prompt));
+        }
+        if let (Err(refusal), Some(leases)) = (&reserved, &self.leases)
+            && refusal.kind == RefusalKind::Unleased
+        {
+            reserved = leases.reserve(&ask(record, &wish, prompt)).await;
         }
         let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
         for shadowed in reservation.shadowed() {
