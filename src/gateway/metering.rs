@@ -66,7 +66,9 @@ impl Called<'_> {
         let family = self.surface.family();
         let members = self.model.pool.members().filter(|backend| backend.kind().speaks(family));
         let backends: Vec<BackendId> = members.map(|backend| backend.id().clone()).collect();
-        backends.iter().for_each(|backend| exchange.snapshot.prices.prepare(backend));
+        for backend in &backends {
+            exchange.snapshot.prices.prepare(backend);
+        }
         ModelCall {
             surface: self.surface,
             body: self.body.clone(),

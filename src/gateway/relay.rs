@@ -190,9 +190,9 @@ impl Relay {
             },
         };
         if self.is_stream {
-            self.take_events(data)
+            self.take_events(data);
         } else {
-            self.take(data)
+            self.take(data);
         }
         if matches!(self.phase, Phase::Flowing) && self.body.is_end_stream() {
             self.finish(None);

@@ -235,8 +235,7 @@ async fn count(wish: &mut Wish) -> Prompt {
 /// The largest prompt for which all token quotas could still pay: a bound beyond it would refuse, as larger than the
 /// whole limit, what is likely to fit.
 fn largest_prompt(wish: &Wish) -> u64 {
-    let quotas =
-        wish.scopes.iter().map(|scope| scope.rule()).filter(|rule| rule.is_quota() && rule.counted.is_tokens());
+    let quotas = wish.scopes.iter().map(Scope::rule).filter(|rule| rule.is_quota() && rule.counted.is_tokens());
     let fits = |rule: &Arc<Rule>| {
         let least = rule.min_output.saturating_mul(wish.output.choices.max(1));
         u64::try_from(rule.limit).unwrap_or(0).saturating_sub(least)

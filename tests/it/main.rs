@@ -12,6 +12,7 @@ mod database;
 mod first_run;
 mod http2;
 mod keys;
+mod ledger;
 mod models_surfaces;
 mod observability;
 mod open_streams;

@@ -182,7 +182,7 @@ impl Herald {
     async fn attempt(&mut self, receiver: &Receiver<'_>, AlertDelivery { alert, state }: AlertDelivery) {
         let now = self.around.clock.now();
         // Whoever else looks meanwhile finds it taken.
-        self.tried(alert.id.clone(), AlertState { next: Some(now.plus(CLAIM)), ..state.clone() }).await;
+        self.write(alert.id.clone(), AlertState { next: Some(now.plus(CLAIM)), ..state.clone() }).await;
         let outcome = receiver.send(&alert, now).await;
         let attempts = state.attempts + 1;
         let next = schedule::next(attempts, &outcome, self.around.clock.now(), &self.around.entropy);
@@ -197,10 +197,14 @@ impl Herald {
 
     async fn tried(&mut self, id: Arc<str>, state: AlertState) {
         let next = state.next;
+        self.write(id, state).await;
+        self.due = [self.due, next].into_iter().flatten().min();
+    }
+
+    async fn write(&mut self, id: Arc<str>, state: AlertState) {
         if let Err(error) = self.around.store.alert_tried(id, state).await {
             self.away(&error);
         }
-        self.due = [self.due, next].into_iter().flatten().min();
     }
 
     fn webhook(&self) -> Option<Webhook> {

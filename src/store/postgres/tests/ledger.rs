@@ -41,6 +41,7 @@ macro_rules! both {
     }};
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "to be given to map_err")]
 fn words(error: StoreError) -> String {
     error.to_string()
 }
