@@ -13,7 +13,7 @@ use crate::model::Timestamp;
 /// What a settlement did.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
-    /// One for each of [`Reservation::charges`], in their order.
+    /// One for each of [`super::Reservation::charges`], in their order.
     pub amounts: Vec<i64>,
     /// Enforced quotas that were exceeded all the same.
     pub overruns: Vec<Overrun>,

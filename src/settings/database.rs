@@ -1,6 +1,6 @@
 //! `server.database` read once: a file of SQLite, or a server of PostgreSQL.
 //!
-//! Connecting is `store`'s. The text is a [`Secret`](crate::model::Secret) in the settings, because a URL may carry
+//! Connecting is `store`'s. The text is a [`Secret`] in the settings, because a URL may carry
 //! a password; what is parsed here shows itself without it.
 
 use std::{fmt, path::PathBuf};
