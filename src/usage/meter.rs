@@ -12,7 +12,9 @@ use super::{codec, consumed, entries, leases::Leases, metered::Metered, refused}
 use crate::{
     exchange::{Cost, Entry, Fault, FaultKind, Record},
     journal::{Journal, JournalError},
-    limits::{Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Rule, Scope, Settled, Standing},
+    limits::{
+        Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Reservation, Rule, Scope, Settled, Standing,
+    },
     model::{BackendId, Clock},
     pricing::{Asked, Book},
     telemetry::Telemetry,
@@ -92,14 +94,15 @@ impl Meter {
     pub async fn admit(&self, record: &Record, mut wish: Wish) -> Result<Metered, Refused> {
         let mut prompt = self.estimate(record, &wish);
         let mut reserved = self.limits.reserve(&ask(record, &wish, prompt));
-        if matches!(&reserved, Err(refusal) if refusal.kind == RefusalKind::NeedsExactInput) {
+        if lacks(&reserved, RefusalKind::Unleased) {
+            reserved = self.lease(&ask(record, &wish, prompt), reserved).await;
+        }
+        if lacks(&reserved, RefusalKind::NeedsExactInput) {
             prompt = count(&mut wish).await;
             reserved = self.limits.reserve(&ask(record, &wish, prompt));
-        }
-        if let (Err(refusal), Some(leases)) = (&reserved, &self.leases)
-            && refusal.kind == RefusalKind::Unleased
-        {
-            reserved = leases.reserve(&ask(record, &wish, prompt)).await;
+            if lacks(&reserved, RefusalKind::Unleased) {
+                reserved = self.lease(&ask(record, &wish, prompt), reserved).await;
+            }
         }
         let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
         for shadowed in reservation.shadowed() {
@@ -115,6 +118,14 @@ impl Meter {
             return Err(unavailable(&error));
         }
         Ok(metered)
+    }
+
+    /// Reserves with what other gateways leave to this one, which may have to be asked for first.
+    async fn lease(&self, ask: &Ask<'_>, refused: Reserved) -> Reserved {
+        match &self.leases {
+            Some(leases) => leases.reserve(ask).await,
+            None => refused,
+        }
     }
 
     /// What is known of a prompt without counting it.
@@ -177,6 +188,12 @@ impl Meter {
         }
         settled.crossed.into_iter().for_each(|crossed| (self.crossed)(crossed));
     }
+}
+
+type Reserved = Result<Reservation, Box<Refusal>>;
+
+fn lacks(reserved: &Reserved, what: RefusalKind) -> bool {
+    matches!(reserved, Err(refusal) if refusal.kind == what)
 }
 
 /// A wish as the limits take it.

@@ -82,7 +82,10 @@ fn assert_spent_within(answers: &[Answer], books: &Books, quota: u64, case: &str
     assert_eq!(good, books.answers(), "{case}");
     assert!(good >= 1, "{case}: somebody is served");
     assert!(books.tokens() <= quota, "{case}: {} of {quota}", books.tokens());
-    for answer in answers.iter().filter(|answer| answer.status != 200) {
+    // With a shared database what it has not leased yet is worth another try, and told so.
+    let is_shared = std::env::var("TOLLGATE_TEST_DATABASE").is_ok();
+    let unleased = |answer: &&Answer| is_shared && answer.status == 503 && code(answer) == "quota_unavailable";
+    for answer in answers.iter().filter(|answer| answer.status != 200 && !unleased(answer)) {
         assert_eq!(answer.status, 429, "{case}: {}", answer.text());
         assert!(["insufficient_quota", "quota_reserved"].contains(&code(answer).as_str()), "{case}: {}", answer.text());
     }
@@ -112,6 +115,10 @@ async fn a_held_quota_is_retryable_and_a_used_up_one_is_not() {
     let last = spent.last().expect("used up in the end");
     assert_eq!((last.status, code(last).as_str()), (429, "insufficient_quota"), "{}", last.text());
     assert_eq!(last.header("x-should-retry"), Some("false"));
+    if std::env::var("TOLLGATE_TEST_DATABASE").is_ok() {
+        // There the database's clock says which window it is, and no test moves that.
+        return;
+    }
     world.advance(Duration::from_secs(24 * 3600));
     world.send(&call(false, Some(10))).await.expect(200);
 }

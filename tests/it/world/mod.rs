@@ -84,16 +84,21 @@ impl Builder {
         self
     }
 
+    /// Where several gateways share a database it grants quota by its own clock: the gateway's begins there.
+    fn start_time(&self) -> Timestamp {
+        if self.database.is_some() { Clock::system().now() } else { START }
+    }
+
     /// Starts it; fails the test when the gateway does not start.
     pub async fn start(mut self) -> World {
         if self.database.is_none() && std::env::var("TOLLGATE_TEST_DATABASE").is_ok_and(|name| name == "postgres") {
             self = self.on_postgres();
         }
+        let clock = Clock::manual(self.start_time());
         if let Some(url) = self.database {
             self.server.push(format!("database: {url}"));
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = Clock::manual(START);
         let nobody = Vendor::nobody().await;
         let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody };
         world.write(&self.config);
