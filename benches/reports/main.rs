@@ -78,7 +78,7 @@ fn row(entropy: &Entropy, nth: u64, of: u64) -> UsageRow {
     let duration_nanos = 200_000_000 + entropy.below(4_000_000_000);
     let name = format!("team-{subscription}");
     let charges = charges(&name, time, input + output);
-    let id = Uuid::new_v7(uuid::Timestamp::from_unix_time(time.as_secs(), 0, nth, 42));
+    let id = Uuid::new_v7(uuid::Timestamp::from_unix_time(time.as_secs(), 0, u128::from(nth), 42));
     let refused = entropy.below(50) == 0;
     let intent = Intent {
         id,
