@@ -55,7 +55,7 @@ async fn fill(store: &Sqlite, clock: &Clock, entropy: &Entropy, rows: u64) -> Re
         store.ship(Arc::new(shipment)).await?;
         let took = clock.ticks().since(began);
         (spent, slowest, shipped) = (spent + took, slowest.max(took), shipped + last - first);
-        if last % tenth == 0 || last == rows {
+        if last.is_multiple_of(tenth) || last == rows {
             println!("{last:>9} rows: shipping {:>6.2} us a row, slowest batch {slowest:?}", per_row(spent, shipped));
             (spent, slowest, shipped) = (Duration::ZERO, Duration::ZERO, 0);
         }
@@ -78,7 +78,7 @@ fn row(entropy: &Entropy, nth: u64, of: u64) -> UsageRow {
     let duration_nanos = 200_000_000 + entropy.below(4_000_000_000);
     let name = format!("team-{subscription}");
     let charges = charges(&name, time, input + output);
-    let id = Uuid::new_v7(uuid::Timestamp::from_unix_time(time.as_secs(), 0, u128::from(nth), 42));
+    let id = Uuid::new_v7(uuid::Timestamp::from_unix_time(time.as_secs(), 0, nth.into(), 42));
     let refused = entropy.below(50) == 0;
     let intent = Intent {
         id,

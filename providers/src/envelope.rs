@@ -50,9 +50,10 @@ pub fn plain_error_body(error: &ErrorText<'_>) -> Vec<u8> {
     bytes(&json!({ "statusCode": error.status, "message": error.message }))
 }
 
-/// The event that ends a stream which failed after its first byte; never followed by an end marker.
+/// The event that ends a stream which failed after its first byte; never followed by an end marker. `sequence` is the
+/// event's number, where the dialect numbers them: [`Tap::next_sequence`](crate::Tap::next_sequence).
 #[must_use]
-pub fn stream_error(surface: Surface, error: &ErrorText<'_>) -> Vec<u8> {
+pub fn stream_error(surface: Surface, error: &ErrorText<'_>, sequence: u64) -> Vec<u8> {
     match (surface, surface.family()) {
         (Surface::Responses | Surface::StoredResponse, _) => {
             let body = json!({
@@ -60,8 +61,7 @@ pub fn stream_error(surface: Surface, error: &ErrorText<'_>) -> Vec<u8> {
                 "code": error.code,
                 "message": error.message,
                 "param": error.param,
-                // The reader never saw how many events came before; SDKs do not check it on errors.
-                "sequence_number": 0,
+                "sequence_number": sequence,
             });
             format!("event: error\ndata: {body}\n\n").into_bytes()
         }

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::{
     Surface, batch, cap,
     json::{Collect, Elements, Members, folded, lenient, span},
-    multipart,
+    multipart, prompt,
     rewrite::{Edits, Spelling},
     stored::{StoredKind, StoredRef},
 };
@@ -35,6 +35,10 @@ pub struct Head {
     pub end_user: Option<String>,
     /// The caller's bound on generated tokens, for each answer. `None` also where what it gave bounds nothing.
     pub max_output: Option<u64>,
+    /// Whether the model reads more than the body's bytes tell: pictures, stored objects, results of tools that the
+    /// provider runs. Where it does not, no byte-level tokenizer makes more tokens of the prompt than the body has
+    /// bytes.
+    pub reads_more: bool,
     /// How many answers are made (`n`, `candidateCount`, `best_of`).
     pub choices: Option<u64>,
     /// Stored objects that the body refers to: files at any depth, a batch's input file,
@@ -216,6 +220,7 @@ impl<'a> Fields<'a, '_> {
             previous_response: self.typed("previous_response_id", "a string")?,
             end_user: self.end_user(),
             max_output: cap::given(self.surface, self.members),
+            reads_more: prompt::reads_more(self.surface, self.text, self.members),
             choices: self.choices(),
             purpose: self.text_of("purpose"),
             stored_refs: Vec::new(),
@@ -348,7 +353,7 @@ fn is_applications_own(key: &str) -> bool {
 }
 
 fn read_multipart(surface: Surface, boundary: &str, body: &[u8]) -> Result<Head, BadBody> {
-    let mut head = Head::default();
+    let mut head = Head { reads_more: true, ..Head::default() };
     if takes_model(surface) {
         let before = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
         let place = multipart::first_delimiter(boundary, body);

@@ -179,16 +179,17 @@ fn stream_errors_are_read_back_as_errors_and_never_as_an_end() {
         Surface::StreamGenerateContent,
     ] {
         let mut tap = tollgate_providers::Tap::stream(surface, false);
-        let event = stream_error(surface, &error(529, "upstream_error"));
+        let event = stream_error(surface, &error(529, "upstream_error"), 0);
         assert!(event.ends_with(b"\n\n") || event.ends_with(b"\r\n\r\n"), "{surface:?}");
         tap.push(event.into(), &mut Vec::new());
         assert_eq!(tap.error().map(|error| error.message.as_str()), Some("say \"hi\""), "{surface:?}");
         assert!(!tap.is_complete() && !tap.has_content(), "{surface:?}");
     }
-    let responses = String::from_utf8(stream_error(Surface::Responses, &error(500, "c"))).expect("text");
+    let responses = String::from_utf8(stream_error(Surface::Responses, &error(500, "c"), 7)).expect("text");
     let data = responses.strip_prefix("event: error\ndata: ").expect("a typed event");
     let data: Value = serde_json::from_str(data.trim()).expect("JSON");
     assert_eq!((&data["type"], &data["code"], &data["param"]), (&json!("error"), &json!("c"), &json!("model")));
+    assert_eq!(data["sequence_number"], 7);
 }
 
 #[test]

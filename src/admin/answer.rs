@@ -1,10 +1,12 @@
-//! Answers of success: JSON, its `ETag`, and headers that keep it out of caches and frames.
+//! Answers of success: JSON, its `ETag`, CSV, and headers that keep it out of caches and frames.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::snapshot::control::Etag;
+use super::{call::Call, refusal::Refusal};
+use crate::{snapshot::control::Etag, usage::report::Table};
 
 pub(super) fn json(status: StatusCode, body: &Value) -> Response {
     let mut response = (status, body.to_string()).into_response();
@@ -24,6 +26,30 @@ fn tagged(mut response: Response, etag: &Etag) -> Response {
     let value = HeaderValue::try_from(etag.as_str()).expect("our tags are quotes, letters and digits");
     response.headers_mut().insert(header::ETAG, value);
     response
+}
+
+/// Lines of the ledger, as JSON or CSV. A page of CSV says where the next begins in a `Link` header (RFC 8288).
+pub(super) fn table(call: &Call, table: &Table) -> Result<Response, Refusal> {
+    if !call.wants_csv()? {
+        return Ok(json(StatusCode::OK, &table.json()));
+    }
+    let mut response = table.csv().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+    if let Some(next) = &table.next {
+        let mut query = call.params();
+        query.set("after", next);
+        let pairs: Vec<String> =
+            query.iter().map(|(name, text)| format!("{}={}", encoded(name), encoded(text))).collect();
+        if let Ok(link) = HeaderValue::try_from(format!("<?{}>; rel=\"next\"", pairs.join("&"))) {
+            headers.insert(header::LINK, link);
+        }
+    }
+    Ok(response)
+}
+
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 
 /// `path` is where the new object is read.

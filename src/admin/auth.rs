@@ -30,7 +30,10 @@ const CSRF_HEADER: &str = "x-csrf-token";
 #[derive(Clone, Debug)]
 pub(super) enum Caller {
     /// With an administrator's token.
-    Token,
+    Token {
+        /// Its name; none for the process's own (the environment's, and that of the local command line).
+        name: Option<String>,
+    },
     /// From the console.
     Session {
         /// The session's hash in the store.
@@ -40,6 +43,17 @@ pub(super) enum Caller {
         /// When it ends.
         expires: Timestamp,
     },
+}
+
+impl Caller {
+    /// What the audit log calls them.
+    pub(super) fn actor(&self) -> String {
+        match self {
+            Self::Token { name: Some(name) } => format!("token:{name}"),
+            Self::Token { name: None } => "server token".to_owned(),
+            Self::Session { .. } => "session".to_owned(),
+        }
+    }
 }
 
 /// Lets through who shows a valid token or session, and notes who that is for the endpoint.
@@ -95,7 +109,7 @@ async fn identify(state: &AdminState, request: &Parts) -> Result<Caller, Refusal
     match request.headers.get(header::AUTHORIZATION) {
         Some(value) => {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(Refusal::unauthorized)?;
-            if is_token(state, token).await? { Ok(Caller::Token) } else { Err(Refusal::unauthorized()) }
+            by_token(state, token).await?.ok_or_else(Refusal::unauthorized)
         }
         None => session(state, request).await,
     }
@@ -106,10 +120,14 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-async fn is_token(state: &AdminState, token: &str) -> Result<bool, Refusal> {
+async fn by_token(state: &AdminState, token: &str) -> Result<Option<Caller>, Refusal> {
     let hash = KeyHash::of(token);
     let known = state.tokens.iter().fold(Choice::from(0), |found, known| found | same(known, &hash));
-    Ok(bool::from(known) || state.store.admin_token(hash).await?.is_some_and(|row| same(&row.hash, &hash).into()))
+    if known.into() {
+        return Ok(Some(Caller::Token { name: None }));
+    }
+    let row = state.store.admin_token(hash).await?.filter(|row| same(&row.hash, &hash).into());
+    Ok(row.map(|row| Caller::Token { name: Some(row.name) }))
 }
 
 fn same(one: &KeyHash, other: &KeyHash) -> Choice {

@@ -14,7 +14,10 @@ use super::{
     auth::Caller,
     refusal::{Refusal, refuse},
 };
-use crate::snapshot::control::{Etag, Expect, Run};
+use crate::{
+    snapshot::control::{Etag, Expect, Run},
+    usage::report::Params,
+};
 
 /// Objects on a page when the caller names no number, and at most.
 const PAGE: usize = 100;
@@ -67,6 +70,25 @@ impl Call {
         match text.parse() {
             Ok(limit @ 1..=LARGEST_PAGE) => Ok(limit),
             _ => Err(bad_parameter("limit", &format!("`{text}` is not a number from 1 to {LARGEST_PAGE}"))),
+        }
+    }
+
+    /// The query as named texts, for what is asked of the ledger.
+    pub(super) fn params(&self) -> Params {
+        self.query.iter().collect()
+    }
+
+    /// Whether CSV is wanted: `?format=csv`, or an `Accept` that names it and not JSON.
+    pub(super) fn wants_csv(&self) -> Result<bool, Refusal> {
+        match self.query.get("format").map(String::as_str) {
+            Some("csv") => Ok(true),
+            Some("json") => Ok(false),
+            Some(other) => Err(bad_parameter("format", &format!("`{other}` is not json or csv"))),
+            None => {
+                let accepted = self.listed(&header::ACCEPT);
+                let names = |kind: &str| accepted.iter().any(|one| one.split(';').next() == Some(kind));
+                Ok(names("text/csv") && !names("application/json"))
+            }
         }
     }
 

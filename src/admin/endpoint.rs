@@ -16,6 +16,8 @@ pub(super) enum Input {
     Nothing,
     /// A page of a list: `limit`, `after`.
     Page,
+    /// A question with parameters of its own: groups of names and what they mean. Answers a page.
+    Query(&'static [&'static [(&'static str, &'static str)]]),
     /// An object of the named schema.
     Object(&'static str),
     /// Some fields of the named schema, to be merged (RFC 7396).

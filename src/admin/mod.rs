@@ -22,11 +22,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
-    limits::WrongAttempts,
+    limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
+    pricing::Book,
     settings::Problem,
     snapshot::control::{Control, Refused},
-    store::Store,
+    store::{Books, Store},
 };
 
 /// Largest request body: 1 MiB.
@@ -38,6 +39,9 @@ pub type Statuses = Arc<dyn Fn() -> Vec<Value> + Send + Sync>;
 /// Reads the configuration files again and hands them to the control; warnings on success.
 pub type Reload = Arc<dyn Fn() -> BoxFuture<'static, Result<Vec<Problem>, Refused>> + Send + Sync>;
 
+/// Gives the prices in use.
+pub type Prices = Arc<dyn Fn() -> Arc<Book> + Send + Sync>;
+
 /// What the management plane needs of the rest of the process.
 #[derive(Clone)]
 pub struct AdminState {
@@ -45,10 +49,16 @@ pub struct AdminState {
     pub control: Arc<Control>,
     /// Tokens, sessions, last use.
     pub store: Arc<dyn Store>,
+    /// Usage, balances, the audit log.
+    pub books: Arc<dyn Books>,
+    /// The counters.
+    pub limits: Limits,
     /// Live state of backends.
     pub statuses: Statuses,
     /// Reading the files again.
     pub reload: Reload,
+    /// What calls cost, by the configuration in use.
+    pub prices: Prices,
     /// Tokens that are not in the database: the environment's, and that of the local command line.
     pub tokens: Vec<KeyHash>,
     /// Wrong sign-in attempts, shared with the portal.

@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 description, made from the list of endpoints and the schemas of the settings.
 
+mod metering;
+
 use axum::response::Response;
 use http::{Method, StatusCode};
 use schemars::{
@@ -13,7 +15,7 @@ use super::{
     endpoint::{Endpoint, Input, Precondition},
     v1,
 };
-use crate::settings::{Api, Backend, Group, Model, Pool, Product, Subscription, User, Workspace};
+use crate::settings::{Api, Backend, Group, Model, Pool, Price, Product, Subscription, User, Workspace};
 
 pub(super) async fn serve() -> Response {
     answer::json(StatusCode::OK, &document())
@@ -86,6 +88,11 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         parameters.push(parameter("query", "limit", &number, false, "How many at most."));
         parameters.push(parameter("query", "after", &json!({ "type": "string" }), false, "`next` of the page before."));
     }
+    if let Input::Query(groups) = endpoint.input {
+        for (name, what) in groups.iter().copied().flatten() {
+            parameters.push(parameter("query", name, &json!({ "type": "string" }), false, what));
+        }
+    }
     let manages = !matches!(endpoint.tag, "gateway" | "access");
     if endpoint.method != Method::GET && manages {
         let flag = json!({ "type": "boolean", "default": false });
@@ -109,7 +116,7 @@ fn parameter(place: &str, name: &str, schema: &Value, required: bool, descriptio
 
 fn body(input: Input) -> Option<Value> {
     let content = match input {
-        Input::Nothing | Input::Page | Input::Json("") => return None,
+        Input::Nothing | Input::Page | Input::Query(_) | Input::Json("") => return None,
         Input::Object(schema) | Input::Json(schema) => json!({ "application/json": { "schema": reference(schema) } }),
         // Every field is optional in a patch, which the schema of the object does not say.
         Input::Patch(_) => json!({ "application/merge-patch+json": { "schema": { "type": "object" } } }),
@@ -125,7 +132,7 @@ fn body(input: Input) -> Option<Value> {
 fn success(endpoint: &Endpoint) -> Value {
     let Some(output) = endpoint.output else { return json!({ "description": "Done." }) };
     let schema = match endpoint.input {
-        Input::Page if !output.ends_with("List") => page(&reference(output)),
+        Input::Page | Input::Query(_) if !output.ends_with("List") => page(&reference(output)),
         _ => reference(output),
     };
     json!({ "description": endpoint.summary, "content": { "application/json": { "schema": schema } } })
@@ -154,13 +161,16 @@ fn schemas() -> Map<String, Value> {
     add::<Group>(&mut generator);
     add::<Model>(&mut generator);
     add::<Pool>(&mut generator);
+    add::<Price>(&mut generator);
     add::<Product>(&mut generator);
     add::<Subscription>(&mut generator);
     add::<User>(&mut generator);
     add::<Workspace>(&mut generator);
     let mut schemas = generator.take_definitions(true);
-    if let Value::Object(own) = own_schemas() {
-        schemas.extend(own);
+    for own in [own_schemas(), metering::schemas()] {
+        if let Value::Object(own) = own {
+            schemas.extend(own);
+        }
     }
     schemas
 }
@@ -211,6 +221,14 @@ fn own_schemas() -> Value {
         "Token": { "type": "object", "properties": { "name": text, "token": text } },
         "TokenList": page(&json!({ "type": "object", "properties": { "name": text, "created": text } })),
         "OperationList": page(&reference("Operation")),
+        "PriceList": {
+            "type": "object",
+            "description": "Dollars per million tokens, as text.",
+            "properties": {
+                "table": text, "items": { "type": "array", "items": { "type": "object" } },
+                "unpriced": { "type": "array", "items": { "type": "object" } },
+            },
+        },
         "NewState": { "type": "object", "properties": { "state": reference("State") }, "required": ["state"] },
         "IssuedKey": reference("Subscription"),
     })

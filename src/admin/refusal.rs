@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
-use crate::{settings::Problem, snapshot::control::Refused, store::StoreError};
+use crate::{settings::Problem, snapshot::control::Refused, store::StoreError, usage::report::Unanswered};
 
 /// Why a call was refused.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(super) fn refuse(status: StatusCode, detail: impl Into<String>) -> Refusal {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
         StatusCode::TOO_MANY_REQUESTS => "too_many_attempts",
         StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        StatusCode::INTERNAL_SERVER_ERROR => "internal",
         _ => "bad_request",
     };
     Refusal { status, code, detail: detail.into(), problems: Vec::new(), place: None, retry_after: None }
@@ -129,6 +130,15 @@ impl From<StoreError> for Refusal {
                 let detail = "the database could not do it; the log says why";
                 Self { retry_after: Some(Duration::from_secs(1)), ..refuse(StatusCode::SERVICE_UNAVAILABLE, detail) }
             }
+        }
+    }
+}
+
+impl From<Unanswered> for Refusal {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Parameter { name, why } => Self::invalid(&[Problem::new(name, why)]),
+            Unanswered::Store(error) => error.into(),
         }
     }
 }

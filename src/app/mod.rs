@@ -4,6 +4,7 @@
 //! Nothing here decides about a request: that is `gateway`. Nothing here parses arguments: that is `cli`.
 
 pub mod administrator;
+mod alerts;
 mod backend_events;
 mod book;
 pub mod configuration;
@@ -11,6 +12,7 @@ mod console;
 pub mod database;
 pub mod limits;
 pub mod local;
+mod metering;
 mod observe;
 mod options;
 mod planes;

@@ -111,6 +111,8 @@ pub struct Options {
     pub out: Output,
     /// Read the configuration again when its files change.
     pub watch: bool,
+    /// Start although records of the ledger are damaged or missing, and go on without them.
+    pub accept_ledger_loss: bool,
 }
 
 impl Options {
@@ -129,6 +131,7 @@ impl Options {
             terminal: false,
             out: Output::sink(),
             watch: false,
+            accept_ledger_loss: false,
         }
     }
 }

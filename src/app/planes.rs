@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{
-    LocalServer, Options, Running, StartProblem, book,
+    LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
     readiness::Checks,
     reload::Reloader,
@@ -84,20 +84,36 @@ fn admin_state(
     reloader: &Arc<Reloader>,
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
+    let priced = hub.clone();
     let tokens = [Some(&local.token), ground.token.as_ref()];
     AdminState {
         control: ground.control.clone(),
         store: ground.store.clone(),
+        books: ground.books.clone(),
+        limits: ground.metering.meter.limits.clone(),
         statuses: Arc::new(move || statuses(&hub)),
         reload: Arc::new(move || {
             let reloader = reloader.clone();
             Box::pin(async move { reloader.reload("admin").await })
         }),
+        prices: Arc::new(move || priced.peek().prices.clone()),
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),
+    }
+}
+
+fn alerting(ground: &Ground, options: &Options) -> alerts::Surroundings {
+    let hub = ground.hub.clone();
+    alerts::Surroundings {
+        store: ground.books.clone(),
+        limits: Arc::new(ground.metering.meter.limits.clone()),
+        settings: Box::new(move || hub.load().settings.clone()),
+        clock: options.clock.clone(),
+        entropy: options.entropy.clone(),
+        client: ground.side.clone(),
     }
 }
 
@@ -125,12 +141,16 @@ impl Planes {
         let (owners, writer) = book::open(ground.store.clone(), clock.clone());
         let gateway = Arc::new(Gateway {
             hub: ground.hub.clone(),
-            sink: Arc::new(Sink::new(ground.telemetry.clone(), clock.clone())),
+            sink: Arc::new(Sink::new(ground.telemetry.clone(), ground.metering.meter.clone(), clock.clone())),
             owners: Arc::new(Owners::new(Arc::new(owners))),
             clock: clock.clone(),
             entropy: entropy.clone(),
             drain: drain.clone(),
-            readiness: Arc::new(Checks { hub: ground.hub.clone(), drain: drain.clone() }),
+            readiness: Arc::new(Checks {
+                hub: ground.hub.clone(),
+                drain: drain.clone(),
+                journal: ground.metering.meter.journal.clone(),
+            }),
             learned: Learned::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
@@ -152,6 +172,18 @@ impl Planes {
         let (stop, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
         background.spawn(self.writer.run(stopped.clone()));
+        background.spawn(alerts::run(alerting(&ground, options), ground.crossings, stopped.clone()));
+        if let Some(leases) = ground.metering.leases {
+            let stopped = stopped.clone();
+            background.spawn(async move { leases.run(stopped).await });
+        }
+        background.spawn(tasks::drain_ledger(ground.metering.drain));
+        background.spawn(tasks::prune_ledger(
+            ground.books.clone(),
+            ground.server.ledger.clone(),
+            options.clock.clone(),
+            stopped.clone(),
+        ));
         background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
         background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
         background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));
@@ -186,6 +218,7 @@ impl Planes {
             data_dir: ground.place.data_dir,
             control: ground.control,
             store: ground.store,
+            meter: ground.metering.meter,
             telemetry: ground.telemetry,
             reloader: self.reloader,
             runtime: Handle::current(),

@@ -1,4 +1,5 @@
-//! What `/readyz` looks at: whether a configuration is in use, and whether the process is going down.
+//! What `/readyz` looks at: whether a configuration is in use, whether the process is going down, and whether the
+//! ledger takes requests.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use crate::{
         health::{Check, Readiness},
         listener::Drain,
     },
+    journal::{Health, Journal},
     snapshot::Hub,
 };
 
@@ -16,6 +18,8 @@ pub struct Checks {
     pub hub: Arc<Hub>,
     /// Whether the process is going down.
     pub drain: Drain,
+    /// Where requests are announced.
+    pub journal: Arc<Journal>,
 }
 
 impl Readiness for Checks {
@@ -29,6 +33,12 @@ impl Readiness for Checks {
         } else {
             Check::well("draining")
         };
-        vec![configuration, draining]
+        let ledger = match self.journal.health() {
+            Health::Ok => Check::well("ledger"),
+            // The reason names files: it is told in the log and by metrics.
+            Health::Strained(_) => Check::failed("ledger", "the ledger's disk has trouble; see the log").remark(),
+            Health::Failing(_) => Check::failed("ledger", "the ledger cannot be written; see the log"),
+        };
+        vec![configuration, draining, ledger]
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     snapshot::control::{Control, Refused},
     store::Store,
     telemetry::Telemetry,
+    usage::Meter,
 };
 
 /// Background work, and then the database, may each take this long at the end.
@@ -26,6 +27,7 @@ pub struct Running {
     pub(super) data_dir: PathBuf,
     pub(super) control: Arc<Control>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) meter: Arc<Meter>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) reloader: Arc<Reloader>,
     /// Where the gateway runs; its owner may be somewhere else.
@@ -147,6 +149,7 @@ impl Running {
             tracing::warn!(%error, "cli.json could not be removed");
         }
         self.stop.send_replace(true);
+        self.meter.journal.finish();
         self.console_drain.end();
         if timeout(LAST_WORK, finish(&mut self.background)).await.is_err() {
             tracing::warn!("background work did not end in time and is dropped");

@@ -6,26 +6,29 @@
 use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::sync::mpsc;
 
 use super::{
-    LocalServer, Options, Running, StartProblem, administrator,
+    LocalServer, Options, Running, StartProblem, administrator, alerts,
     backend_events::BackendEvents,
     configuration::Configuration,
     database::{Lock, Place},
+    metering::{Foundation, Metering},
     observe,
     planes::{Planes, Ports},
     transcript::Facts,
     welcome,
 };
 use crate::{
+    limits::Crossed,
     model::{Entropy, Secret},
-    outbound::Fleet,
+    outbound::{Fleet, side},
     settings::{Problem, Server},
     snapshot::{
         Hub,
         control::{Control, Refused},
     },
-    store::Store,
+    store::{Books, Store},
     telemetry::Telemetry,
 };
 
@@ -75,6 +78,14 @@ pub struct Ground {
     pub hub: Arc<Hub>,
     /// The one writer of configuration.
     pub control: Arc<Control>,
+    /// The ledger's tables.
+    pub books: Arc<dyn Books>,
+    /// The client for side calls.
+    pub side: reqwest::Client,
+    /// Quotas that ran low.
+    pub crossings: mpsc::Receiver<Crossed>,
+    /// The ledger.
+    pub metering: Metering,
 }
 
 impl Ground {
@@ -99,6 +110,21 @@ impl Ground {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
         let control = Control::start(reading.declared, store.clone(), hub.clone(), clock, entropy).await?;
         telemetry.metrics.configured(options.clock.now());
+        let side = side::client().map_err(|error| StartProblem::Failed(error.to_string()))?;
+        let (tell, crossings) = mpsc::channel(alerts::MOST_WAITING);
+        // A full queue loses nothing: the look over all counters finds what was crossed.
+        let told = Arc::new(move |crossed| drop(tell.try_send(crossed)));
+        let books: Arc<dyn Books> = store.clone();
+        let foundation = Foundation {
+            server: &server,
+            place: &place,
+            books: books.clone(),
+            authority: store.clone().leases(),
+            hub: &hub,
+            telemetry: &telemetry,
+            crossed: told,
+        };
+        let metering = foundation.open(options).await?;
         Ok(Self {
             server,
             configuration,
@@ -111,6 +137,10 @@ impl Ground {
             telemetry,
             hub,
             control,
+            metering,
+            books,
+            crossings,
+            side,
         })
     }
 }

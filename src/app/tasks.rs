@@ -6,9 +6,11 @@ use tokio::{sync::watch, time};
 
 use super::{reload::Reloader, watch::Watch};
 use crate::{
-    model::Timestamp,
+    model::{Clock, Timestamp},
+    settings::Ledger,
     snapshot::{Hub, control::Control},
-    store::Objects,
+    store::{Books, Objects, StoreError},
+    usage::drain::Drain,
 };
 
 /// Time between two looks for what another process wrote: a key revoked by the command line is refused within 1 s.
@@ -16,6 +18,12 @@ const POLL: Duration = Duration::from_millis(250);
 
 /// Time between two writings of last-used times.
 const LAST_USED: Duration = Duration::from_secs(10);
+
+/// Time between two looks for rows that need not be kept any longer.
+const PRUNE: Duration = Duration::from_secs(600);
+/// Rows removed at once: some milliseconds' work, between which others write.
+const PRUNE_STEP: u32 = 500;
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Tells every loop to end. Cloning waits for the same word.
 pub type Stop = watch::Receiver<bool>;
@@ -29,7 +37,7 @@ async fn pause(period: Duration, stop: &mut Stop) -> bool {
 }
 
 /// Waits for the word to stop. That nobody is left to say it means the same.
-async fn stopped(stop: &mut Stop) {
+pub(super) async fn stopped(stop: &mut Stop) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
@@ -80,6 +88,40 @@ pub async fn keep_last_used(hub: Arc<Hub>, store: Arc<dyn Objects>, mut stop: St
         let batch = used.into_iter().map(|(id, millis)| (id, Timestamp::from_nanos(millis.saturating_mul(1_000_000))));
         if let Err(error) = store.touch_last_used(batch.collect()).await {
             tracing::warn!(%error, "when keys were last used could not be written");
+        }
+    }
+}
+
+/// Takes the journal to the database, to its end.
+pub async fn drain_ledger(drain: Drain) {
+    if let Err(error) = drain.run().await {
+        tracing::error!(%error, "the ledger's journal could not be taken to the database; the next start goes on");
+    }
+}
+
+/// Removes rows and sums of the ledger that are older than they have to be kept, in small steps.
+pub async fn prune_ledger(books: Arc<dyn Books>, keep: Ledger, clock: Clock, mut stop: Stop) {
+    while pause(PRUNE, &mut stop).await {
+        let (rows, rollups) = (before(&clock, keep.keep_rows.0), before(&clock, keep.keep_rollups.0));
+        if let Err(error) = prune(&*books, rows, rollups, &mut stop).await {
+            tracing::warn!(%error, "old rows of the ledger could not be removed");
+        }
+    }
+}
+
+fn before(clock: &Clock, age: Duration) -> Timestamp {
+    Timestamp::from_nanos(clock.now().as_nanos().saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)))
+}
+
+async fn prune(books: &dyn Books, rows: Timestamp, rollups: Timestamp, stop: &mut Stop) -> Result<(), StoreError> {
+    loop {
+        let pruned = books.prune_rows(rows, PRUNE_STEP).await?;
+        for (replica, finding) in &pruned.findings {
+            tracing::error!(%replica, position = finding.position, "the ledger is broken; run `tollgate ledger verify`");
+        }
+        let pages = books.prune_rollups(rollups, PRUNE_STEP).await?;
+        if (pruned.rows == 0 && pages == 0) || !pause(PRUNE_PAUSE, stop).await {
+            return Ok(());
         }
     }
 }

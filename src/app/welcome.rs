@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Clock, Entropy, Secret},
-    settings::{ObjectKind, State, Subscription},
+    settings::{Limits, ObjectKind, State, Subscription},
     snapshot::control::{Control, Refused, Run},
     store::{Access, StoreError, access},
 };
@@ -46,6 +46,7 @@ fn quickstart() -> Subscription {
         state: State::Active,
         expires: None,
         models: None,
+        limits: Limits::default(),
         user: None,
         metadata: BTreeMap::new(),
         workspace: None,

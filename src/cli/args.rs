@@ -2,14 +2,21 @@
 //!
 //! What the commands do is in the file named after each.
 
+mod keys;
+mod models;
+pub mod usage;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Args, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
 
 use super::print::Format;
+
+pub use self::keys::{CreateKey, Keys, Which};
+pub use self::models::{CountTokens, Models, Prices};
 
 /// Self-hosted API gateway for HTTP services and AI models.
 #[derive(Debug, Parser)]
@@ -34,7 +41,21 @@ Examples:
   tollgate serve --config tollgate.yaml       start with it
   tollgate keys create team-a --product team  issue a key
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 5 cannot bind or reach, 6 not allowed.";
+Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 4 differences found,
+5 cannot bind or reach, 6 not allowed.";
+
+const USAGE_EXAMPLES: &str = "\
+Examples:
+  tollgate usage                                                      this month by subscription
+  tollgate usage --by model --from last-month --to this-month
+  tollgate usage --by product --bucket day --from -7d -o csv
+  tollgate usage --by time --bucket hour --from today --tz Europe/Berlin
+  tollgate usage rows --from today -o json
+  tollgate usage statement --month 2026-10 --product team
+  tollgate usage focus --from last-month --to this-month > focus.csv
+
+Times: 2026-10-01, 2026-10, 2026-10-01T12:00:00Z, -24h, -7d, now, today, yesterday, this-week, last-week, this-month,
+last-month, this-year, last-year; each names the beginning of what it names, and --to is left out.";
 
 /// Flags that every command takes.
 #[derive(Clone, Debug, Default, Args)]
@@ -148,10 +169,26 @@ Examples:
     Pools(Objects),
     /// Models: what callers write in "model"
     #[command(subcommand)]
-    Models(Objects),
+    Models(Models),
     /// Users, as declared in the configuration
     #[command(subcommand)]
     Users(ReadOnly),
+    /// Who used how much: tokens, money, latency, errors; single rows, statements, FOCUS
+    #[command(after_help = USAGE_EXAMPLES)]
+    Usage(Box<usage::Usage>),
+    /// The newest requests
+    #[command(after_help = "\
+Examples:
+  tollgate logs
+  tollgate logs --status 5xx -n 10
+  tollgate logs --follow --subscription team-a")]
+    Logs(Box<usage::Logs>),
+    /// Counters of limits: list, reset, raise
+    #[command(subcommand)]
+    Quotas(usage::Quotas),
+    /// The ledger itself
+    #[command(subcommand)]
+    Ledger(usage::Ledger),
     /// Administrators, backup, database
     #[command(subcommand)]
     Admin(Admin),
@@ -204,6 +241,9 @@ pub struct Serve {
     /// Do not watch the configuration's files for changes (SIGHUP and `tollgate reload` still work)
     #[arg(long)]
     pub no_watch: bool,
+    /// Start although records of the ledger's journal are damaged or missing, and go on without them
+    #[arg(long)]
+    pub accept_ledger_loss: bool,
 }
 
 /// `init`
@@ -215,114 +255,6 @@ pub struct Init {
     /// Print it instead
     #[arg(long)]
     pub stdout: bool,
-}
-
-/// `keys`
-#[derive(Debug, Subcommand)]
-pub enum Keys {
-    /// List subscriptions
-    #[command(after_help = "Examples:\n  tollgate keys list\n  tollgate keys list -o csv")]
-    List,
-    /// Show one subscription (never its keys: those are shown once, at creation)
-    #[command(after_help = "Examples:\n  tollgate keys show team-a -o yaml")]
-    Show {
-        /// The subscription's id
-        id: String,
-    },
-    /// Create a subscription and print its keys, once
-    #[command(after_help = "\
-Examples:
-  tollgate keys create team-a --product starter
-  KEY=$(tollgate keys create team-a --product starter -q)
-  tollgate keys create batch --scope api:orders --expires 2027-01-01T00:00:00Z --metadata cost_centre=42")]
-    Create(CreateKey),
-    /// Replace one of the two keys by a new one; the old one is refused within a second
-    #[command(after_help = "\
-Examples:
-  tollgate keys regenerate team-a --which secondary
-  tollgate keys regenerate team-a -q")]
-    Regenerate {
-        /// The subscription's id
-        id: String,
-        /// Which key
-        #[arg(long, value_enum, default_value_t)]
-        which: Which,
-    },
-    /// Block a subscription; it can be activated again
-    #[command(after_help = "Examples:\n  tollgate keys suspend team-a")]
-    Suspend {
-        /// The subscription's id
-        id: String,
-    },
-    /// Approve a submitted or unblock a suspended subscription
-    #[command(after_help = "Examples:\n  tollgate keys activate team-a")]
-    Activate {
-        /// The subscription's id
-        id: String,
-    },
-    /// Refuse a submitted subscription
-    #[command(after_help = "Examples:\n  tollgate keys reject team-a")]
-    Reject {
-        /// The subscription's id
-        id: String,
-    },
-    /// End a subscription for good
-    #[command(after_help = "Examples:\n  tollgate keys cancel team-a")]
-    Cancel {
-        /// The subscription's id
-        id: String,
-    },
-    /// Delete a subscription
-    #[command(after_help = "Examples:\n  tollgate keys delete team-a")]
-    Delete {
-        /// The subscription's id
-        id: String,
-    },
-}
-
-/// Which of a subscription's two keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Which {
-    /// The primary key
-    #[default]
-    Primary,
-    /// The secondary key
-    Secondary,
-}
-
-/// `keys create`
-#[derive(Clone, Debug, Args)]
-pub struct CreateKey {
-    /// The new subscription's id
-    pub id: String,
-    /// Product that it gives access to
-    #[arg(long, required_unless_present = "scope")]
-    pub product: Option<String>,
-    /// Instead of a product: product:ID, api:ID or all
-    #[arg(long, conflicts_with = "product")]
-    pub scope: Option<String>,
-    /// For people
-    #[arg(long)]
-    pub title: Option<String>,
-    /// No longer valid from this moment (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    pub expires: Option<jiff::Timestamp>,
-    /// Only these models (repeat, or separate by commas)
-    #[arg(long = "model", value_name = "MODEL", value_delimiter = ',')]
-    pub models: Vec<String>,
-    /// The user it belongs to
-    #[arg(long)]
-    pub user: Option<String>,
-    /// Labels for reports (repeat)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
-    pub metadata: Vec<(String, String)>,
-}
-
-fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE, such as cost_centre=42".to_owned()),
-    }
 }
 
 /// The commands of a kind of objects that can be managed.
@@ -449,6 +381,14 @@ mod tests {
             "tollgate backends create -f - --dry-run",
             "tollgate users list -o csv",
             "tollgate admin login-link --offline",
+            "tollgate usage",
+            "tollgate usage --by model --from -24h --to now --bucket hour -o csv",
+            "tollgate usage rows --from today --status 5xx -o json",
+            "tollgate usage statement --month 2026-10 --product team",
+            "tollgate usage focus --from last-month --to this-month",
+            "tollgate logs -f -n 10",
+            "tollgate quotas raise a#b --by 5M --until +24h --reason launch",
+            "tollgate ledger verify",
             "tollgate completions bash",
         ] {
             assert!(parse(line).is_ok(), "{line}");
@@ -472,6 +412,10 @@ mod tests {
             "tollgate keys create team-a --product a --expires tomorrow",
             "tollgate serve --gateway-listen nowhere",
             "tollgate users delete ada",
+            "tollgate usage --by planet",
+            "tollgate usage statement --month 2026-10",
+            "tollgate quotas raise a#b --until +24h --reason launch",
+            "tollgate quotas raise a#b --by 1 --to 2 --until +24h --reason launch",
             "tollgate keys list -o xml",
             "tollgate keys list --offline --server http://127.0.0.1:8081",
         ] {

@@ -85,6 +85,11 @@ impl Client {
         self.send(Method::DELETE, path, None, &condition).await.map(|_| ())
     }
 
+    /// Deletes what has no versions.
+    pub async fn delete_now(&self, path: &str) -> Result<(), Failure> {
+        self.send(Method::DELETE, path, None, &[]).await.map(|_| ())
+    }
+
     async fn send(
         &self,
         method: Method,

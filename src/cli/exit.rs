@@ -13,6 +13,8 @@ pub enum Exit {
     Usage = 2,
     /// Configuration invalid or unsafe.
     Configuration = 3,
+    /// Differences were found.
+    Differences = 4,
     /// Cannot bind or reach.
     Unreachable = 5,
     /// Not allowed.

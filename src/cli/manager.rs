@@ -80,6 +80,14 @@ impl Manager {
         }
     }
 
+    /// What each model costs at each backend.
+    pub async fn price_list(&self) -> Result<Value, Failure> {
+        match self {
+            Self::Server(client) => client.get("price-list").await,
+            Self::Database(offline) => offline.price_list(),
+        }
+    }
+
     /// Creates a subscription; the answer has its keys.
     pub async fn create_subscription(&self, subscription: &Value) -> Result<Value, Failure> {
         match self {

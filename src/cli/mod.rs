@@ -11,14 +11,21 @@ mod doctor;
 mod exit;
 mod init;
 mod keys;
+mod ledger;
+mod logs;
 mod manager;
+mod models;
+mod models_count;
 mod objects;
 mod offline;
 mod place;
 mod print;
+mod questions;
+mod quotas;
 mod reload;
 mod serve;
 mod table;
+mod usage;
 mod yaml;
 
 use std::process::ExitCode;
@@ -58,8 +65,12 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apis(apis) => wait_for(objects::run(global, ObjectKind::Api, apis)),
         Command::Backends(backends) => wait_for(objects::run(global, ObjectKind::Backend, backends)),
         Command::Pools(pools) => wait_for(objects::run(global, ObjectKind::Pool, pools)),
-        Command::Models(models) => wait_for(objects::run(global, ObjectKind::Model, models)),
+        Command::Models(models) => wait_for(models::run(global, models)),
         Command::Users(users) => wait_for(objects::read(global, ObjectKind::User, users)),
+        Command::Usage(usage) => wait_for(usage::run(global, *usage)),
+        Command::Logs(logs) => wait_for(logs::run(global, &logs)),
+        Command::Quotas(quotas) => wait_for(quotas::run(global, quotas)),
+        Command::Ledger(ledger) => wait_for(ledger::run(global, ledger)),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),
         Command::Bench(asked) => wait_for(bench::run(&asked)),

@@ -112,6 +112,7 @@ const fn columns(kind: ObjectKind) -> &'static [&'static str] {
         ObjectKind::Api => &["id", "kind", "path", "backend", "pool", "owner"],
         ObjectKind::Workspace | ObjectKind::Group => &["id", "title"],
         ObjectKind::User => &["id", "name", "email", "groups", "blocked"],
+        ObjectKind::Price => &["id", "model", "backend", "kind", "input", "output", "valid_from", "valid_to", "owner"],
     }
 }
 

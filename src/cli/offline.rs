@@ -1,7 +1,7 @@
 //! Managing without a server: the same one writer of configuration, on this machine's database. A running server
 //! sees the database's revision move and takes the change up within a second.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     app::database::Place,
-    model::{Clock, Entropy},
+    model::{Clock, Entropy, Timestamp},
+    pricing::{Book, Tables, listing},
     settings::{self, Object, ObjectKind, Problem, Settings, State, redacted},
     snapshot::control::{Change, Control, Declared, Entry, Expect, NoDataPlane, Ownership, Refused, Run, View, states},
-    store::{KeySlot, Store, StoreError},
+    store::{Books, KeySlot, Store, StoreError},
 };
 
 /// The database with the configuration that it belongs to.
@@ -41,6 +42,21 @@ impl Offline {
     /// Folds the database's log into its file.
     pub async fn close(self) {
         self.store.close().await;
+    }
+
+    /// The ledger.
+    pub fn books(&self) -> Arc<dyn Books> {
+        self.store.clone()
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The labels of a subscription.
+    pub fn labels(&self, subscription: &str) -> BTreeMap<String, String> {
+        self.control.view().labels(subscription)
     }
 
     /// All objects of a kind.
@@ -67,6 +83,16 @@ impl Offline {
         let run = if dry { Run::Dry } else { Run::Real };
         let view = self.control.apply(vec![Change::Put { object, expect }], run).await?;
         self.seen(&view, kind, id)
+    }
+
+    /// What each model costs at each backend. Which models were used without a price only a server knows.
+    pub fn price_list(&self) -> Result<Value, Failure> {
+        let settings = &self.control.view().settings;
+        // Files that settings name were made absolute when the configuration was read.
+        let book = Book::new(settings, &Tables::new(), Path::new("."));
+        let book =
+            book.map_err(|(id, message)| Failure::new(Exit::Configuration, format!("prices[{id}]: {message}")))?;
+        Ok(json!({ "table": book.table_version(), "items": listing(&book.list(settings, self.clock.now())) }))
     }
 
     /// Deletes an object.

@@ -1,11 +1,15 @@
 //! How data is printed: one value, four formats. Data goes to standard output, people's text to standard error.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{table, yaml};
+use crate::document::csv;
 
 /// How data is printed on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -25,7 +29,7 @@ pub enum Format {
 pub fn render(format: Format, rows: &[Value], columns: &[&str]) -> String {
     match format {
         Format::Table => table::aligned(rows, columns),
-        Format::Csv => table::csv(rows, columns),
+        Format::Csv => csv::write(rows, columns),
         Format::Json => json(&Value::Array(rows.to_vec())),
         Format::Yaml => yaml::render(&Value::Array(rows.to_vec())),
     }
@@ -38,7 +42,7 @@ pub fn render_one(format: Format, object: &Value) -> String {
         Format::Csv => {
             let columns: Vec<&str> =
                 object.as_object().map(|o| o.keys().map(String::as_str).collect()).unwrap_or_default();
-            table::csv(std::slice::from_ref(object), &columns)
+            csv::write(std::slice::from_ref(object), &columns)
         }
         Format::Json => json(object),
         Format::Yaml => yaml::render(object),
@@ -47,6 +51,16 @@ pub fn render_one(format: Format, object: &Value) -> String {
 
 fn json(value: &Value) -> String {
     format!("{value:#}\n")
+}
+
+/// Each on a line of its own.
+pub fn lines<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::new();
+    for item in items {
+        text.push_str(&item.to_string());
+        text.push('\n');
+    }
+    text
 }
 
 /// Writes data to standard output; a reader that closed the pipe (`| head`) is no failure.

@@ -23,7 +23,8 @@ use crate::{
 pub fn run(global: &Global, serve: &Serve) -> Result<(), Failure> {
     let config = place::configuration(global)?;
     let data_dir = global.data_dir.clone();
-    start(options(config, data_dir, &serve.listen, !serve.no_watch))
+    let options = options(config, data_dir, &serve.listen, !serve.no_watch);
+    start(Options { accept_ledger_loss: serve.accept_ledger_loss, ..options })
 }
 
 /// Runs `demo`.
@@ -50,6 +51,7 @@ fn options(config: Option<Source>, data_dir: Option<PathBuf>, listen: &Listen, w
         terminal: std::io::stdout().is_terminal(),
         out: Output::stdout(),
         watch,
+        accept_ledger_loss: false,
     }
 }
 

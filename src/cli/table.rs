@@ -1,4 +1,4 @@
-//! Rows of JSON objects as aligned columns, as CSV, and one object as lines.
+//! Rows of JSON objects as aligned columns, and one object as lines.
 
 use serde_json::Value;
 
@@ -11,7 +11,15 @@ pub fn aligned(rows: &[Value], columns: &[&str]) -> String {
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| lines.iter().map(|line: &Vec<String>| line[at].chars().count()).max().unwrap_or(0))
         .collect();
-    lines.iter().map(|line| padded(line, &widths)).collect()
+    let numbers: Vec<bool> = columns.iter().map(|column| is_numbers(rows, column)).collect();
+    lines.iter().map(|line| padded(line, &widths, &numbers)).collect()
+}
+
+/// Whether a column holds numbers, which are read from the right.
+fn is_numbers(rows: &[Value], column: &str) -> bool {
+    let is_decimal = |text: &str| text.contains('.') && text.parse::<f64>().is_ok();
+    let is_number = |value: &Value| value.is_null() || value.is_number() || value.as_str().is_some_and(is_decimal);
+    rows.iter().all(|row| is_number(&row[column])) && rows.iter().any(|row| !row[column].is_null())
 }
 
 /// One field a line, the identifier first, fields of fields by their path; what is not set is left out.
@@ -41,19 +49,11 @@ fn flatten(path: &str, value: &Value, fields: &mut Vec<(String, String)>) {
     }
 }
 
-/// RFC 4180, with a header line. A text that a spreadsheet would take for a formula is prefixed with `'`.
-pub fn csv(rows: &[Value], columns: &[&str]) -> String {
-    let mut text = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(",") + "\r\n";
-    for row in rows {
-        let cells: Vec<String> = columns.iter().map(|column| quoted(&cell(&row[*column]))).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
-    }
-    text
-}
-
-fn padded(line: &[String], widths: &[usize]) -> String {
-    let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+fn padded(line: &[String], widths: &[usize], numbers: &[bool]) -> String {
+    let cell = |((cell, width), is_number): ((&String, &usize), &bool)| {
+        if *is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    };
+    let cells: Vec<String> = line.iter().zip(widths).zip(numbers).map(cell).collect();
     cells.join("  ").trim_end().to_owned() + "\n"
 }
 
@@ -68,20 +68,8 @@ fn shown(value: &Value) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
-        Value::Null => String::new(),
-        other => plain(other),
-    }
-}
-
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -100,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_do_not_reach_the_terminal() {
-        assert_eq!(shown(&json!("a\u{1b}[2Jb")), "a\\u{1b}[2Jb");
+    fn numbers_end_under_each_other() {
+        let rows = [json!({"id": "a", "n": 5, "cost": "1.50"}), json!({"id": "b", "n": 12345, "cost": null})];
+        assert_eq!(aligned(&rows, &["id", "n", "cost"]), "ID      N  COST\na       5  1.50\nb   12345     -\n");
     }
 
     #[test]
-    fn csv_quotes_and_disarms() {
-        let rows = [json!({"a": "x,\"y\"", "b": "=cmd()", "c": -3, "d": null})];
-        assert_eq!(csv(&rows, &["a", "b", "c", "d"]), "a,b,c,d\r\n\"x,\"\"y\"\"\",'=cmd(),-3,\r\n");
+    fn escape_sequences_do_not_reach_the_terminal() {
+        assert_eq!(shown(&json!("a\u{1b}[2Jb")), "a\\u{1b}[2Jb");
     }
 
     #[test]

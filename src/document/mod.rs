@@ -1,8 +1,10 @@
 //! Documents as people write them (YAML, JSON, TOML), read into one tree that remembers where everything stood.
 //!
-//! Lives here: [`Node`], the three readers, and their protection against hostile input (depth, aliases, size).
+//! Lives here: [`Node`], the three readers, and their protection against hostile input (depth, aliases, size); also
+//! [`csv`], which is only written.
 //! Deliberately not here: what the values mean (settings, OpenAPI, policies) and files.
 
+pub mod csv;
 mod json;
 mod node;
 mod place;

@@ -46,6 +46,7 @@ pub struct Charge {
 }
 
 /// An entry of the journal.
+#[expect(clippy::large_enum_variant, reason = "made, written and dropped in one place; a box would cost an allocation")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Entry {
     /// Written before the first byte is sent to a backend.

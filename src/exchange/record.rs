@@ -26,6 +26,8 @@ pub enum Outcome {
     ClientGone,
     /// The gateway ended it (shutdown, deadline).
     Ended,
+    /// The gateway ended the stream, properly, because a quota was used up.
+    LimitReached,
     /// The process ended before it did: settled at the next start.
     Abandoned,
 }
@@ -41,6 +43,7 @@ impl Outcome {
             Self::UpstreamCut => "upstream_cut",
             Self::ClientGone => "client_gone",
             Self::Ended => "ended",
+            Self::LimitReached => "limit_reached",
             Self::Abandoned => "abandoned",
         }
     }

@@ -3,11 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::{
     answer::{Answer, Upgraded, Upstream},
-    exchange::Exchange,
+    exchange::{Exchange, TRACEPARENT},
     tally::{Setback, SetbackKind, Tally},
 };
 use crate::{
@@ -128,7 +128,8 @@ fn choose(pool: &Arc<Pool>, preference: &Preference<'_>, tried: &Tried) -> Resul
 /// One attempt; `None` when the request cannot be sent again.
 async fn once<T: Task>(exchange: &mut Exchange, mut choice: Choice, task: &mut T) -> Option<Judged> {
     loop {
-        let out = task.encode(exchange, &choice)?;
+        let mut out = task.encode(exchange, &choice)?;
+        name_span(exchange, &mut out.headers);
         let sent = choice.send(out.method, &out.path_and_query, out.headers, out.body).await;
         let judged = match sent {
             Ok(answer) => task.judge(exchange, choice, answer).await,
@@ -138,6 +139,16 @@ async fn once<T: Task>(exchange: &mut Exchange, mut choice: Choice, task: &mut T
             Judged::Resend(again) => choice = again,
             other => return Some(other),
         }
+    }
+}
+
+/// Tells the backend which try it serves, where tries have spans.
+fn name_span(exchange: &Exchange, headers: &mut HeaderMap) {
+    let settlement = &exchange.settlement;
+    let telemetry = exchange.gateway.sink.telemetry();
+    if let Some(span) = telemetry.attempt(&settlement.trace, settlement.attempts.len()) {
+        let value = HeaderValue::from_str(span.as_str());
+        headers.insert(TRACEPARENT, value.expect("made of hexadecimal digits and hyphens"));
     }
 }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, request::Parts};
 use hyper::upgrade::OnUpgrade;
-use tollgate_providers::{Family, Surface};
+use tollgate_providers::{
+    Family, Surface,
+    labels::{cleaned, labels},
+};
 
 use super::{
     Gateway, admission, headers,
@@ -24,7 +27,8 @@ use crate::{
 /// Header by which a caller names a model on calls whose path and body cannot (files, batches).
 const MODEL_HEADER: HeaderName = HeaderName::from_static("x-tollgate-model");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The caller's place in its trace (W3C Trace Context, section 3.2).
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// In whose words an error is told.
@@ -112,7 +116,31 @@ impl Exchange {
             Caller::Anonymous => self.product = api.open.as_ref().and_then(|open| open.product.clone()),
         }
         self.settlement.product = self.product.as_ref().map(|product| product.id.clone());
+        self.note_labels();
         Ok(())
+    }
+
+    /// Labels for chargeback: the subscription's, and what the configured headers say.
+    fn note_labels(&mut self) {
+        let of_subscription = self.subscription.iter().flat_map(|subscription| &subscription.metadata);
+        let mut labels: Vec<(Arc<str>, Arc<str>)> =
+            of_subscription.map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+        for name in &self.snapshot.settings.server.ledger.metadata_headers {
+            if let Some(value) = self.parts.headers.get(name).and_then(|value| value.to_str().ok()) {
+                labels.push((name.as_str().into(), cleaned(value).into()));
+            }
+        }
+        self.settlement.metadata = labels;
+    }
+
+    /// Labels that configured fields of the body say.
+    pub fn note_body_labels(&mut self, body: &[u8]) {
+        let names = &self.snapshot.settings.server.ledger.metadata_body;
+        if names.is_empty() {
+            return;
+        }
+        let found = labels(body, names).into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.settlement.metadata.extend(found.collect::<Vec<_>>());
     }
 
     /// Takes out what must not reach a backend and continues the trace. A plain API's backend is also told of the

@@ -2,10 +2,12 @@
 
 pub mod admission;
 pub mod affinity;
+mod allowance;
 pub mod answer;
 pub mod attempt;
 pub mod batch;
 pub mod body;
+pub mod cutoff;
 pub mod decode;
 pub mod exchange;
 pub mod headers;
@@ -16,6 +18,7 @@ pub mod keys;
 pub mod learned;
 pub mod listener;
 pub mod listing;
+pub mod metering;
 pub mod model_dispatch;
 pub mod model_list;
 pub mod model_task;
@@ -31,7 +34,7 @@ pub mod switch;
 pub mod tally;
 pub mod upgrade;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
@@ -82,11 +85,14 @@ impl Gateway {
             return answer;
         }
         let mut exchange = Exchange::open(self, request, peer);
-        let drain = self.drain.clone();
-        let ended = tokio::select! {
-            biased;
-            ended = journey(&mut exchange) => ended,
-            () = drain.ended() => Err(shutting_down()),
+        let ended = {
+            // Pinned where it is made: `select!` would move its kilobytes.
+            let mut journey = pin!(journey(&mut exchange));
+            tokio::select! {
+                biased;
+                ended = &mut journey => ended,
+                () = self.drain.ended() => Err(shutting_down()),
+            }
         };
         match ended {
             Ok(answer) => relay::relay(exchange, answer),

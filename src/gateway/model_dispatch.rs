@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header;
-use tollgate_providers::{Call, Family, Surface, head, head::Head, upstream};
+use tollgate_providers::{BadBody, Call, Family, Surface, head, head::Head, upstream};
 
 use super::{
     affinity::{self, Content},
@@ -12,7 +12,9 @@ use super::{
     attempt::{self, Preference},
     batch, body,
     exchange::Exchange,
-    listing, model_list,
+    listing,
+    metering::{self, Called},
+    model_list,
     model_task::ModelTask,
     stored, switch,
 };
@@ -26,6 +28,10 @@ use crate::{
 /// How often one request may move on to a model with a larger context.
 const MOST_SWITCHES: usize = 3;
 
+/// Bodies above this many bytes are read on a thread of their own. A batch file may have 200 MB: reading it takes as
+/// long as thousands of requests, which would all wait.
+const LARGE_BODY: usize = 1 << 20;
+
 /// Answers the call, or says why not before anything is sent.
 pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> {
     if let Some(answer) = model_list::answer(exchange, &call) {
@@ -38,12 +44,15 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     if listing::is_list(&call, &exchange.parts.method) {
         return listing::answer(exchange, call).await;
     }
-    let head = read(exchange, &call, &body)?;
+    let head = read(exchange, &call, &body).await?;
     note_head(exchange, &head);
+    exchange.note_body_labels(&body);
     let home = stored::authorise(exchange, &call, Some(&head)).await?;
     let batch = batch::authorise(exchange, &head)?;
     let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));
     let model = model(exchange, &call, by_body, home.as_ref())?;
+    let called = Called { surface: call.surface, head: &head, body: &body, model: &model };
+    metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
     let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
@@ -62,6 +71,10 @@ async fn switching(
     for _ in 0..MOST_SWITCHES {
         let Some(larger) = task.larger(exchange) else { break };
         let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
+        if metering::move_call(exchange, &task.called(&larger)).is_err() {
+            // Its limits have no room: the refusal of the smaller model is the answer.
+            break;
+        }
         task.switch_to(exchange, larger);
         match attempts(exchange, &mut task, affinity, home.as_ref()).await {
             Ok(better) if !has_failed(&better) => answer = better,
@@ -117,18 +130,31 @@ fn check_dialect(pool: &Pool, family: Family, usable: &dyn Fn(&Backend) -> bool)
     Err(Fault::new(FaultKind::DialectNotSupported, message).at("model"))
 }
 
-fn read(exchange: &Exchange, call: &Call, body: &Bytes) -> Result<Head, Fault> {
+async fn read(exchange: &Exchange, call: &Call, body: &Bytes) -> Result<Head, Fault> {
     if !call.surface.has_body(&exchange.parts.method) {
         return Ok(Head::default());
     }
     let content_type = exchange.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let read = head::read(call.surface, content_type, body);
+    let read = if body.len() > LARGE_BODY {
+        apart(call.surface, content_type.map(ToOwned::to_owned), body.clone()).await?
+    } else {
+        head::read(call.surface, content_type, body)
+    };
     read.map_err(|bad| {
         let fault = Fault::new(FaultKind::InvalidBody, bad.to_string());
         match bad.param() {
             Some(param) => fault.at(param.to_owned()),
             None => fault,
         }
+    })
+}
+
+/// Reads a large body on a thread where nobody waits for it.
+async fn apart(surface: Surface, content_type: Option<String>, body: Bytes) -> Result<Result<Head, BadBody>, Fault> {
+    let reading = tokio::task::spawn_blocking(move || head::read(surface, content_type.as_deref(), &body));
+    reading.await.map_err(|failed| {
+        tracing::error!(%failed, "reading a request body failed; this is a defect, please report it");
+        Fault::new(FaultKind::Internal, "The gateway failed to read this request's body.")
     })
 }
 
@@ -189,7 +215,9 @@ async fn realtime(exchange: &mut Exchange, call: Call) -> Result<Answer, Fault> 
     switch::required(exchange)?;
     let named = exchange.parts.uri.query().and_then(upstream::realtime_model);
     let model = model(exchange, &call, named.as_deref(), None)?;
+    let (head, body) = (Head::default(), Bytes::new());
+    metering::admit_call(exchange, &Called { surface: call.surface, head: &head, body: &body, model: &model }).await?;
     let affinity = affinity::key(model.pool.affinity(), exchange, None);
-    let task = ModelTask::new(exchange, call, Head::default(), Bytes::new(), model);
+    let task = ModelTask::new(exchange, call, head, body, model);
     switching(exchange, task, affinity, None).await
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use tollgate_providers::{
-    Call, Surface,
+    Call, Cap, Surface,
     classify::{self, Class},
     head::Head,
     retry_after::{retry_after, retry_after_in_body},
-    tap::Tap,
+    tap::{Counter, Tap},
     upstream::Target,
 };
 
@@ -20,13 +20,17 @@ use super::{
     decode::Decoder,
     exchange::Exchange,
     hold::{self, Held},
-    keys, switch,
+    keys,
+    metering::Called,
+    switch,
     tally::{Setback, SetbackKind},
 };
 use crate::{
     model::BackendId,
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
     snapshot::ModelTarget,
+    tokens,
+    usage::Metered,
 };
 
 /// A model call on its way to a backend.
@@ -77,6 +81,12 @@ impl ModelTask {
         exchange.may_use(larger).then(|| larger.clone())
     }
 
+    /// The call as another model would get it.
+    #[must_use]
+    pub fn called<'a>(&'a self, model: &'a ModelTarget) -> Called<'a> {
+        Called { surface: self.call.surface, head: &self.head, body: &self.body, model }
+    }
+
     /// Moves on to another model.
     pub fn switch_to(&mut self, exchange: &mut Exchange, model: Arc<ModelTarget>) {
         exchange.settlement.model = Some(model.name.clone());
@@ -87,6 +97,11 @@ impl ModelTask {
     /// Asks with another query.
     pub fn ask(&mut self, query: String) {
         self.query = Some(query);
+    }
+
+    /// Counts what nobody reports, by the model's own tokenizer where it is known.
+    fn counter(&self) -> Arc<dyn Counter> {
+        tokens::counter(&self.model.upstream_model)
     }
 
     /// Only a stream of these endpoints reports usage in a chunk that must be asked for.
@@ -104,8 +119,8 @@ impl ModelTask {
         };
         let tap = match (is_download, is_stream) {
             (true, _) => Tap::opaque(),
-            (false, true) => Tap::stream(self.call.surface, self.injected),
-            (false, false) => Tap::body(self.call.surface),
+            (false, true) => Tap::stream(self.call.surface, self.injected).counting(self.counter()),
+            (false, false) => Tap::body(self.call.surface).counting(self.counter()),
         };
         let mut upstream = Upstream::new(answer, tap, choice);
         upstream.decoder = decoder;
@@ -233,7 +248,9 @@ impl Task for ModelTask {
             api_version: backend.api_version(),
             query: self.query.as_deref(),
         });
-        let body = self.head.rewrite(&self.body, Some(&upstream_model), self.injected, None);
+        let bound = exchange.settlement.metered().and_then(Metered::cap);
+        let cap = bound.map(|tokens| Cap { tokens, kind: backend.kind() });
+        let body = self.head.rewrite(&self.body, Some(&upstream_model), self.injected, cap);
         let body = if body.is_empty() { Outgoing::Empty } else { Outgoing::Full(body) };
         Some(Outbound { method: self.method.clone(), path_and_query, headers: self.headers.clone(), body })
     }

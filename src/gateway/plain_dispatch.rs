@@ -13,7 +13,7 @@ use super::{
     attempt::{self, Judged, Outbound, Preference, Task},
     body,
     exchange::Exchange,
-    switch,
+    metering, switch,
     tally::{Setback, SetbackKind},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
 
 /// Answers the call.
 pub async fn dispatch(exchange: &mut Exchange, pool: &Arc<Pool>, path: &str) -> Result<Answer, Fault> {
+    metering::admit_plain(exchange).await?;
     let affinity = affinity::key(pool.affinity(), exchange, None);
     let preference = Preference { affinity, home: None, usable: &|_| true };
     let mut task = PlainTask::new(exchange, pool, path).await?;

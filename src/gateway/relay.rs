@@ -16,13 +16,14 @@ use http::{HeaderMap, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::timeout;
 use tollgate_providers::{
-    Certainty, Surface,
+    Surface,
     envelope::{self, ErrorText},
     tap::Tap,
 };
 
 use super::{
     answer::{Answer, Upstream},
+    cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Drain},
@@ -30,10 +31,10 @@ use super::{
     respond, switch,
 };
 use crate::{
-    exchange::Outcome,
+    exchange::{FaultKind, Outcome},
     model::{Clock, clock::Ticks},
     outbound::{BoxError, Choice, Failure, Incoming},
-    usage::Settlement,
+    usage::{Settlement, Stop},
 };
 
 /// How long an answer is read on after its client has gone.
@@ -188,15 +189,58 @@ impl Relay {
                 Err(error) => return self.fail("backend_sent_junk", &format!("content coding: {error}")),
             },
         };
-        self.tap.push(data, &mut self.scratch);
-        self.enqueue();
-        self.note_content();
         if self.is_stream {
-            self.note_objects();
+            self.take_events(data);
+        } else {
+            self.take(data);
         }
-        if self.body.is_end_stream() {
+        if matches!(self.phase, Phase::Flowing) && self.body.is_end_stream() {
             self.finish(None);
         }
+    }
+
+    /// A piece of a stream: where it might exceed what is held, each of its events by itself.
+    fn take_events(&mut self, mut data: Bytes) {
+        let is_tight = self.settlement.as_ref().is_some_and(|held| held.is_tight(&self.tap, data.len()));
+        while is_tight && matches!(self.phase, Phase::Flowing) {
+            let Some(end) = cutoff::event_end(&data) else { break };
+            let event = data.split_to(end);
+            self.take(event);
+        }
+        if matches!(self.phase, Phase::Flowing) && !data.is_empty() {
+            self.take(data);
+        }
+        self.note_objects();
+    }
+
+    fn take(&mut self, data: Bytes) {
+        self.tap.push(data, &mut self.scratch);
+        if self.is_stream
+            && let Some(Err(stop)) = self.settlement.as_mut().map(|settlement| settlement.delivered(&mut self.tap))
+        {
+            return self.cut_off(&stop);
+        }
+        self.enqueue();
+        self.note_content();
+    }
+
+    /// There is no more quota for this stream: it ends as an answer does that reaches its length limit. What is left
+    /// of an event that the client has begun to read still goes out.
+    fn cut_off(&mut self, stop: &Stop) {
+        if self.is_inside_event {
+            self.enqueue();
+            if self.is_inside_event {
+                return;
+            }
+        }
+        self.scratch.clear();
+        let Some(surface) = self.surface else { return };
+        let Some(settlement) = &mut self.settlement else { return };
+        settlement.consume(&mut self.tap, false);
+        let ending = cutoff::ending(surface, settlement, &self.tap, stop, self.clock.now());
+        self.queue.push_back(ending.into());
+        self.phase = Phase::Complete(None);
+        self.set_outcome(Outcome::LimitReached, Some(FaultKind::QuotaExhausted.code()));
     }
 
     fn enqueue(&mut self) {
@@ -270,7 +314,7 @@ impl Relay {
                 // Else the half event and the error would read as one line that is neither.
                 self.queue.push_back(Bytes::from_static(b"\n\n"));
             }
-            self.queue.push_back(envelope::stream_error(surface, &text).into());
+            self.queue.push_back(envelope::stream_error(surface, &text, self.tap.next_sequence()).into());
         }
         self.set_outcome(outcome, Some(code));
         self.phase = Phase::Broken;
@@ -333,7 +377,7 @@ impl Relay {
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.fill_usage();
-        self.settlement = None;
+        self.settlement.take().into_iter().for_each(settle);
     }
 
     fn request_id(&self) -> String {
@@ -344,12 +388,7 @@ impl Relay {
         let Some(settlement) = &mut self.settlement else { return };
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
-        settlement.usage = self.tap.usage();
-        settlement.certainty = match (settlement.usage.is_reported(), is_whole) {
-            (false, _) => Certainty::Unknown,
-            (true, true) => Certainty::Exact,
-            (true, false) => Certainty::LowerBound,
-        };
+        settlement.consume(&mut self.tap, is_whole);
     }
 
     fn is_worth_reading_on(&self) -> bool {
@@ -376,6 +415,16 @@ impl Relay {
     }
 }
 
+/// Ends the exchange; a prompt that nobody reported is counted first, beside the answers.
+fn settle(mut settlement: Settlement) {
+    let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| settlement.wants_count());
+    let Some(runtime) = runtime else { return };
+    runtime.spawn(async move {
+        settlement.count_prompt().await;
+        drop(settlement);
+    });
+}
+
 /// Whether a piece of an event stream ends with a blank line.
 fn ends_an_event(piece: &[u8]) -> bool {
     [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
@@ -396,7 +445,10 @@ impl Drop for AnswerBody {
             Ok(runtime) if relay.is_worth_reading_on() => {
                 runtime.spawn(relay.read_on());
             }
-            _ => relay.fill_usage(),
+            _ => {
+                relay.fill_usage();
+                relay.settlement.take().into_iter().for_each(settle);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tollgate_providers::envelope::{self, ErrorText};
 
 use super::{
+    allowance,
     answer::Upstream,
     exchange::{Envelope, Exchange},
     headers,
@@ -29,6 +30,9 @@ pub fn fault(mut exchange: Exchange, fault: &Fault) -> Response<AnswerBody> {
     let request_id = exchange.request_id();
     let (mut answer, bytes) = rendered(exchange.envelope, fault, &request_id);
     ids(answer.headers_mut(), &request_id);
+    if matches!(exchange.envelope, Envelope::Model(..)) {
+        allowance::tell(answer.headers_mut(), &exchange.settlement.standing());
+    }
     exchange.settlement.status = fault.kind.status();
     exchange.settlement.error = Some(fault.kind.code());
     let outcome = match fault.kind.blame() {
@@ -103,6 +107,9 @@ pub fn relayed_headers(exchange: &mut Exchange, upstream: &Upstream, headers: &m
         headers.insert(UPSTREAM_REQUEST_ID, theirs);
     }
     ids(headers, &exchange.request_id());
+    if matches!(exchange.envelope, Envelope::Model(..)) {
+        allowance::tell(headers, &exchange.settlement.standing());
+    }
     if upstream.withholds {
         headers.remove(header::CONTENT_LENGTH);
     }
@@ -111,6 +118,11 @@ pub fn relayed_headers(exchange: &mut Exchange, upstream: &Upstream, headers: &m
     {
         headers.insert(BACKEND, name);
     }
+    cookie(exchange, headers);
+}
+
+/// The cookie that keeps the caller at its member, where it has none yet.
+pub fn cookie(exchange: &mut Exchange, headers: &mut HeaderMap) {
     if let Some(cookie) = exchange.set_cookie.take()
         && let Ok(cookie) = HeaderValue::from_str(&cookie)
     {

@@ -65,6 +65,7 @@ pub fn switch(mut exchange: Exchange, upgraded: Upgraded) -> Response<AnswerBody
     {
         answer.headers_mut().insert(respond::BACKEND, name);
     }
+    respond::cookie(&mut exchange, answer.headers_mut());
     exchange.settlement.status = 101;
     exchange.settlement.backend = Some(upgraded.choice.backend.id().clone());
     exchange.settlement.kind = Some(upgraded.choice.backend.kind());
@@ -73,9 +74,12 @@ pub fn switch(mut exchange: Exchange, upgraded: Upgraded) -> Response<AnswerBody
 }
 
 async fn splice(exchange: Exchange, upgraded: Upgraded) {
-    let Upgraded { backend, client, choice, .. } = upgraded;
+    let Upgraded { backend, client, mut choice, .. } = upgraded;
     let idle = choice.backend.timeouts().total.0;
     let passed = upgrade::splice(client, backend, idle, &exchange.gateway.drain).await;
+    if passed.end == End::Broken {
+        choice.failed(&Failure::Stream);
+    }
     drop(choice);
     let mut settlement = exchange.settlement;
     settlement.bytes_in = passed.up;

@@ -97,6 +97,12 @@ impl Journal {
         self.shared.room.notify_one();
     }
 
+    /// Whether a file would go if everything up to `sequence` were released.
+    #[must_use]
+    pub fn would_release(&self, sequence: u64) -> bool {
+        self.shared.lock().would_release(sequence)
+    }
+
     /// How it is.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -112,6 +118,12 @@ impl Journal {
     /// Nothing more will be appended: [`Tail::ready`] ends once everything has been read.
     pub fn finish(&self) {
         self.shared.finish();
+    }
+
+    /// Whether [`Journal::finish`] was called.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.shared.is_finished()
     }
 }
 

@@ -75,6 +75,10 @@ impl Shared {
         drop(writer);
     }
 
+    pub fn is_finished(&self) -> bool {
+        self.finished.load(SeqCst)
+    }
+
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(SeqCst)
     }

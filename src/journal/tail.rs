@@ -43,7 +43,7 @@ impl Tail {
                 self.shared.reader_sleeps.store(false, SeqCst);
                 return true;
             }
-            if self.shared.finished.load(SeqCst) {
+            if self.shared.is_finished() {
                 return false;
             }
             self.shared.news.notified().await;

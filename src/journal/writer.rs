@@ -303,6 +303,12 @@ impl Writer {
         }
     }
 
+    /// Whether a file would go.
+    pub fn would_release(&self, sequence: u64) -> bool {
+        self.past.front().is_some_and(|past| past.last <= sequence)
+            || self.full.front().is_some_and(|full| full.last <= sequence)
+    }
+
     /// Everything up to `sequence` is in the database.
     pub fn release(&mut self, sequence: u64) {
         self.stats.released = self.stats.released.max(sequence);

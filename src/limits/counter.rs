@@ -23,13 +23,15 @@ pub(super) struct Counter {
     /// Counters are locked in this order.
     pub number: u64,
     pub account: Arc<str>,
+    /// The registry's mark: a scope may have been asked elsewhere before.
+    pub mark: Arc<()>,
     state: Mutex<State>,
 }
 
 impl Counter {
     /// `must_lease`: quotas are shared with other processes, and nothing may be spent without a lease.
-    pub fn new(number: u64, account: Arc<str>, must_lease: bool) -> Self {
-        Self { number, account, state: Mutex::new(State { must_lease, ..State::default() }) }
+    pub fn new(number: u64, account: Arc<str>, mark: Arc<()>, must_lease: bool) -> Self {
+        Self { number, account, mark, state: Mutex::new(State { must_lease, ..State::default() }) }
     }
 
     /// A panic elsewhere leaves whole numbers behind: no step here stops half-way.

@@ -7,20 +7,25 @@ use super::{
     moment::Moment,
     need::Need,
     period::Span,
-    rule::Rule,
+    rule::{Rule, Scope},
 };
 use crate::exchange::Charge;
 
-/// One counter of a request, and the rule under which it is asked.
+/// A scope whose counter is there.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub rule: Arc<Rule>,
-    pub counter: Arc<Counter>,
-}
+pub(super) struct Place(pub Scope);
 
 impl Place {
+    pub fn rule(&self) -> &Arc<Rule> {
+        self.0.rule()
+    }
+
+    pub fn counter(&self) -> &Counter {
+        self.0.counter().expect("the registry makes places of scopes with counters only")
+    }
+
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.counter, &other.counter)
+        self.counter().number == other.counter().number
     }
 }
 
@@ -53,10 +58,15 @@ impl Hold {
         }
     }
 
+    /// Whether the ledger keeps it.
+    pub fn is_charged(&self) -> bool {
+        self.window().is_some() && self.place.rule().counted.measure().is_some()
+    }
+
     /// The quota's line for the ledger.
     pub fn charge(&self) -> Option<Charge> {
-        let measure = self.place.rule.counted.measure()?;
+        let measure = self.place.rule().counted.measure()?;
         let Span { start: window, until } = self.window()?;
-        Some(Charge { account: Arc::clone(&self.place.counter.account), window, until, measure, amount: self.amount })
+        Some(Charge { account: Arc::clone(&self.place.counter().account), window, until, measure, amount: self.amount })
     }
 }

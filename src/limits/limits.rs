@@ -38,10 +38,10 @@ impl Limits {
     pub fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Box<Refusal>> {
         let moment = self.moment();
         let places = reserve::in_order(self.places(ask.scopes, moment));
-        let mut held: Vec<_> =
-            places.iter().map(|place| Held { place, state: place.counter.lock(), kept: None }).collect();
-        let mut held: Vec<_> = held.iter_mut().collect();
-        let grant = reserve::grant(ask, &mut held, moment)?;
+        let mut held: Vec<_> = places.iter().map(|place| Held::lock(place, None)).collect();
+        let granted = reserve::grant(ask, &mut held, moment)?;
+        drop(held);
+        let grant = granted.with(places);
         Ok(Reservation::new(self.clone(), ask, grant))
     }
 
@@ -50,8 +50,6 @@ impl Limits {
     }
 
     pub(super) fn places(&self, scopes: &[Scope], moment: Moment) -> Vec<Place> {
-        let place =
-            |scope: &Scope| Place { rule: Arc::clone(&scope.rule), counter: self.registry.counter(scope, moment) };
-        scopes.iter().map(place).collect()
+        scopes.iter().map(|scope| self.registry.place(scope, moment)).collect()
     }
 }

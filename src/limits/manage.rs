@@ -62,7 +62,16 @@ impl Limits {
     pub fn know(&self, scopes: &[Scope]) {
         let moment = self.moment();
         for scope in scopes {
-            self.registry.counter(scope, moment).lock().adopt(&scope.rule);
+            self.registry.place(scope, moment).counter().lock().adopt(scope.rule());
+        }
+    }
+
+    /// Lets counters go out of sight whose rules are no longer configured. What they counted stays, should the rule
+    /// come back.
+    pub fn keep_rules(&self, is_configured: impl Fn(&Rule) -> bool) {
+        for counter in self.registry.all() {
+            let mut state = counter.lock();
+            state.rule = state.rule.take().filter(|rule| is_configured(rule));
         }
     }
 

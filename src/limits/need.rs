@@ -120,6 +120,9 @@ impl Units {
 }
 
 fn scaled(tokens: u64, per_million: i64) -> Option<i64> {
+    if i128::from(per_million) == MILLION {
+        return i64::try_from(tokens).ok(); // tokens themselves: spares the common case two long divisions
+    }
     let units = i128::from(tokens).checked_mul(i128::from(per_million))?;
     i64::try_from((units + MILLION - 1) / MILLION).ok()
 }

@@ -20,6 +20,8 @@ pub(super) struct Candidate<'a> {
     pub rule: &'a Rule,
     pub need: Need,
     pub room: Room,
+    /// Takes part in the decision. Shadow rules decide alone.
+    pub counts: bool,
 }
 
 /// How a request may pass.
@@ -43,7 +45,7 @@ pub(super) struct Obstacle {
 
 /// Decides for these counters together.
 pub(super) fn decide(ask: &Ask<'_>, candidates: &[Candidate<'_>]) -> Result<Plan, Obstacle> {
-    let numbered = candidates.iter().enumerate();
+    let numbered = candidates.iter().enumerate().filter(|(_, candidate)| candidate.counts);
     let obstacles = numbered.filter_map(|(at, candidate)| candidate.obstacle(at, ask));
     match obstacles.max_by_key(|obstacle| obstacle.kind) {
         Some(obstacle) => Err(obstacle),
@@ -91,7 +93,7 @@ struct Tight {
 impl Tight {
     fn of(candidates: &[Candidate<'_>]) -> Option<Self> {
         let mut tight: Option<Self> = None;
-        for (at, candidate) in candidates.iter().enumerate() {
+        for (at, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| candidate.counts) {
             let Class::Reserving { is_strict } = candidate.need.class else { continue };
             let Some(affords) = candidate.affords() else { continue };
             let is_strict = is_strict || tight.as_ref().is_some_and(|tight| tight.is_strict);

@@ -44,6 +44,25 @@ pub enum RefusalKind {
     TooLarge,
 }
 
+impl RefusalKind {
+    /// The word in metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Concurrency => "concurrency",
+            Self::Held => "held",
+            Self::Unleased => "unleased",
+            Self::Rate { .. } => "rate",
+            Self::TokenRate { .. } => "token_rate",
+            Self::Quota { .. } => "quota",
+            Self::Budget { .. } => "budget",
+            Self::NotBoundable => "not_boundable",
+            Self::TooLarge => "too_large",
+            Self::NeedsExactInput => "needs_exact_input",
+        }
+    }
+}
+
 /// A request is not let through.
 #[derive(Clone, Debug)]
 pub struct Refusal {

@@ -15,6 +15,7 @@ use std::{
 
 use super::{
     counter::Counter,
+    hold::Place,
     moment::Moment,
     rule::{Rule, Scope},
 };
@@ -33,6 +34,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Registry {
+    mark: Arc<()>,
     must_lease: bool,
     shards: [RwLock<Shard>; SHARDS],
     keys: Mutex<HashMap<Arc<str>, Keys>>,
@@ -64,9 +66,14 @@ impl Registry {
         Self { must_lease, ..Self::default() }
     }
 
-    /// The scope's counter, made when it is not there.
-    pub fn counter(&self, scope: &Scope, moment: Moment) -> Arc<Counter> {
-        self.find(&scope.account).unwrap_or_else(|| self.make(&scope.rule, &scope.account, moment))
+    /// The scope with its counter, made when it is not there.
+    pub fn place(&self, scope: &Scope, moment: Moment) -> Place {
+        let is_ours = |counter: &Arc<Counter>| Arc::ptr_eq(&counter.mark, &self.mark);
+        if scope.counter().is_some_and(is_ours) {
+            return Place(scope.clone());
+        }
+        let found = self.find(scope.account()).unwrap_or_else(|| self.make(scope.rule(), scope.account(), moment));
+        Place(scope.with(found))
     }
 
     pub fn find(&self, account: &str) -> Option<Arc<Counter>> {
@@ -106,7 +113,12 @@ impl Registry {
             let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
             keys.entry(Arc::clone(rule)).or_default().count += 1;
         }
-        let counter = Arc::new(Counter::new(self.numbers.fetch_add(1, Relaxed), Arc::clone(account), self.must_lease));
+        let counter = Arc::new(Counter::new(
+            self.numbers.fetch_add(1, Relaxed),
+            Arc::clone(account),
+            Arc::clone(&self.mark),
+            self.must_lease,
+        ));
         let entry = Entry { counter: Arc::clone(&counter), rule: rule.cloned() };
         shard.counters.insert(Arc::clone(account), entry);
         counter
@@ -117,7 +129,9 @@ impl Registry {
             return true;
         }
         if self.may_sweep(rule, moment.ticks) {
-            self.shards.iter().for_each(|shard| self.sweep(shard, moment));
+            for shard in &self.shards {
+                self.sweep(shard, moment);
+            }
         }
         !self.is_full(rule)
     }

@@ -1,8 +1,6 @@
 //! What a request holds until it is settled. A guard: dropped, it gives everything back, as for a request that was
 //! never sent. Whoever has sent something settles.
 
-use std::sync::Arc;
-
 use super::{
     Limits,
     ask::{Ask, Used},
@@ -27,13 +25,14 @@ const BLOCKS: (u64, u64) = (64, 1_024);
 pub struct Reservation {
     limits: Limits,
     grant: Grant,
-    /// By how many output tokens it grows.
+    /// By how many output tokens it grows ahead of a stream; 0 where a cap already says that nothing more comes.
     block: u64,
 }
 
 impl Reservation {
     pub(super) fn new(limits: Limits, ask: &Ask<'_>, grant: Grant) -> Self {
-        Self { limits, grant, block: block(ask) }
+        let block = block(ask, &grant);
+        Self { limits, grant, block }
     }
 
     /// Output tokens per answer that the request has to be sent with; `None`: as it is.
@@ -94,7 +93,7 @@ impl Reservation {
         let moment = self.limits.moment();
         let grant = moving::relocate(&self.grant.holds, &self.limits.places(ask.scopes, moment), ask, moment)?;
         self.grant = grant;
-        self.block = block(ask);
+        self.block = block(ask, &self.grant);
         Ok(())
     }
 
@@ -104,7 +103,7 @@ impl Reservation {
         let mut settled = Settled::default();
         let moment = self.limits.moment();
         for hold in std::mem::take(&mut self.grant.holds) {
-            settled.add(&hold, used_units(hold.place.rule.counted, used), moment);
+            settled.add(&hold, used_units(hold.place.rule().counted, used), moment);
         }
         settled
     }
@@ -117,12 +116,16 @@ impl Drop for Reservation {
         }
         let moment = self.limits.moment();
         for hold in &self.grant.holds {
-            hold.release(&mut hold.place.counter.lock(), moment);
+            hold.release(&mut hold.place.counter().lock(), moment);
         }
     }
 }
 
-fn block(ask: &Ask<'_>) -> u64 {
+fn block(ask: &Ask<'_>, grant: &Grant) -> u64 {
+    let is_worst = ask.output.is_capped() && grant.plan.output == Some(ask.output.worst());
+    if is_worst || grant.plan.cap.is_some() {
+        return 0;
+    }
     (ask.output.likely() / 2).clamp(BLOCKS.0, BLOCKS.1)
 }
 
@@ -136,8 +139,8 @@ struct Growth {
 /// Holds what is wanted on every counter that grows, or as much as all of them have; refuses below what is missing.
 fn grow(holds: &mut [Hold], growth: &Growth, moment: Moment) -> Result<u64, Box<Refusal>> {
     let mut growing: Vec<_> = holds.iter_mut().filter(|hold| hold.is_growing).collect();
-    let counters: Vec<_> = growing.iter().map(|hold| Arc::clone(&hold.place.counter)).collect();
-    let mut states: Vec<_> = counters.iter().map(|counter| counter.lock()).collect();
+    let places: Vec<_> = growing.iter().map(|hold| hold.place.clone()).collect();
+    let mut states: Vec<_> = places.iter().map(|place| place.counter().lock()).collect();
     let mut more = growth.wanted;
     for (hold, state) in growing.iter().zip(&mut states) {
         let room = state.room(hold.slot, 0, moment);
@@ -160,6 +163,7 @@ fn grow(holds: &mut [Hold], growth: &Growth, moment: Moment) -> Result<u64, Box<
 
 /// A running stream's own reservation will be used: only what others hold can come back.
 fn why_no_more(hold: &Hold, room: &Room, needed: i64) -> RefusalKind {
-    let candidate = Candidate { rule: &hold.place.rule, need: hold.need, room: room.with_own(hold.amount) };
+    let candidate =
+        Candidate { rule: hold.place.rule(), need: hold.need, room: room.with_own(hold.amount), counts: true };
     candidate.lacks(needed).unwrap_or(RefusalKind::Held)
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::{
-    ask::Ask,
+    ask::{Ask, Prompt},
     counter::{Room, Slot, State},
     hold::{Hold, Place},
     moment::Moment,
@@ -18,13 +18,13 @@ use super::{
 
 /// A place while its counter is locked.
 pub(super) struct Held<'a> {
-    pub place: &'a Place,
+    place: &'a Place,
     pub state: MutexGuard<'a, State>,
     /// Where an earlier reservation of the same request counts, when it is moved.
-    pub kept: Option<Slot>,
+    kept: Option<Slot>,
 }
 
-/// What a request was granted.
+/// What a request was granted, and what is held of it.
 #[derive(Debug, Default)]
 pub(super) struct Grant {
     pub plan: Plan,
@@ -33,48 +33,60 @@ pub(super) struct Grant {
     pub shadowed: Vec<Refusal>,
 }
 
+/// A grant that does not own its places yet: they are borrowed while they are locked.
+pub(super) struct Granted {
+    grant: Grant,
+    shares: Vec<Share>,
+}
+
+/// One counter's share.
+struct Share {
+    slot: Slot,
+    amount: i64,
+    uncertain: i64,
+    need: Need,
+}
+
 /// Locks in the counters' order: two requests never wait for each other. One counter twice is once.
 pub(super) fn in_order(mut places: Vec<Place>) -> Vec<Place> {
-    places.sort_unstable_by_key(|place| place.counter.number);
-    places.dedup_by_key(|place| place.counter.number);
+    places.sort_unstable_by_key(|place| place.counter().number);
+    places.dedup_by_key(|place| place.counter().number);
     places
 }
 
 /// Judges and holds. On a refusal nothing has changed.
-pub(super) fn grant(ask: &Ask<'_>, held: &mut [&mut Held<'_>], moment: Moment) -> Result<Grant, Box<Refusal>> {
+pub(super) fn grant(ask: &Ask<'_>, held: &mut [Held<'_>], moment: Moment) -> Result<Granted, Box<Refusal>> {
     let mut judged = Vec::with_capacity(held.len());
+    let mut slots = Vec::with_capacity(held.len());
     for one in held.iter_mut() {
-        judged.push(one.judge(ask, moment)?);
+        let (candidate, slot) = one.judge(ask, moment)?;
+        judged.push(candidate);
+        slots.push(slot);
     }
-    let enforced: Vec<_> = judged.iter().map(|judged| judged.candidate).filter(|one| !one.rule.shadow).collect();
     let refused = |obstacle: Obstacle| {
-        let rule = enforced[obstacle.at].rule;
-        let at = judged.iter().position(|judged| std::ptr::eq(judged.candidate.rule, rule)).unwrap_or(obstacle.at);
-        Box::new(refusal(&judged[at], obstacle, standing(&judged, None)))
+        let standing = standing(&judged, &[]);
+        let (place, room) = (held[obstacle.at].place, &judged[obstacle.at].room);
+        Box::new(Refusal { standing, ..refusal_of(place, room, obstacle.kind, obstacle.needed) })
     };
-    let plan = plan::decide(ask, &enforced).map_err(refused)?;
-    let mut granted = Grant { plan, ..Grant::default() };
-    let amounts = amounts(ask, &judged, &mut granted)?;
-    granted.standing = standing(&judged, Some(&amounts));
-    let slots: Vec<_> = judged.iter().map(|judged| (judged.slot, judged.candidate.need)).collect();
-    for ((one, (amount, uncertain)), (slot, need)) in held.iter_mut().zip(amounts).zip(slots) {
-        let slot = one.state.hold(slot, amount, uncertain, moment);
-        let is_growing = !one.place.rule.shadow && need.holds_output();
-        granted.holds.push(Hold { place: one.place.clone(), slot, amount, uncertain, need, is_growing });
+    let plan = plan::decide(ask, &judged).map_err(refused)?;
+    let mut granted = Granted { grant: Grant { plan, ..Grant::default() }, shares: Vec::with_capacity(judged.len()) };
+    for ((one, candidate), slot) in held.iter().zip(&judged).zip(slots) {
+        granted.add(ask, one.place, candidate, slot)?;
+    }
+    granted.grant.standing = standing(&judged, &granted.shares);
+    for (one, share) in held.iter_mut().zip(&mut granted.shares) {
+        share.slot = one.state.hold(share.slot, share.amount, share.uncertain, moment);
     }
     Ok(granted)
 }
 
-/// A counter with its figures.
-struct Judged<'a> {
-    place: &'a Place,
-    candidate: Candidate<'a>,
-    slot: Slot,
-}
-
 impl<'a> Held<'a> {
-    fn judge(&mut self, ask: &Ask<'_>, moment: Moment) -> Result<Judged<'a>, Box<Refusal>> {
-        let rule = &self.place.rule;
+    pub fn lock(place: &'a Place, kept: Option<Slot>) -> Self {
+        Self { place, state: place.counter().lock(), kept }
+    }
+
+    fn judge(&mut self, ask: &Ask<'_>, moment: Moment) -> Result<(Candidate<'a>, Slot), Box<Refusal>> {
+        let rule = self.place.rule();
         self.state.adopt(rule);
         let slot = match self.kept {
             Some(slot) => slot,
@@ -85,44 +97,50 @@ impl<'a> Held<'a> {
         let asked = need.as_ref().and_then(|need| plan::rate_amount(need, ask, limit)).unwrap_or(limit);
         let room = self.state.room(slot, asked, moment);
         let Some(need) = need else { return Err(Box::new(beyond_counting(self.place, &room))) };
-        Ok(Judged { place: self.place, candidate: Candidate { rule, need, room }, slot })
+        Ok((Candidate { rule, need, room, counts: !rule.shadow }, slot))
     }
 }
 
-/// What each counter holds; shadow rules decide alone, and let pass.
-fn amounts(ask: &Ask<'_>, judged: &[Judged<'_>], granted: &mut Grant) -> Result<Vec<(i64, i64)>, Box<Refusal>> {
-    let mut amounts = Vec::with_capacity(judged.len());
-    for one in judged {
-        let plan = if one.candidate.rule.shadow { shadow_plan(ask, one, granted) } else { granted.plan };
-        let amount = one.candidate.amounts(ask, plan);
-        amounts.push(amount.ok_or_else(|| Box::new(beyond_counting(one.place, &one.candidate.room)))?);
+impl Granted {
+    /// The grant with the places that it was given for, in their order.
+    pub fn with(self, places: Vec<Place>) -> Grant {
+        let Self { mut grant, shares } = self;
+        let hold = |(place, share): (Place, Share)| {
+            let Share { slot, amount, uncertain, need } = share;
+            let is_growing = !place.rule().shadow && need.holds_output();
+            Hold { place, slot, amount, uncertain, need, is_growing }
+        };
+        grant.holds = places.into_iter().zip(shares).map(hold).collect();
+        grant
     }
-    Ok(amounts)
-}
 
-fn shadow_plan(ask: &Ask<'_>, one: &Judged<'_>, granted: &mut Grant) -> Plan {
-    let mut prompt = ask.prompt;
-    prompt.is_final = true;
-    match plan::decide(&Ask { prompt, ..*ask }, &[one.candidate]) {
-        Ok(plan) => plan,
-        Err(obstacle) => {
-            granted.shadowed.push(refusal(one, obstacle, Standing::default()));
-            Plan::default()
+    fn add(&mut self, ask: &Ask<'_>, place: &Place, candidate: &Candidate<'_>, slot: Slot) -> Result<(), Box<Refusal>> {
+        let plan = if candidate.counts { self.grant.plan } else { self.shadow_plan(ask, place, candidate) };
+        let amounts = candidate.amounts(ask, plan);
+        let (amount, uncertain) = amounts.ok_or_else(|| Box::new(beyond_counting(place, &candidate.room)))?;
+        self.shares.push(Share { slot, amount, uncertain, need: candidate.need });
+        Ok(())
+    }
+
+    /// What a shadow rule would do, if it were alone. What it would refuse is noted, and held all the same.
+    fn shadow_plan(&mut self, ask: &Ask<'_>, place: &Place, candidate: &Candidate<'_>) -> Plan {
+        let prompt = Prompt { is_final: true, ..ask.prompt };
+        match plan::decide(&Ask { prompt, ..*ask }, &[Candidate { counts: true, ..*candidate }]) {
+            Ok(plan) => plan,
+            Err(obstacle) => {
+                self.grant.shadowed.push(refusal_of(place, &candidate.room, obstacle.kind, obstacle.needed));
+                Plan::default()
+            }
         }
     }
-}
-
-fn refusal(one: &Judged<'_>, obstacle: Obstacle, standing: Standing) -> Refusal {
-    let needed = obstacle.needed;
-    Refusal { standing, ..refusal_of(one.place, &one.candidate.room, obstacle.kind, needed) }
 }
 
 /// A refusal by one counter's figures.
 pub(super) fn refusal_of(place: &Place, room: &Room, kind: RefusalKind, needed: i64) -> Refusal {
     Refusal {
         kind,
-        rule: Arc::clone(&place.rule),
-        account: Arc::clone(&place.counter.account),
+        rule: Arc::clone(place.rule()),
+        account: Arc::clone(&place.counter().account),
         limit: room.limit,
         used: room.used,
         reserved: room.reserved,
@@ -136,19 +154,18 @@ fn beyond_counting(place: &Place, room: &Room) -> Refusal {
     refusal_of(place, room, RefusalKind::TooLarge, i64::MAX)
 }
 
-fn standing(judged: &[Judged<'_>], amounts: Option<&[(i64, i64)]>) -> Standing {
+fn standing(judged: &[Candidate<'_>], shares: &[Share]) -> Standing {
     let mut standing = Standing::default();
     for (nth, one) in judged.iter().enumerate() {
-        let held = amounts.map_or(0, |amounts| amounts[nth].0);
-        add(&mut standing, one.candidate.rule, &one.candidate.room, held);
+        add(&mut standing, one.rule, &one.room, shares.get(nth).map_or(0, |share| share.amount));
     }
     standing
 }
 
 /// Adds where a counter stands that stays as it is while its request moves.
 pub(super) fn add_standing(standing: &mut Standing, hold: &Hold, moment: Moment) {
-    let room = hold.place.counter.lock().room(hold.slot, 0, moment);
-    add(standing, &hold.place.rule, &room, 0);
+    let room = hold.place.counter().lock().room(hold.slot, 0, moment);
+    add(standing, hold.place.rule(), &room, 0);
 }
 
 /// `held`: what is going to be held beyond what the room shows.

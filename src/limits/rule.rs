@@ -2,12 +2,16 @@
 //!
 //! Who is counted together is a [`Scope`]: a rule and the value it counts by. The counting is `counter`.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use super::period::Period;
+use super::{counter::Counter, period::Period};
 use crate::exchange::Measure;
 
 /// Output tokens without which an answer is not worth sending a request (ACCOUNTING, section 2).
@@ -158,31 +162,49 @@ impl Rule {
     }
 }
 
-/// One counter of a request: a rule, and the value that it counts by.
+/// One counter of a request: a rule, and the value that it counts by. Cloning is cheap, and so is asking with one that
+/// was asked with before: keep it with what it belongs to.
 #[derive(Clone, Debug)]
-pub struct Scope {
-    pub(super) rule: Arc<Rule>,
-    pub(super) account: Arc<str>,
+pub struct Scope(Arc<Named>);
+
+#[derive(Debug)]
+struct Named {
+    rule: Arc<Rule>,
+    account: Arc<str>,
+    /// Its counter, once found. A scope that is kept keeps its counter.
+    counter: OnceLock<Arc<Counter>>,
 }
 
 impl Scope {
-    /// The counter of `rule` for `key`. Building it formats a name: keep it with what it belongs to.
+    /// The counter of `rule` for `key`.
     #[must_use]
     pub fn new(rule: Arc<Rule>, key: &str) -> Self {
         let account = account(&rule.id, key).into();
-        Self { rule, account }
+        Self(Arc::new(Named { rule, account, counter: OnceLock::new() }))
     }
 
-    /// The same counter under another rule of the same id.
+    /// What is limited.
     #[must_use]
     pub fn rule(&self) -> &Arc<Rule> {
-        &self.rule
+        &self.0.rule
     }
 
     /// The counter's name: `{rule id}#{key}`.
     #[must_use]
     pub fn account(&self) -> &Arc<str> {
-        &self.account
+        &self.0.account
+    }
+
+    /// The counter that was found for it.
+    pub(super) fn counter(&self) -> Option<&Arc<Counter>> {
+        self.0.counter.get()
+    }
+
+    /// The same scope with this counter: itself, if it has none yet.
+    pub(super) fn with(&self, counter: Arc<Counter>) -> Self {
+        let Err(counter) = self.0.counter.set(counter) else { return self.clone() };
+        let (rule, account) = (Arc::clone(&self.0.rule), Arc::clone(&self.0.account));
+        Self(Arc::new(Named { rule, account, counter: OnceLock::from(counter) }))
     }
 }
 

@@ -53,36 +53,37 @@ pub struct Crossed {
 
 impl Settled {
     pub(super) fn add(&mut self, hold: &Hold, used: i64, moment: Moment) {
-        let mut state = hold.place.counter.lock();
+        let mut state = hold.place.counter().lock();
         let Some(Span { start: window, until }) = hold.window() else {
             state.settle(hold.slot, hold.amount, hold.uncertain, used, moment);
             return;
         };
-        let before = state.room(hold.slot, 0, moment);
+        let room = state.room(hold.slot, 0, moment);
         state.settle(hold.slot, hold.amount, hold.uncertain, used, moment);
-        let after = state.room(hold.slot, 0, moment);
         drop(state);
-        if hold.charge().is_some() {
+        if hold.is_charged() {
             self.amounts.push(used);
         }
-        let (rule, account) = (&hold.place.rule, &hold.place.counter.account);
-        let amount = after.used.saturating_sub(after.limit.max(before.used));
+        let (rule, account, limit) = (hold.place.rule(), &hold.place.counter().account, room.limit);
+        let (before, after) = (room.used, room.used.saturating_add(used));
+        let amount = after.saturating_sub(limit.max(before));
         if amount > 0 && !rule.shadow && rule.reserve != Reserve::After {
             self.overruns.push(Overrun { rule: Arc::clone(rule), account: Arc::clone(account), amount });
         }
-
-        let is_crossed = |percent: &&u8| {
-            let threshold = i128::from(after.limit) * i128::from(**percent);
-            i128::from(before.used) * 100 < threshold && threshold <= i128::from(after.used) * 100
-        };
+        let is_crossed = |percent: &&u8| is_between(before, after, i128::from(limit) * i128::from(**percent));
         self.crossed.extend(rule.alerts.iter().filter(is_crossed).map(|percent| Crossed {
             rule: Arc::clone(rule),
             account: Arc::clone(account),
             window,
             until,
             percent: *percent,
-            used: after.used,
-            limit: after.limit,
+            used: after,
+            limit,
         }));
     }
+}
+
+/// Whether a hundred times what was used passes the threshold.
+fn is_between(before: i64, after: i64, threshold: i128) -> bool {
+    i128::from(before) * 100 < threshold && threshold <= i128::from(after) * 100
 }

@@ -158,4 +158,12 @@ impl Clock {
             ticks.fetch_add(nanos(by), Relaxed);
         }
     }
+
+    /// Sets a manual clock's wall time as an administrator or NTP would: the monotonic one goes on. The machine's clock
+    /// is left as it is.
+    pub fn set_wall(&self, at: Timestamp) {
+        if let Source::Manual { wall, .. } = &self.0 {
+            wall.store(at.as_nanos(), Relaxed);
+        }
+    }
 }

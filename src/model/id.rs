@@ -65,4 +65,6 @@ ids! {
     BackendId,
     /// A pool of backends.
     PoolId,
+    /// A price.
+    PriceId,
 }

@@ -38,6 +38,13 @@ impl Trace {
         Self { trace_id, parent_id: 0, span_id: draw(entropy), sampled }
     }
 
+    /// The span id of a try at a backend, counted from zero: known to whoever has the trace and the number, so that
+    /// the backend can be told of it before its span exists. The odd constant spreads ids over the whole range.
+    #[must_use]
+    pub fn attempt(&self, number: usize) -> u64 {
+        self.span_id.wrapping_add((number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1)
+    }
+
     /// The `traceparent` that tells a backend that `span_id` is its parent.
     #[must_use]
     pub fn header(&self, span_id: u64) -> Traceparent {

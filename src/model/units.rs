@@ -20,6 +20,8 @@ macro_rules! human {
         pub struct $name(pub $inner);
 
         impl $name {
+            /// Its pattern in the schema.
+            pub const PATTERN: &'static str = $pattern;
             const WANTED: &'static str = $wanted;
             const UNITS: &'static [(&'static str, u64)] = $units;
 

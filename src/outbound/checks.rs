@@ -57,7 +57,7 @@ async fn probe(backend: &Arc<Backend>, check: &HealthCheck) -> bool {
     *request.method_mut() = Method::GET;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
-    let Ok(answer) = backend.transport.send(request, &backend.timeouts).await else { return false };
+    let Ok(answer) = backend.transport.send(&mut request, &backend.timeouts).await else { return false };
     let status = answer.status();
     // Read to the end, so that the connection can be used again; a body that does not end ends with the timeout.
     let mut body = answer.into_body();

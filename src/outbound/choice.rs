@@ -117,7 +117,7 @@ impl Choice {
         *request.method_mut() = method;
         *request.uri_mut() = self.backend.endpoint.uri(path_and_query)?;
         *request.headers_mut() = headers;
-        self.backend.transport.send(request, &self.backend.timeouts).await
+        self.backend.transport.send(&mut request, &self.backend.timeouts).await
     }
 
     /// The backend answered in working order: also with a 4xx that is the caller's own fault. `first_byte` is the

@@ -10,17 +10,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use hyper_util::client::legacy::ResponseFuture;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::{SendFault, SendFaultKind, outgoing::Upload, sim::Play, transport::Lane};
+use super::{
+    SendFault, SendFaultKind,
+    outgoing::Upload,
+    sim::Play,
+    transport::{Drawn, Lane},
+};
 use crate::settings::objects::Timeouts;
 
 /// How long an attempt's steps are waited for.
 pub(super) struct Patience {
     start: Instant,
+    /// Since when the head is waited for: connecting has a time of its own.
+    asked: Instant,
     timeouts: Timeouts,
     timer: Pin<Box<Sleep>>,
     /// Since when nothing has come, while a reader waits. Time in which the reader takes nothing does not count.
@@ -31,7 +36,7 @@ impl Patience {
     pub(super) fn new(timeouts: &Timeouts) -> Self {
         let start = Instant::now();
         let timer = Box::pin(sleep_until(start + timeouts.first_byte.0.min(timeouts.total.0)));
-        Self { start, timeouts: *timeouts, timer, waiting: None }
+        Self { start, asked: start, timeouts: *timeouts, timer, waiting: None }
     }
 
     pub(super) fn start(&self) -> Instant {
@@ -53,23 +58,36 @@ impl Patience {
         self.start + self.timeouts.total.0
     }
 
-    /// Waits for the head. The wait begins when the request is out: a streamed upload that moves, or (once) a
-    /// connection that is being opened, moves the deadline.
-    pub(super) async fn head(
+    /// Waits for a connection; the wait for the head begins anew after it.
+    pub(super) async fn connect<T>(
         &mut self,
-        sending: &mut ResponseFuture,
+        opening: impl Future<Output = Result<T, SendFault>>,
+    ) -> Result<T, SendFault> {
+        let opened = timeout_at(self.end(), opening).await;
+        self.asked = Instant::now();
+        opened.unwrap_or_else(|_| {
+            let total = self.expired(self.asked, SendFaultKind::TotalTimeout, self.timeouts.total.0);
+            Err(SendFault { reached: false, ..total })
+        })
+    }
+
+    /// Waits for what sending comes to. The wait begins when the request is out: a streamed upload that moves, or
+    /// (once) a connection that is being opened, moves the deadline.
+    pub(super) async fn head<F: Future + Unpin>(
+        &mut self,
+        mut sending: F,
         upload: Option<&Upload>,
         dialling: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Response<hyper::body::Incoming>, SendFault> {
+    ) -> Result<F::Output, SendFault> {
         let mut grace = Some(self.timeouts.connect.0);
         loop {
             tokio::select! {
                 biased;
-                answer = &mut *sending => return answer.map_err(SendFault::from),
+                answer = &mut sending => return Ok(answer),
                 () = &mut self.timer => {}
             }
             let now = Instant::now();
-            let began = upload.map_or(self.start, Upload::last);
+            let began = upload.map_or(self.asked, |upload| upload.last().max(self.asked));
             let mut due = began + self.timeouts.first_byte.0;
             if due <= now && grace.is_some() && dialling() {
                 due = now + grace.take().unwrap_or_default();
@@ -119,9 +137,15 @@ impl Patience {
 
 enum Source {
     Wire(hyper::body::Incoming),
+    Line(Drawn),
     Sim(Play),
     /// Over: ended, failed, or timed out.
     Over,
+}
+
+/// What breaks inside an answer had reached the backend.
+fn broken(error: hyper::Error) -> SendFault {
+    SendFault { reached: true, ..SendFault::from(error) }
 }
 
 /// The body of a backend's answer. Enforces the idle and total timeouts itself. Dropping it before its end closes
@@ -144,6 +168,10 @@ impl Incoming {
         Self { source: Source::Wire(body), patience, lane }
     }
 
+    pub(super) fn drawn(body: Drawn, patience: Patience) -> Self {
+        Self { source: Source::Line(body), patience, lane: None }
+    }
+
     pub(super) fn sim(play: Play, patience: Patience) -> Self {
         Self { source: Source::Sim(play), patience, lane: None }
     }
@@ -164,9 +192,8 @@ impl Body for Incoming {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
         let polled = match &mut this.source {
-            Source::Wire(body) => {
-                Pin::new(body).poll_frame(cx).map_err(|error| SendFault { reached: true, ..SendFault::from(error) })
-            }
+            Source::Wire(body) => Pin::new(body).poll_frame(cx).map_err(broken),
+            Source::Line(body) => Pin::new(body).poll_frame(cx).map_err(broken),
             Source::Sim(play) => play.poll_frame(cx),
             Source::Over => return Poll::Ready(None),
         };
@@ -190,6 +217,7 @@ impl Body for Incoming {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Wire(body) => body.is_end_stream(),
+            Source::Line(body) => body.is_end_stream(),
             Source::Sim(play) => play.is_over(),
             Source::Over => true,
         }
@@ -198,6 +226,7 @@ impl Body for Incoming {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Wire(body) => body.size_hint(),
+            Source::Line(body) => body.size_hint(),
             Source::Sim(play) => play.size_hint(),
             Source::Over => SizeHint::with_exact(0),
         }

@@ -97,6 +97,11 @@ impl Upload {
         self.start + std::time::Duration::from_millis(self.moved_ms.load(Relaxed))
     }
 
+    /// Whether all of the body was handed over: the connection has let go of it.
+    pub(super) fn is_over(&self) -> bool {
+        Arc::strong_count(&self.moved_ms) == 1
+    }
+
     fn moved(&self) {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved_ms.store(millis, Relaxed);
@@ -112,6 +117,11 @@ pub(super) struct Watched {
 impl Watched {
     pub(super) fn new(body: Outgoing, upload: Option<Upload>) -> Self {
         Self { body, upload }
+    }
+
+    /// The body without the watch.
+    pub(super) fn into_body(self) -> Outgoing {
+        self.body
     }
 }
 

@@ -13,7 +13,10 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tollgate_providers::sim::{Asked, Piece, Step, Steps, answer};
+use tollgate_providers::{
+    Surface, recognise,
+    sim::{Asked, Piece, Step, Steps, answer},
+};
 
 use super::{
     SendFault, SendFaultKind,
@@ -21,7 +24,7 @@ use super::{
     incoming::{Incoming, Patience},
     outgoing::Outgoing,
 };
-use crate::settings::objects::Timeouts;
+use crate::{settings::objects::Timeouts, tokens};
 
 /// Largest request body that a simulated backend reads, as large as the listener's default.
 const MAX_BODY: usize = 64 << 20;
@@ -40,7 +43,8 @@ pub(super) async fn play(
     surroundings.entropy.fill(&mut id);
     let now_unix_secs = surroundings.clock.now().as_secs();
     let id = u128::from_be_bytes(id);
-    let script = answer(&Asked { method, path_and_query, headers, body: &body, now_unix_secs, id });
+    let counted = counted(method, path_and_query, &body).await;
+    let script = answer(&Asked { method, path_and_query, headers, body: &body, now_unix_secs, id, counted });
     let mut patience = Patience::new(timeouts);
     let mut play = Play::new(script.steps);
     if let Some(wait) = play.first_wait() {
@@ -53,6 +57,15 @@ pub(super) async fn play(
         response.headers_mut().insert(http::header::CONTENT_LENGTH, size.into());
     }
     Ok(response)
+}
+
+/// Requests for a count are answered with a real one.
+async fn counted(method: &Method, path_and_query: &str, body: &Bytes) -> Option<u64> {
+    let path = path_and_query.split('?').next().unwrap_or_default();
+    let call = recognise(method, path)?;
+    let asks = matches!(call.surface, Surface::MessagesCountTokens | Surface::CountTokens);
+    let count = || tokens::count_prompt(call.surface, call.model.as_deref().unwrap_or_default(), body.clone());
+    if asks { Some(count().await.tokens) } else { None }
 }
 
 async fn collect(body: Outgoing) -> Result<Bytes, SendFault> {

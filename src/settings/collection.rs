@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::model::WorkspaceId;
 
-use super::{Api, Backend, Group, Model, ObjectKind, Pool, Product, Settings, Subscription, User, Workspace};
+use super::{Api, Backend, Group, Model, ObjectKind, Pool, Price, Product, Settings, Subscription, User, Workspace};
 
 macro_rules! collections {
     ($($kind:ident($type:ty) in $list:ident by $id:ident;)*) => {
@@ -119,6 +119,7 @@ collections! {
     Workspace(Workspace) in workspaces by id;
     User(User) in users by id;
     Group(Group) in groups by id;
+    Price(Price) in prices by id;
 }
 
 impl Settings {
@@ -131,7 +132,7 @@ impl Settings {
             ObjectKind::Product => self.products[at].workspace.as_ref(),
             ObjectKind::Subscription => self.subscriptions[at].workspace.as_ref(),
             ObjectKind::Api => self.apis[at].workspace.as_ref(),
-            ObjectKind::Workspace | ObjectKind::User | ObjectKind::Group => None,
+            ObjectKind::Workspace | ObjectKind::User | ObjectKind::Group | ObjectKind::Price => None,
         }
     }
 

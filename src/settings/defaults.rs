@@ -1,6 +1,9 @@
 //! What applies when nothing was written: the quick start, and the defaults of a file that leaves out APIs or products.
 
-use super::{Api, ApiKind, Backend, Model, Product, Settings, objects::Approval};
+use super::{
+    Api, ApiKind, Backend, Model, Product, Settings,
+    objects::{Approval, Limits},
+};
 
 /// The simulated models, by the names of the contract.
 pub const SIMULATED_MODELS: [&str; 6] = ["sim-echo", "sim-lorem", "sim-flaky", "sim-slow", "sim-json", "sim-embed"];
@@ -42,6 +45,9 @@ fn simulated(name: &str) -> Model {
         backend: Some("sim".into()),
         upstream_model: None,
         larger_context: None,
+        max_output_tokens: None,
+        price: None,
+        limits: Limits::default(),
         workspace: None,
     }
 }
@@ -60,6 +66,8 @@ fn product(id: &str, title: &str) -> Product {
         models: None,
         groups: None,
         subscription_required: true,
+        limits: Limits::default(),
+        time_zone: None,
         workspace: None,
     }
 }

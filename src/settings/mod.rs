@@ -7,6 +7,7 @@ pub mod check;
 pub mod collection;
 pub mod database;
 pub mod defaults;
+pub mod ledger;
 pub mod load;
 pub mod objects;
 pub mod origin;
@@ -22,11 +23,12 @@ pub use check::{check, object_from_json};
 pub use collection::Object;
 pub use database::{Database, PostgresUrl};
 pub use defaults::{quick_start, with_defaults};
+pub use ledger::{Alerts, Ledger, LedgerSync, Webhook};
 pub use load::{Loaded, Source, load};
 
 pub use objects::{
-    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, Member, Model, Operation, Pool, Product,
-    Scope, State, Subscription, User, Workspace,
+    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, LimitSet, Limits, Member, Model,
+    Operation, Pool, Price, Product, Rates, Scope, State, Subscription, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
 pub use problem::Problem;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub users: Vec<User>,
     /// Groups of users; products may be restricted to groups.
     pub groups: Vec<Group>,
+    /// What tokens cost, where the built-in table does not know or a contract says otherwise.
+    pub prices: Vec<Price>,
     /// Where each object was declared; empty for objects of the database.
     #[serde(skip)]
     pub origins: HashMap<(ObjectKind, String), Origin>,
@@ -84,6 +88,7 @@ impl Default for Settings {
             workspaces: Vec::new(),
             users: Vec::new(),
             groups: Vec::new(),
+            prices: Vec::new(),
             origins: HashMap::new(),
         }
     }

@@ -23,11 +23,13 @@ pub enum ObjectKind {
     User,
     /// `groups`
     Group,
+    /// `prices`
+    Price,
 }
 
 impl ObjectKind {
     /// All kinds, in the order they are compiled.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Workspace,
         Self::Group,
         Self::User,
@@ -37,6 +39,7 @@ impl ObjectKind {
         Self::Api,
         Self::Product,
         Self::Subscription,
+        Self::Price,
     ];
 
     /// The plural used in the file, the admin API and the database.
@@ -52,6 +55,7 @@ impl ObjectKind {
             Self::Workspace => "workspaces",
             Self::User => "users",
             Self::Group => "groups",
+            Self::Price => "prices",
         }
     }
 }
@@ -70,6 +74,7 @@ impl ObjectKind {
             Self::Workspace => "workspace",
             Self::User => "user",
             Self::Group => "group",
+            Self::Price => "price",
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Object, ObjectKind};
 ///
 /// * backend: `key` becomes `"key_set": true`, each of `credentials` becomes `{"key_set": true}`, and `headers`
 ///   becomes the list of their names, `headers_set`;
+/// * price: `table`, which is long rather than secret, becomes `"table_set": true`;
 /// * subscription: `key` and `secondary_key` become `"key_set": true` and `"secondary_key_set": true`.
 ///
 /// Settings that are not set (`null`) are left out.
@@ -22,6 +23,7 @@ pub fn redacted(object: &Object) -> Value {
             hide(fields, "key");
             hide(fields, "secondary_key");
         }
+        ObjectKind::Price => hide(fields, "table"),
         _ => {}
     }
     value
@@ -51,6 +53,12 @@ fn hide(fields: &mut Map<String, Value>, name: &str) {
 mod tests {
     use super::*;
     use crate::settings::object_from_json;
+
+    #[test]
+    fn a_table_of_prices_is_too_long_to_show() {
+        let object = object_from_json(ObjectKind::Price, &json!({"id": "p", "table": "[]"})).expect("good");
+        assert_eq!(redacted(&object), json!({"id": "p", "table_set": true}));
+    }
 
     #[test]
     fn no_secret_is_shown_and_what_is_set_is_said() {

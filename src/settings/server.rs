@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{Alerts, Ledger};
 use crate::model::{HumanDuration, HumanSize, Secret};
 
 /// The process itself. Changes to listeners, folders and the database take effect at the next start.
@@ -36,6 +37,10 @@ pub struct Server {
     pub access_log: AccessLog,
     /// Export of traces (OpenTelemetry). Left out: none.
     pub otlp: Option<Otlp>,
+    /// How the record of what was used is kept.
+    pub ledger: Ledger,
+    /// Who is told when quotas and budgets run low.
+    pub alerts: Alerts,
 }
 
 impl Default for Server {
@@ -51,6 +56,8 @@ impl Default for Server {
             egress: Egress::default(),
             access_log: AccessLog::default(),
             otlp: None,
+            ledger: Ledger::default(),
+            alerts: Alerts::default(),
         }
     }
 }

@@ -69,7 +69,8 @@ fn the_examples_in_the_default_configuration_are_right() {
     pools[0].members[2].backend: there is no backend `standby`
     models[0].larger_context: there is no model `gpt-4.1`; did you mean `gpt-4o`?
     models[1].backend: there is no backend `openai`
-    x: unknown field `x`; known here: apis, backends, groups, models, pools, products, server, subscriptions, users, version, workspaces
+    models[2].backend: there is no backend `openai`
+    x: unknown field `x`; known here: apis, backends, groups, models, pools, prices, products, server, subscriptions, users, version, workspaces
     ");
 }
 
@@ -111,7 +112,7 @@ products:
     approval: none
     apis: [openai, orders]
     models: [gpt-4o, fast]
-    limits: { requests_per_minute: 600, tokens_per_minute: 20000, budget_per_month: 200 USD } # later
+    limits: { requests_per_minute: 600, tokens_per_minute: 20000, tokens_per_month: 5M, budget_per_month: 200 USD, concurrency: 50, reserve: adaptive }
 subscriptions:
   - { id: team-a, product: team, key: ${TEAM_A_KEY} }
 apis:

@@ -10,7 +10,7 @@ use crate::{
     settings::State,
 };
 
-use super::{ApiEntry, ModelTarget};
+use super::{ApiEntry, Held, ModelTarget};
 
 /// A compiled product.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct ProductEntry {
     pub apis: Option<HashSet<ApiId>>,
     /// Its models; `None`: all that its callers see.
     pub models: ModelAccess,
+    /// What calls through it without a subscription fall under.
+    pub limits: Held,
     /// Its owner; `None`: shared.
     pub workspace: Option<WorkspaceId>,
 }
@@ -74,6 +76,10 @@ pub struct SubscriptionEntry {
     pub reach: Reach,
     /// Models it may use, beside what its product allows.
     pub models: ModelAccess,
+    /// What its calls fall under: its own limits, its product's, its user's.
+    pub limits: Held,
+    /// Who pays: its user, else itself.
+    pub payer: Box<str>,
     /// The user it belongs to.
     pub user: Option<UserId>,
     /// Whether that user is blocked.

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-use super::ProductEntry;
+use super::{Held, ProductEntry};
 
 /// A compiled API.
 pub struct ApiEntry {
@@ -36,6 +36,8 @@ pub struct ApiEntry {
     pub open: Option<OpenAccess>,
     /// Own names of the key's places.
     pub key_names: Option<KeyNames>,
+    /// What its calls fall under, whoever calls.
+    pub limits: Held,
     /// Its owner; `None`: shared.
     pub workspace: Option<WorkspaceId>,
 }
@@ -174,6 +176,7 @@ mod tests {
             pool: None,
             open: None,
             key_names: None,
+            limits: Held::default(),
             workspace: None,
         })
     }

@@ -11,6 +11,7 @@ use crate::{
     model::{BackendId, KeyHash, PoolId, ProductId, SubscriptionId, Timestamp, UserId},
     openapi::{self, Templates},
     outbound::{Backend, Fleet, Pool},
+    pricing::{Book, Tables},
     settings::{self, ObjectKind, Problem, Settings, objects::VersionScheme},
     store::KeyRow,
 };
@@ -19,6 +20,7 @@ use super::{
     ApiEntry, ApiTable, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot, SubscriptionEntry,
     access::Reach,
     api_table::{OpenAccess, VersionAsked},
+    limits::{self, Compiled},
 };
 
 /// What a compilation needs beside the settings.
@@ -31,6 +33,8 @@ pub struct Surroundings<'a> {
     pub base_dir: &'a Path,
     /// Last-used times that outlive snapshots.
     pub last_used: &'a dyn Fn(&SubscriptionId) -> Arc<AtomicU64>,
+    /// Tables of prices that outlive snapshots.
+    pub tables: &'a Tables,
 }
 
 /// Compiles `settings`, or lists everything that keeps it from being compiled.
@@ -39,14 +43,16 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let backends = compiler.backends();
     let pools = compiler.pools(&backends);
     let models = compiler.models(&backends, &pools);
-    let products = compiler.products();
+    let limited = Compiled::of(&settings);
+    let products = compiler.products(&limited);
     let apis = compiler.apis(&backends, &pools, &products);
-    let keys = compiler.keys(&products);
-    if compiler.problems.is_empty() {
-        Ok(Snapshot { revision, settings, apis, keys, models, backends })
-    } else {
-        Err(compiler.problems)
-    }
+    let subscriptions = compiler.subscriptions(&products, &limited);
+    let keys = compiler.keys(&subscriptions);
+    let (prices, problems) = (compiler.prices(), compiler.problems);
+    let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let held = subscriptions.values().map(|entry| &entry.limits).chain(apis.iter().map(|api| &api.limits));
+    let counters = limits::distinct(held.chain(models.iter().map(|model| &model.limits)));
+    Ok(Snapshot { revision, settings, apis, keys, models, backends, prices: Arc::new(prices), counters })
 }
 
 struct Compiler<'a> {
@@ -58,6 +64,7 @@ struct Compiler<'a> {
 type Backends = HashMap<BackendId, Arc<Backend>>;
 type Pools = HashMap<PoolId, Arc<Pool>>;
 type Products = HashMap<ProductId, Arc<ProductEntry>>;
+type Subscriptions = HashMap<SubscriptionId, Arc<SubscriptionEntry>>;
 
 impl Compiler<'_> {
     fn problem(&mut self, kind: ObjectKind, id: &str, message: impl Into<String>) {
@@ -133,18 +140,26 @@ impl Compiler<'_> {
                 pool,
                 upstream_model: model.upstream_model.as_deref().unwrap_or(&model.name).into(),
                 larger_context: model.larger_context.as_deref().map(Into::into),
+                max_output_tokens: model.max_output_tokens.map(u64::from),
+                limits: limits::of_model(model),
                 workspace: model.workspace.clone(),
             }));
         }
         Models::new(all)
     }
 
-    fn products(&mut self) -> Products {
+    fn prices(&mut self) -> Option<Book> {
+        let book = Book::new(self.settings, self.around.tables, self.around.base_dir);
+        book.map_err(|(id, message)| self.problem(ObjectKind::Price, &id, message)).ok()
+    }
+
+    fn products(&mut self, limited: &Compiled) -> Products {
         let compiled = self.settings.products.iter().map(|product| {
             let entry = ProductEntry {
                 id: product.id.clone(),
                 apis: product.apis.as_ref().map(|apis| apis.iter().cloned().collect()),
                 models: ModelAccess::of(product.models.as_deref()),
+                limits: limited.product(product),
                 workspace: product.workspace.clone(),
             };
             (product.id.clone(), Arc::new(entry))
@@ -173,6 +188,7 @@ impl Compiler<'_> {
                 pool,
                 open: self.open_access(api, products),
                 key_names: api.key_names.clone(),
+                limits: limits::of_api(api),
                 workspace: api.workspace.clone(),
             }));
         }
@@ -205,16 +221,24 @@ impl Compiler<'_> {
         (product.is_some() || !api.subscription_required).then_some(OpenAccess { product })
     }
 
-    fn keys(&mut self, products: &Products) -> KeyRing {
+    fn subscriptions(&mut self, products: &Products, limited: &Compiled) -> Subscriptions {
         let blocked: HashSet<&UserId> = self.settings.users.iter().filter(|u| u.blocked).map(|u| &u.id).collect();
-        let mut entries = HashMap::new();
+        let mut entries = Subscriptions::new();
+        for subscription in &self.settings.subscriptions {
+            if let Some(entry) = self.subscription(subscription, (products, limited), &blocked) {
+                entries.insert(subscription.id.clone(), entry);
+            }
+        }
+        entries
+    }
+
+    fn keys(&self, entries: &Subscriptions) -> KeyRing {
         let mut keys = Vec::new();
         for subscription in &self.settings.subscriptions {
-            let Some(entry) = self.subscription(subscription, products, &blocked) else { continue };
+            let Some(entry) = entries.get(&subscription.id) else { continue };
             for key in [&subscription.key, &subscription.secondary_key].into_iter().flatten() {
                 keys.push((KeyHash::of(key.expose()), entry.clone()));
             }
-            entries.insert(subscription.id.clone(), entry);
         }
         let stored = self.around.keys.iter();
         let stored = stored.filter_map(|row| Some((row.hash, entries.get(&row.subscription)?.clone())));
@@ -224,14 +248,21 @@ impl Compiler<'_> {
     fn subscription(
         &mut self,
         subscription: &settings::Subscription,
-        products: &Products,
+        (products, limited): (&Products, &Compiled),
         blocked: &HashSet<&UserId>,
     ) -> Option<Arc<SubscriptionEntry>> {
         let reach = self.reach(subscription, products)?;
+        let product = match &reach {
+            Reach::Product(product) => Some(product.id.as_str()),
+            Reach::Api(_) | Reach::All => None,
+        };
+        let limits = limited.subscription(subscription, product);
         Some(Arc::new(SubscriptionEntry {
             id: subscription.id.clone(),
             reach,
             models: ModelAccess::of(subscription.models.as_deref()),
+            limits,
+            payer: limits::payer(&subscription.id, subscription.user.as_ref()),
             user: subscription.user.clone(),
             blocked: subscription.user.as_ref().is_some_and(|user| blocked.contains(user)),
             state: subscription.state,

@@ -14,6 +14,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     model::{BackendId, SubscriptionId},
     outbound::Fleet,
+    pricing::{Book, Tables},
     settings::{Problem, Settings},
     store::KeyRow,
 };
@@ -28,6 +29,7 @@ use super::{
 pub struct Hub {
     current: Arc<ArcSwap<Snapshot>>,
     fleet: Fleet,
+    tables: Tables,
     base_dir: PathBuf,
     revision: AtomicU64,
     last_used: LastUsed,
@@ -54,6 +56,7 @@ impl Hub {
     /// A hub that serves nothing until the first compiled state is put in use.
     #[must_use]
     pub fn new(fleet: Fleet, base_dir: PathBuf) -> Self {
+        let tables = Tables::new();
         let empty = Snapshot {
             revision: 0,
             settings: Arc::default(),
@@ -61,9 +64,11 @@ impl Hub {
             keys: super::KeyRing::default(),
             models: super::Models::default(),
             backends: HashMap::new(),
+            prices: Arc::new(Book::empty(&tables)),
+            counters: Vec::new(),
         };
         let current = Arc::new(ArcSwap::from_pointee(empty));
-        Self { current, fleet, base_dir, revision: AtomicU64::new(1), last_used: LastUsed::default() }
+        Self { current, fleet, tables, base_dir, revision: AtomicU64::new(1), last_used: LastUsed::default() }
     }
 
     /// The current snapshot, for one exchange.
@@ -94,7 +99,13 @@ impl Hub {
 impl Compiler for Hub {
     fn compile(&self, settings: &Arc<Settings>, keys: &[KeyRow]) -> Result<Ready, Vec<Problem>> {
         let last_used = |id: &SubscriptionId| self.last_used.of(id);
-        let around = Surroundings { fleet: &self.fleet, keys, base_dir: &self.base_dir, last_used: &last_used };
+        let around = Surroundings {
+            fleet: &self.fleet,
+            keys,
+            base_dir: &self.base_dir,
+            last_used: &last_used,
+            tables: &self.tables,
+        };
         let snapshot = compile(self.revision.fetch_add(1, Relaxed), settings.clone(), &around)?;
         let (current, fleet) = (self.current.clone(), self.fleet.clone());
         Ok(Ready::new(move || {

@@ -9,6 +9,7 @@ pub mod compile;
 pub mod control;
 pub mod hub;
 pub mod key_ring;
+pub mod limits;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,10 +17,13 @@ pub use access::{ModelAccess, ProductEntry, SubscriptionEntry};
 pub use api_table::{ApiEntry, ApiTable, Matched};
 pub use hub::Hub;
 pub use key_ring::KeyRing;
+pub use limits::{Held, Parties};
 
 use crate::{
+    limits::Scope,
     model::{BackendId, WorkspaceId},
     outbound::{Backend, Pool},
+    pricing::Book,
     settings::Settings,
 };
 
@@ -37,6 +41,19 @@ pub struct Snapshot {
     pub models: Models,
     /// Backends by id.
     pub backends: HashMap<BackendId, Arc<Backend>>,
+    /// What calls cost.
+    pub prices: Arc<Book>,
+    /// Every counter that is known without a request: to be shown before its first one.
+    pub counters: Vec<Scope>,
+}
+
+impl Snapshot {
+    /// Most tokens of one answer of `model` at `backend`, where the configuration says so.
+    #[must_use]
+    pub fn max_output_tokens(&self, model: &ModelTarget, backend: &BackendId) -> Option<u64> {
+        let of_backend = || self.settings.backends.iter().find(|one| one.id == *backend)?.max_output_tokens;
+        model.max_output_tokens.or_else(|| of_backend().map(u64::from))
+    }
 }
 
 /// What a caller's model name stands for.
@@ -49,6 +66,10 @@ pub struct ModelTarget {
     pub upstream_model: Arc<str>,
     /// The model that takes over when a prompt is too long for this one.
     pub larger_context: Option<Arc<str>>,
+    /// Most tokens of one answer, where the configuration says so.
+    pub max_output_tokens: Option<u64>,
+    /// What its calls fall under, whoever calls.
+    pub limits: Held,
     /// Its owner; `None`: shared.
     pub workspace: Option<WorkspaceId>,
 }

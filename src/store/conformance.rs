@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[path = "../../tests/postgres/mod.rs"]
-pub(super) mod postgres;
+pub(crate) mod postgres;
 
 pub(super) mod books;
 
@@ -31,6 +31,7 @@ async fn sqlite_conforms() {
 async fn postgres_conforms() {
     let store = super::postgres::tests::open(&postgres::Server::shared().database()).await.expect("opens");
     everything(&store).await;
+    books::everything(&store).await;
     store.close().await;
 }
 

@@ -9,6 +9,7 @@ pub mod access;
 pub mod audit;
 mod decode;
 mod error;
+pub mod leases;
 pub mod ledger;
 mod port;
 mod postgres;
@@ -19,16 +20,19 @@ mod sqlite;
 pub mod sums;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 
 pub use audit::{Alert, AlertDelivery, AlertState, Alerts, Audit, AuditLine, AuditQuery};
 pub use error::StoreError;
+pub use leases::{LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState};
 pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
     Proof, Pruned, RollupFinding, Shipment, Shipped,
 };
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;
+#[cfg(test)]
+pub(crate) use postgres::tests::{charge as charge_for_tests, open as open_for_tests};
 pub use reports::{Bucket, Dimension, Report, ReportKey, ReportQuery, ReportRow, Reports, RowCursor, RowQuery};
 pub use rows::{AdminToken, Commit, KeyRow, KeySlot, ObjectRow, Owner, Picture, Revision, Write};
 pub use seal::SecretKey;

@@ -1,10 +1,10 @@
 //! The port: what any database must do. Adapters share one conformance suite.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-use super::{AdminToken, Commit, Owner, Picture, Revision, StoreError};
+use super::{AdminToken, Books, Commit, Leases, Owner, Picture, Revision, StoreError};
 use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
@@ -99,12 +99,15 @@ pub trait Access: Send + Sync {
 }
 
 /// A database.
-pub trait Store: Objects + Owners + Access {
+pub trait Store: Objects + Owners + Access + Books {
     /// Writes a consistent copy to a new file (0600) while in use. Sealed rows stay sealed: `secret.key` is not in it.
     ///
     /// # Errors
     /// [`StoreError::NoCopy`] of a database that has tools of its own for that.
     fn backup<'a>(&'a self, to: &'a Path) -> Answer<'a, ()>;
+
+    /// The quota authority of gateways that share this database; `None` where only one can use it.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>>;
 
     /// Waits until all connections are closed; a file is then whole without its log.
     fn close(&self) -> BoxFuture<'_, ()>;

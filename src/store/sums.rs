@@ -52,6 +52,8 @@ sums! {
     Ended "ended",
     /// Found open after a crash.
     Abandoned "abandoned",
+    /// Streams that the gateway ended because a quota was used up.
+    LimitReached "limit_reached",
     /// Without a status: the caller was gone before.
     NoStatus "no_status",
     /// Status 100 to 299.
@@ -114,7 +116,7 @@ sums! {
 
 impl Sum {
     /// How calls ended; their sum is [`Self::Calls`].
-    pub const OUTCOMES: [Self; 7] = [
+    pub const OUTCOMES: [Self; 8] = [
         Self::Complete,
         Self::Refused,
         Self::UpstreamError,
@@ -122,6 +124,7 @@ impl Sum {
         Self::ClientGone,
         Self::Ended,
         Self::Abandoned,
+        Self::LimitReached,
     ];
 
     /// The disjoint buckets of tokens.
@@ -276,6 +279,7 @@ const fn outcome_of(outcome: Outcome) -> Sum {
         Outcome::ClientGone => Sum::ClientGone,
         Outcome::Ended => Sum::Ended,
         Outcome::Abandoned => Sum::Abandoned,
+        Outcome::LimitReached => Sum::LimitReached,
     }
 }
 

@@ -87,8 +87,6 @@ pub struct AttemptEvent<'a> {
     pub began: Duration,
     /// How long it took until it was taken or given up.
     pub took: Duration,
-    /// The span id that the backend saw as its parent; zero: none was sent, one is made up for the export.
-    pub span_id: u64,
 }
 
 /// The word for a certainty in rows, lines and labels.
@@ -115,7 +113,6 @@ pub(crate) mod sample {
             fault: Some("server_error"),
             began: Duration::ZERO,
             took: Duration::from_millis(20),
-            span_id: 0x11,
         },
         AttemptEvent {
             backend: "azure-weu",
@@ -123,7 +120,6 @@ pub(crate) mod sample {
             fault: None,
             began: Duration::from_millis(20),
             took: Duration::from_millis(1_480),
-            span_id: 0x22,
         },
     ];
 

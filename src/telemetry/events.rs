@@ -51,6 +51,41 @@ impl ReloadRefused<'_> {
     }
 }
 
+/// The database does not take usage rows; told once until it does again.
+#[derive(Debug)]
+pub struct LedgerBehind<'a> {
+    /// What it said.
+    pub error: &'a str,
+    /// Rows that wait for it.
+    pub rows: usize,
+}
+
+impl LedgerBehind<'_> {
+    /// Logs; the metrics are told of every attempt.
+    pub fn emit(&self) {
+        let (error, rows) = (self.error, self.rows);
+        tracing::error!(
+            error,
+            rows,
+            "usage rows wait in the journal: the database does not take them; nothing is lost"
+        );
+    }
+}
+
+/// The database takes usage rows again.
+#[derive(Debug)]
+pub struct LedgerCaughtUp {
+    /// Attempts that had failed.
+    pub attempts: u32,
+}
+
+impl LedgerCaughtUp {
+    /// Logs.
+    pub fn emit(&self) {
+        tracing::info!(failed_attempts = self.attempts, "the database takes usage rows again");
+    }
+}
+
 /// A breaker changed its state.
 #[derive(Debug)]
 pub struct BreakerChanged<'a> {

@@ -21,7 +21,7 @@ pub use metrics::Metrics;
 pub use otlp::Otlp;
 pub use request_id::{new_request_id, valid_request_id};
 
-use crate::model::{Entropy, Trace};
+use crate::model::{Entropy, Trace, Traceparent};
 
 /// The three places an ended exchange is shown in.
 #[derive(Debug)]
@@ -64,11 +64,12 @@ impl Telemetry {
         }
     }
 
-    /// The span id that the next attempt's backend sees as its parent: a new one for each attempt when traces are
-    /// exported, else the one passed on.
+    /// The `traceparent` for the backend of that try (counted from zero): when traces are exported the try's own span,
+    /// so that the backend's spans hang under it. `None`: what is passed on is right for every try.
     #[must_use]
-    pub fn attempt_span(&self, trace: &Trace, entropy: &Entropy) -> u64 {
-        if self.otlp.is_some() { Trace::child(entropy) } else { trace.span_id }
+    pub fn attempt(&self, trace: &Trace, number: usize) -> Option<Traceparent> {
+        let is_traced = self.otlp.is_some() && trace.trace_id != 0;
+        is_traced.then(|| trace.header(trace.attempt(number)))
     }
 }
 
@@ -86,7 +87,8 @@ mod tests {
     fn without_export_a_context_is_passed_on_as_it_came_and_none_is_invented() {
         let (telemetry, entropy) = (telemetry(), Entropy::seeded(5));
         let trace = telemetry.trace(Some(RECEIVED), &entropy);
-        assert_eq!(trace.header(telemetry.attempt_span(&trace, &entropy)).as_str(), RECEIVED);
+        assert_eq!(trace.header(trace.span_id).as_str(), RECEIVED);
+        assert!(telemetry.attempt(&trace, 0).is_none());
         for nothing in [None, Some("garbage")] {
             assert_eq!(telemetry.trace(nothing, &entropy), Trace::default());
         }

@@ -66,13 +66,17 @@ pub fn consumed(surface: Surface, seen: &Seen) -> (Usage, Certainty) {
     (usage, certainty)
 }
 
-fn tells_input(usage: &Usage) -> bool {
+/// Whether anything was said of the prompt.
+#[must_use]
+pub fn tells_input(usage: &Usage) -> bool {
     [usage.input, usage.cached_input, usage.cache_write, usage.audio_input, usage.image_input]
         .iter()
         .any(Option::is_some)
 }
 
-fn tells_output(usage: &Usage) -> bool {
+/// Whether anything was said of what was generated.
+#[must_use]
+pub fn tells_output(usage: &Usage) -> bool {
     [usage.output, usage.reasoning, usage.audio_output].iter().any(Option::is_some)
 }
 

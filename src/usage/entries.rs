@@ -6,7 +6,7 @@ use crate::exchange::{Attempt, AttemptRecord, Charge, Cost, Intent, Record, Sett
 
 /// The announcement of an exchange that is about to be sent to a backend.
 #[must_use]
-pub fn intent(record: &Record, input_tokens: u64, charges: Vec<Charge>) -> Intent {
+pub fn intent(record: &Record, streamed: bool, input_tokens: u64, charges: Vec<Charge>) -> Intent {
     Intent {
         id: record.id,
         time: record.time,
@@ -20,7 +20,7 @@ pub fn intent(record: &Record, input_tokens: u64, charges: Vec<Charge>) -> Inten
         model: record.model.clone(),
         end_user: record.end_user.clone(),
         metadata: record.metadata.clone(),
-        streamed: record.streamed,
+        streamed,
         input_tokens,
         charges,
     }

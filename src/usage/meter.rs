@@ -3,138 +3,249 @@
 //! The protocol is ACCOUNTING; counting in memory is `limits`, keeping is `journal`, what a request asks for is put
 //! together by `gateway`. Nothing here waits for the database.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tollgate_providers::Surface;
+use tollgate_providers::{Surface, prompt::Inline};
 
-use super::{Settlement, codec, entries, metered::Metered, refused};
+use super::{codec, consumed, entries, leases::Leases, metered::Metered, refused};
 use crate::{
-    exchange::{Entry, Fault, FaultKind, Record},
-    journal::Journal,
-    limits::{Ask, Limits, Output, Prompt, Rates, RefusalKind, Reservation, Scope},
-    model::Clock,
-    pricing::Book,
+    exchange::{Cost, Entry, Fault, FaultKind, Record},
+    journal::{Journal, JournalError},
+    limits::{Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Rule, Scope, Settled, Standing},
+    model::{BackendId, Clock},
+    pricing::{Asked, Book},
     telemetry::Telemetry,
     tokens::{self, Learned},
 };
 
-/// What every exchange's metering shares.
+/// When the ledger can take requests again is not known: a second is long enough not to be hammered.
+const LEDGER_RETRY: Duration = Duration::from_secs(1);
+
+/// What the metering of all exchanges shares.
 pub struct Meter {
     /// The counters.
-    pub limits: Arc<Limits>,
+    pub limits: Limits,
+    /// What this gateway may spend of quotas that several share; `None`: it is the only one.
+    pub leases: Option<Arc<Leases>>,
     /// Where requests are announced and settled.
     pub journal: Arc<Journal>,
     /// What was learned of models and their answers.
     pub learned: Arc<Learned>,
     /// Time.
     pub clock: Clock,
-    /// Where overruns and refusals are told.
+    /// Where overruns are told.
     pub telemetry: Arc<Telemetry>,
+    /// Who is told of thresholds that were crossed; must not block.
+    pub crossed: Arc<dyn Fn(Crossed) + Send + Sync>,
+}
+
+/// A request that is not let through.
+pub struct Refused {
+    /// Why.
+    pub fault: Fault,
+    /// Where the caller stands.
+    pub standing: Standing,
 }
 
 /// What a request wants to use.
 pub struct Wish {
     /// The counters it counts on.
     pub scopes: Vec<Scope>,
-    /// The model call; `None`: a plain API, or a call that consumes no tokens.
+    /// The model call; `None`: a plain API, or a call that consumes no tokens while it is answered.
     pub call: Option<ModelCall>,
+    /// What may come out.
+    pub output: Output,
+    /// Whether the caller wants an event stream.
+    pub streamed: bool,
     /// Body bytes, as far as known.
     pub bytes_in: u64,
     /// Whether refusals are told in APIM's words.
     pub is_plain: bool,
 }
 
-/// What a model call may use.
+/// What is needed to count and to price a model call.
 #[derive(Clone)]
 pub struct ModelCall {
     /// Which endpoint.
     pub surface: Surface,
     /// The caller's body: counted when an estimate is not enough.
     pub body: Bytes,
-    /// The model as its backend names it: decides the tokenizer.
+    /// Pictures, sounds and files inside it.
+    pub inline: Inline,
+    /// The model as most of its backends name it: decides the tokenizer.
     pub upstream_model: Arc<str>,
-    /// What may come out.
-    pub output: Output,
-    /// What tokens cost at worst.
-    pub rates: Option<Rates>,
-    /// What the model costs.
+    /// Whether the model reads more than the body holds.
+    pub reads_more: bool,
+    /// Who may answer: decides what it costs at worst.
+    pub backends: Vec<BackendId>,
+    /// Prices.
     pub book: Arc<Book>,
+    /// Answers side by side.
+    pub choices: u64,
     /// Whether the caller asked for usage in the stream.
     pub asked_usage: bool,
 }
 
 impl Meter {
-    /// Reserves on all scopes and announces the request; after this it may be sent.
-    pub async fn admit(&self, settlement: &mut Settlement, wish: Wish) -> Result<(), Fault> {
-        let mut prompt = self.estimate(settlement, &wish);
-        let first = self.reserve(settlement, &wish, prompt);
-        let reserved = match first {
-            Err(refusal) if refusal.kind == RefusalKind::NeedsExactInput => {
-                prompt = counted(&wish).await;
-                self.reserve(settlement, &wish, prompt)
-            }
-            decided => decided,
-        };
-        let reservation = reserved.map_err(|refusal| {
-            settlement.standing = refusal.standing;
-            refused::fault(&refusal, wish.is_plain)
-        })?;
-        self.announce(settlement, wish, prompt, reservation).await
+    /// Reserves on all scopes and announces the request of `record`; after this it may be sent.
+    pub async fn admit(&self, record: &Record, mut wish: Wish) -> Result<Metered, Refused> {
+        let mut prompt = self.estimate(record, &wish);
+        let mut reserved = self.limits.reserve(&ask(record, &wish, prompt));
+        if matches!(&reserved, Err(refusal) if refusal.kind == RefusalKind::NeedsExactInput) {
+            prompt = count(&mut wish).await;
+            reserved = self.limits.reserve(&ask(record, &wish, prompt));
+        }
+        if let (Err(refusal), Some(leases)) = (&reserved, &self.leases)
+            && refusal.kind == RefusalKind::Unleased
+        {
+            reserved = leases.reserve(&ask(record, &wish, prompt)).await;
+        }
+        let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
+        for shadowed in reservation.shadowed() {
+            self.telemetry.metrics.limit_shadowed(shadowed.kind.word());
+        }
+        let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
+        let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
+        let announced = (record.model.clone(), record.started);
+        let metered = Metered::new(slot, reservation, wish.call, prompt, announced, self.learned.clone());
+        if let Err(error) = metered.durable().await {
+            // The announcement may be there all the same: it gets its end, of nothing.
+            metered.settle(self, record);
+            return Err(unavailable(&error));
+        }
+        Ok(metered)
     }
 
-    fn estimate(&self, record: &Record, wish: &Wish) -> Prompt {
+    /// What is known of a prompt without counting it.
+    pub(super) fn estimate(&self, record: &Record, wish: &Wish) -> Prompt {
         let Some(call) = &wish.call else { return Prompt::exact(0) };
         let model = record.model.as_deref().unwrap_or_default();
         let bytes = call.body.len() as u64;
-        Prompt::estimate(self.learned.estimate_input(model, bytes), tokens::upper_bound(bytes))
+        let tokens = self.learned.estimate_input(model, bytes, call.inline);
+        Prompt::estimate(tokens, tokens::upper_bound(bytes, call.reads_more).max(tokens))
     }
 
-    fn reserve(&self, record: &Record, wish: &Wish, prompt: Prompt) -> Result<Reservation, Box<crate::limits::Refusal>> {
-        self.limits.reserve(&self.ask(record, wish, prompt))
+    fn refuse(&self, refusal: &Refusal, is_plain: bool) -> Refused {
+        self.telemetry.metrics.limit_refused(refusal.kind.word());
+        Refused { fault: refused::fault(refusal, is_plain), standing: refusal.standing }
     }
 
-    fn ask<'a>(&self, record: &Record, wish: &'a Wish, prompt: Prompt) -> Ask<'a> {
-        let call = wish.call.as_ref();
-        Ask {
-            scopes: &wish.scopes,
-            prompt,
-            output: call.map_or_else(none, |call| call.output),
-            bytes_in: wish.bytes_in,
-            rates: call.map_or(Some(Rates::default()), |call| call.rates),
-            streamed: record.streamed,
+    /// An exchange that ended without having been let through: kept when it is known whose it is.
+    pub(super) fn note(&self, record: &Record) {
+        if record.subscription.is_none() && record.product.is_none() {
+            return;
+        }
+        let took = self.clock.ticks().since(record.started);
+        let intent = entries::intent(record, record.streamed, 0, Vec::new());
+        let settle = entries::settle(record, took, None, Vec::new(), record.model.as_ref());
+        let entry = codec::encode(&Entry::Refused(intent, settle));
+        if let Err(error) = self.journal.append_whole(&entry) {
+            self.telemetry.metrics.ledger_row_dropped();
+            tracing::debug!(%error, request_id = %record.id, "a refused request was not written to the ledger");
         }
     }
 
-    async fn announce(
-        &self,
-        settlement: &mut Settlement,
-        wish: Wish,
-        prompt: Prompt,
-        reservation: Reservation,
-    ) -> Result<(), Fault> {
-        let intent = Entry::Intent(entries::intent(settlement, prompt.tokens, reservation.charges()));
-        let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
-        let metered = Metered::new(slot, reservation, wish.call, prompt, settlement.model.clone());
-        let durable = metered.durable();
-        settlement.metered = Some(Box::new(metered));
-        Ok(())
+    /// What a settled request taught; `heard`: what was counted of its answer here, where it was.
+    pub(super) fn learn(&self, record: &Record, call: &ModelCall, heard: Option<u64>) {
+        if record.certainty != tollgate_providers::Certainty::Exact {
+            return;
+        }
+        let Some(model) = &record.model else { return };
+        let subscription = record.subscription.as_ref().map_or("", |subscription| subscription.as_str());
+        let (bytes, input) = (call.body.len() as u64, record.usage.input_total());
+        if let Some(error) = self.learned.learn_input(model, bytes, call.inline, input) {
+            self.telemetry.metrics.token_estimate_error(model, error);
+        }
+        // Reasoning is not heard, or not all of it.
+        if let Some(heard) = heard.filter(|_| record.usage.reasoning.unwrap_or(0) == 0) {
+            let answering = record.upstream_model.as_ref().unwrap_or(&call.upstream_model);
+            self.learned.learn_count(answering, heard, record.usage.output_total());
+        }
+        if consumed::generates(call.surface) {
+            self.learned.learn_output(subscription, model, record.usage.output_total());
+        }
+    }
+
+    /// Tells what a settlement did beyond settling.
+    pub(super) fn tell(&self, settled: Settled) {
+        for overrun in settled.overruns {
+            if overrun.rule.counted.is_tokens() {
+                self.telemetry.metrics.ledger().overrun(u64::try_from(overrun.amount).unwrap_or(0));
+            }
+            tracing::warn!(account = %overrun.account, amount = overrun.amount, "a quota was exceeded by what could not be stopped");
+        }
+        settled.crossed.into_iter().for_each(|crossed| (self.crossed)(crossed));
     }
 }
 
-/// Nothing comes out.
-fn none() -> Output {
-    Output { caller_cap: Some(0), ..Output::default() }
+/// A wish as the limits take it.
+pub(super) fn ask<'a>(record: &Record, wish: &'a Wish, prompt: Prompt) -> Ask<'a> {
+    Ask {
+        scopes: &wish.scopes,
+        prompt,
+        output: wish.output,
+        bytes_in: wish.bytes_in,
+        rates: rates(record, wish, prompt),
+        streamed: wish.streamed,
+    }
 }
 
-async fn counted(wish: &Wish) -> Prompt {
+/// What tokens cost at worst at any backend that may answer; asked for only where money is limited.
+fn rates(record: &Record, wish: &Wish, prompt: Prompt) -> Option<Rates> {
+    let is_money = |scope: &Scope| scope.rule().counted == crate::limits::Counted::Nanos;
+    let Some(call) = wish.call.as_ref().filter(|_| wish.scopes.iter().any(is_money)) else {
+        return Some(Rates::default());
+    };
+    let mut worst = Rates::default();
+    for backend in &call.backends {
+        let found = call.book.rates(&call.asked(record, backend), prompt.upper, false)?;
+        worst.input_per_million = worst.input_per_million.max(found.input_per_million);
+        worst.output_per_million = worst.output_per_million.max(found.output_per_million);
+        worst.request = worst.request.max(found.request);
+    }
+    Some(worst)
+}
+
+impl ModelCall {
+    fn asked<'a>(&'a self, record: &'a Record, backend: &'a BackendId) -> Asked<'a> {
+        let upstream_model = record.upstream_model.as_deref().or(Some(&*self.upstream_model));
+        let (model, at) = (record.model.as_deref(), record.time);
+        Asked { model, upstream_model, backend, at, batch: false, service_tier: None }
+    }
+
+    /// What the recorded usage cost; `None`: unpriced, or nobody answered.
+    pub(super) fn price(&self, record: &Record) -> Option<Cost> {
+        let backend = record.backend.as_ref()?;
+        self.book.price(&self.asked(record, backend), &record.usage)
+    }
+}
+
+/// Counts the prompt; what cannot be bounded makes the wish unbounded.
+async fn count(wish: &mut Wish) -> Prompt {
     let Some(call) = &wish.call else { return Prompt::exact(0) };
     let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
-    if count.is_exact { Prompt::exact(count.tokens) } else { Prompt::bounded(count.tokens, count.upper_bound) }
+    wish.output.is_boundable &= count.unbounded.is_empty();
+    if count.is_exact {
+        return Prompt::exact(count.tokens);
+    }
+    Prompt::bounded(count.tokens, count.upper_bound.min(largest_prompt(wish)).max(count.tokens))
 }
 
-fn unavailable(error: &crate::journal::JournalError) -> Fault {
+/// The largest prompt for which all token quotas could still pay: a bound beyond it would refuse, as larger than the
+/// whole limit, what is likely to fit.
+fn largest_prompt(wish: &Wish) -> u64 {
+    let quotas = wish.scopes.iter().map(Scope::rule).filter(|rule| rule.is_quota() && rule.counted.is_tokens());
+    let fits = |rule: &Arc<Rule>| {
+        let least = rule.min_output.saturating_mul(wish.output.choices.max(1));
+        u64::try_from(rule.limit).unwrap_or(0).saturating_sub(least)
+    };
+    quotas.map(fits).min().unwrap_or(u64::MAX)
+}
+
+fn unavailable(error: &JournalError) -> Refused {
     tracing::error!(%error, "a request was refused because the ledger cannot take it");
     let message = "The usage ledger cannot take the request at the moment. Nothing was sent; try again shortly.";
-    Fault::new(FaultKind::LedgerUnavailable, message).retry_after(Some(std::time::Duration::from_secs(1)))
+    let fault = Fault::new(FaultKind::LedgerUnavailable, message).retry_after(Some(LEDGER_RETRY));
+    Refused { fault, standing: Standing::default() }
 }

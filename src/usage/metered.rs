@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Usage, tap::Tap};
+use tollgate_providers::{Delivered, OutputCount, Usage, tap::Tap};
 
 use super::{
     codec,
     consumed::{self, Seen},
     entries,
-    meter::{Meter, ModelCall},
+    meter::{Meter, ModelCall, Wish, ask},
 };
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Refusal, Reservation, Settled, Standing, Used},
+    limits::{Prompt, Refusal, Reservation, Standing, Used},
     model::clock::Ticks,
+    tokens::{self, Learned},
 };
 
 /// After so many delivered tokens the journal is told how far a stream is (ACCOUNTING section 4).
@@ -29,9 +30,16 @@ pub struct Metered {
     call: Option<ModelCall>,
     /// Tokens of the prompt as they were estimated or counted before sending.
     prompt: u64,
+    /// Whether they were counted.
+    is_counted: bool,
+    /// Whether they are what is charged, because nobody reported the prompt.
+    charges_prompt: bool,
     /// The model that the announcement names.
     announced: Option<Arc<str>>,
     told: Progress,
+    /// What was counted of the answer, where that was needed while it passed.
+    heard: Option<u64>,
+    learned: Arc<Learned>,
 }
 
 /// How far the journal knows a stream to be.
@@ -56,11 +64,14 @@ impl Metered {
         slot: Slot,
         reservation: Reservation,
         call: Option<ModelCall>,
-        prompt: u64,
+        prompt: Prompt,
         announced: (Option<Arc<str>>, Ticks),
+        learned: Arc<Learned>,
     ) -> Self {
         let (announced, at) = announced;
-        Self { slot, reservation, call, prompt, announced, told: Progress { tokens: 0, at } }
+        let (told, is_counted) = (Progress { tokens: 0, at }, prompt.is_final);
+        let (prompt, charges_prompt) = (prompt.tokens, false);
+        Self { slot, reservation, call, prompt, is_counted, charges_prompt, announced, told, heard: None, learned }
     }
 
     /// Waits until the announcement is as durable as the settings ask for.
@@ -88,20 +99,39 @@ impl Metered {
 
     /// Whether so many bytes more of an answer might exceed what is held: then its events are looked at one by one.
     #[must_use]
-    pub fn is_tight(&self, tap: &Tap, more_bytes: usize) -> bool {
-        !self.reservation.covers(tap.delivered().at_most().saturating_add(more_bytes as u64))
+    pub fn is_tight(&self, record: &Record, tap: &Tap, more_bytes: usize) -> bool {
+        !self.reservation.covers(self.at_most(record, tap).saturating_add(more_bytes as u64))
     }
 
     /// The answer has come so far: keeps the reservation ahead of it and tells the journal now and then.
-    pub fn delivered(&mut self, record: &Record, tap: &Tap, now: Ticks) -> Result<(), Stop> {
-        let at_most = tap.delivered().at_most();
-        if !self.reservation.covers(at_most) {
-            self.keep_ahead(record, tap.output_tokens().tokens)?;
+    pub fn delivered(&mut self, record: &Record, tap: &mut Tap, now: Ticks) -> Result<(), Stop> {
+        if !self.reservation.covers(self.at_most(record, tap)) {
+            let output = self.own_tokens(record, tap.output_tokens());
+            self.keep_ahead(record, output)?;
         }
-        if at_most.saturating_sub(self.told.tokens) >= PROGRESS_TOKENS || now.since(self.told.at) >= PROGRESS_TIME {
-            self.tell_progress(record, tap.output_tokens().tokens, now);
+        // Counting for the sake of a crash would cost every stream more than anything else does.
+        let likely = tap.delivered().likely();
+        if likely.saturating_sub(self.told.tokens) >= PROGRESS_TOKENS || now.since(self.told.at) >= PROGRESS_TIME {
+            self.tell_progress(record, likely, now);
         }
         Ok(())
+    }
+
+    /// A bound of what has been delivered, in the model's own tokens.
+    fn at_most(&self, record: &Record, tap: &Tap) -> u64 {
+        let delivered = tap.delivered();
+        if delivered.counted_tokens == 0 {
+            return delivered.uncounted_bytes;
+        }
+        let counted = OutputCount { tokens: delivered.counted_tokens, is_exact: true };
+        self.own_tokens(record, counted).saturating_add(delivered.uncounted_bytes)
+    }
+
+    /// What our count is in the tokens of the model that answers.
+    fn own_tokens(&self, record: &Record, count: OutputCount) -> u64 {
+        let asked = self.call.as_ref().map(|call| &call.upstream_model);
+        let Some(model) = record.upstream_model.as_ref().or(asked) else { return count.tokens };
+        self.learned.scaled(model, count)
     }
 
     fn keep_ahead(&mut self, record: &Record, output: u64) -> Result<(), Stop> {
@@ -126,9 +156,11 @@ impl Metered {
     }
 
     /// Moves to what another model needs.
-    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: super::Wish) -> Result<(), Box<Refusal>> {
-        let prompt = meter.best_prompt(record, &wish);
-        self.reservation.move_to(&Meter::ask(record, &wish, prompt))?;
+    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: Wish) -> Result<(), Box<Refusal>> {
+        let mut prompt = meter.estimate(record, &wish);
+        // The other model's tokenizer is near enough to the one that counted, and the bound holds for any.
+        prompt.is_final = true;
+        self.reservation.move_to(&ask(record, &wish, prompt))?;
         self.call = wish.call;
         let entry = Entry::Reserved { id: record.id, charges: self.reservation.charges() };
         if let Err(error) = self.slot.append(&codec::encode(&entry)) {
@@ -137,22 +169,37 @@ impl Metered {
         Ok(())
     }
 
-    /// What was consumed of an answer, and how sure that is, into the record. Counting what nobody reported can take
-    /// as long as a text is: see [`Metered::counts_long`].
-    pub fn consume(&self, record: &mut Record, tap: &Tap, is_whole: bool) {
+    /// What was consumed of an answer, and how sure that is, into the record. Only what nobody reported is counted.
+    pub fn consume(&mut self, record: &mut Record, tap: &mut Tap, is_whole: bool) {
         let Some(call) = &self.call else {
             record.usage = Usage::default();
             return;
         };
+        self.heard = heard(&tap.delivered());
         let is_answer = (200..300).contains(&record.status) || tap.delivered().text_bytes > 0;
         if !is_answer {
             record.usage = tap.usage();
             return;
         }
         let reported = tap.usage();
-        let generated = if is_whole && reported.output_total() > 0 { 0 } else { tap.output_tokens().tokens };
+        let is_told = is_whole && (consumed::tells_output(&reported) || !consumed::generates(call.surface));
+        let generated = if is_told { 0 } else { self.own_tokens(record, tap.output_tokens()) };
+        self.charges_prompt = !consumed::tells_input(&reported);
         let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+    }
+
+    /// Whether the prompt is charged by an estimate that a count can replace.
+    #[must_use]
+    pub fn wants_count(&self, record: &Record) -> bool {
+        self.call.is_some() && !self.is_counted && self.charges_prompt && record.usage.input == Some(self.prompt)
+    }
+
+    /// Counts the prompt in place of its estimate.
+    pub async fn count_prompt(&self, record: &mut Record) {
+        let Some(call) = &self.call else { return };
+        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
+        record.usage.input = Some(count.tokens);
     }
 
     /// Ends it: the counters, then the journal.
@@ -160,7 +207,7 @@ impl Metered {
         let cost = self.cost(record);
         let used = used(record, cost.as_ref());
         let settled = self.reservation.settle(&used);
-        self.call.iter().for_each(|call| meter.learn(record, call));
+        self.call.iter().for_each(|call| meter.learn(record, call, self.heard));
         let took = meter.clock.ticks().since(record.started);
         let entry = entries::settle(record, took, cost, settled.amounts.clone(), self.announced.as_ref());
         self.slot.close(codec::encode(&Entry::Settle(entry)));
@@ -168,16 +215,20 @@ impl Metered {
     }
 
     fn cost(&self, record: &Record) -> Option<Cost> {
-        let call = self.call.as_ref()?;
-        meter_price(call, record)
+        let call = self.call.as_ref().filter(|_| record.usage.is_reported())?;
+        call.price(record)
     }
 }
 
-fn meter_price(call: &ModelCall, record: &Record) -> Option<Cost> {
-    if !record.usage.is_reported() {
+/// Tokens of everything that was said, as far as they were counted while it passed: what was counted stands for what
+/// was not, unless that is the larger part.
+fn heard(delivered: &Delivered) -> Option<u64> {
+    let counted_bytes = delivered.text_bytes.saturating_sub(delivered.uncounted_bytes);
+    if delivered.counted_tokens == 0 || delivered.has_media || counted_bytes < delivered.uncounted_bytes {
         return None;
     }
-    call.price(record)
+    let tokens = u128::from(delivered.counted_tokens) * u128::from(delivered.text_bytes) / u128::from(counted_bytes);
+    u64::try_from(tokens).ok()
 }
 
 /// A call counts when it was tried anywhere, whatever came of it.

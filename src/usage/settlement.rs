@@ -5,17 +5,24 @@ use std::{
     sync::Arc,
 };
 
+use tollgate_providers::tap::Tap;
+
 use crate::{
-    exchange::{Outcome, Record},
+    exchange::{Fault, Outcome, Record},
+    limits::Standing,
     telemetry::metrics::Opened,
 };
 
-use super::Sink;
+use super::{Metered, Sink, Stop, Wish, refused};
 
 /// Owns the record of an open exchange. Dropping it settles: so a task that is cancelled or panics settles as
 /// "client gone", and nothing can settle twice.
 pub struct Settlement {
     record: Box<Record>,
+    /// What it holds, once it has been let through.
+    metered: Option<Box<Metered>>,
+    /// Where the caller stood when it was refused.
+    refused_at: Option<Box<Standing>>,
     sink: Arc<Sink>,
     /// Counts the exchange as in flight while it is held.
     opened: Opened,
@@ -26,13 +33,85 @@ impl Settlement {
     #[must_use]
     pub fn open(record: Record, sink: Arc<Sink>) -> Self {
         let opened = sink.opened();
-        Self { record: Box::new(record), sink, opened }
+        Self { record: Box::new(record), metered: None, refused_at: None, sink, opened }
     }
 
     /// The answer is an event stream.
     pub fn streams(&mut self) {
         self.record.streamed = true;
         self.opened.streams();
+    }
+
+    /// Lets it through: reserves what `wish` asks for and announces it. After this it may be sent.
+    pub async fn admit(&mut self, wish: Wish) -> Result<(), Fault> {
+        let sink = self.sink.clone();
+        let admitted = sink.meter().admit(&self.record, wish).await;
+        let metered = admitted.map_err(|refused| {
+            self.refused_at = Some(Box::new(refused.standing));
+            refused.fault
+        })?;
+        self.metered = Some(Box::new(metered));
+        Ok(())
+    }
+
+    /// Moves what is held to what another model needs; a refusal leaves everything as it is.
+    pub fn move_to(&mut self, wish: Wish) -> Result<(), Fault> {
+        let Some(metered) = &mut self.metered else { return Ok(()) };
+        let is_plain = wish.is_plain;
+        let moved = metered.move_to(self.sink.meter(), &self.record, wish);
+        moved.map_err(|refusal| refused::fault(&refusal, is_plain))
+    }
+
+    /// Where the caller stands with its limits, as far as they were asked.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let refused_at = || self.refused_at.as_deref().copied();
+        self.metered.as_ref().map(|metered| metered.standing()).or_else(refused_at).unwrap_or_default()
+    }
+
+    /// What it holds, once it has been let through.
+    #[must_use]
+    pub fn metered(&self) -> Option<&Metered> {
+        self.metered.as_deref()
+    }
+
+    /// Output tokens that a call of this subscription and model is likely to take, if that was learned.
+    #[must_use]
+    pub fn likely_output(&self, subscription: &str, model: &str) -> Option<u64> {
+        self.sink.meter().learned.likely_output(subscription, model)
+    }
+
+    /// Whether so many bytes more of an answer might exceed what is held: then its events are looked at one by one.
+    #[must_use]
+    pub fn is_tight(&self, tap: &Tap, more_bytes: usize) -> bool {
+        self.metered.as_ref().is_some_and(|metered| metered.is_tight(&self.record, tap, more_bytes))
+    }
+
+    /// The answer has come so far: keeps what is held ahead of it.
+    pub fn delivered(&mut self, tap: &mut Tap) -> Result<(), Stop> {
+        let Some(metered) = &mut self.metered else { return Ok(()) };
+        metered.delivered(&self.record, tap, self.sink.now())
+    }
+
+    /// What was consumed of an answer, into the record.
+    pub fn consume(&mut self, tap: &mut Tap, is_whole: bool) {
+        match &mut self.metered {
+            Some(metered) => metered.consume(&mut self.record, tap, is_whole),
+            None => self.record.usage = tap.usage(),
+        }
+    }
+
+    /// Whether the prompt is charged by an estimate that a count can replace: nobody reported it.
+    #[must_use]
+    pub fn wants_count(&self) -> bool {
+        self.metered.as_ref().is_some_and(|metered| metered.wants_count(&self.record))
+    }
+
+    /// Counts the prompt in place of its estimate. Takes as long as the prompt is.
+    pub async fn count_prompt(&mut self) {
+        if let Some(metered) = &self.metered {
+            metered.count_prompt(&mut self.record).await;
+        }
     }
 
     /// Ends the exchange now, with `outcome`.
@@ -43,7 +122,7 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
-        self.sink.settle(&self.record);
+        self.sink.settle(&self.record, self.metered.take());
     }
 }
 

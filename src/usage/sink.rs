@@ -1,24 +1,36 @@
-//! Where the record of an ended exchange goes.
+//! Where the record of an ended exchange goes: the ledger first, then what people watch.
 
 use std::sync::Arc;
 
+use super::{Meter, Metered};
 use crate::{
     exchange::{AttemptRecord, Record},
-    model::{ApiId, BackendId, Clock, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
+    model::{ApiId, BackendId, Clock, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId, clock::Ticks},
     telemetry::{AttemptEvent, ExchangeEvent, Telemetry, metrics::Opened},
 };
 
 /// Shows ended exchanges: metrics, access log, traces.
 pub struct Sink {
     telemetry: Arc<Telemetry>,
+    meter: Arc<Meter>,
     clock: Clock,
 }
 
 impl Sink {
-    /// Into `telemetry`; `clock` tells how long an exchange took.
+    /// Into `telemetry` and `meter`; `clock` tells how long an exchange took.
     #[must_use]
-    pub fn new(telemetry: Arc<Telemetry>, clock: Clock) -> Self {
-        Self { telemetry, clock }
+    pub fn new(telemetry: Arc<Telemetry>, meter: Arc<Meter>, clock: Clock) -> Self {
+        Self { telemetry, meter, clock }
+    }
+
+    /// Who lets requests in.
+    #[must_use]
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    pub(super) fn now(&self) -> Ticks {
+        self.clock.ticks()
     }
 
     /// Where it goes.
@@ -31,7 +43,11 @@ impl Sink {
         self.telemetry.metrics.opened()
     }
 
-    pub(super) fn settle(&self, record: &Record) {
+    pub(super) fn settle(&self, record: &Record, metered: Option<Box<Metered>>) {
+        match metered {
+            Some(metered) => metered.settle(&self.meter, record),
+            None => self.meter.note(record),
+        }
         let attempts: Vec<AttemptEvent<'_>> = record.attempts.iter().map(attempt).collect();
         self.telemetry.settled(&ExchangeEvent {
             request_id: record.id,
@@ -75,6 +91,5 @@ fn attempt(record: &AttemptRecord) -> AttemptEvent<'_> {
         fault: record.fault,
         began: record.began,
         took: record.took,
-        span_id: 0,
     }
 }

@@ -1,20 +1,26 @@
 //! The integration tests: every behaviour through the front door of a real gateway, with scripted fake backends.
 //!
 //! `world` starts a gateway, `vendor` the backends, `client` sends exact bytes. One module a theme; a new case is a
-//! new test or a new line of a table there.
+//! new test or a new line of a table there. With `TOLLGATE_TEST_DATABASE=postgres` every world keeps its data in
+//! PostgreSQL instead of SQLite; `tests/run` does both.
 
 mod admin;
 mod admission;
 mod blame;
 mod client;
+mod database;
 mod first_run;
 mod http2;
 mod keys;
+mod ledger;
 mod models_surfaces;
 mod observability;
 mod open_streams;
 mod plain_http;
 mod pools;
+#[path = "../postgres/mod.rs"]
+mod postgres;
+mod prices;
 mod quotas;
 mod realtime;
 mod recordings;
@@ -24,6 +30,7 @@ mod sim;
 mod stored_objects;
 mod streaming;
 mod tls;
+mod usage_reports;
 mod vendor;
 mod vendors;
 mod world;

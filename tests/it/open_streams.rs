@@ -41,7 +41,7 @@ async fn opened(count: usize, to: std::net::SocketAddr) -> Vec<Open> {
 async fn five_thousand_streams_are_open_at_once_and_memory_is_flat() {
     raise_own_limit();
     let words: Vec<&str> = std::iter::once("one").chain(std::iter::repeat_n("more", 20)).collect();
-    let events = dialect::chat_events(&words, false);
+    let events = dialect::chat_events(&words, true);
     let (more, end) = (Gate::closed(), Gate::closed());
     let vendor = Vendor::start({
         let (more, end) = (more.clone(), end.clone());

@@ -49,7 +49,7 @@ fn code(answer: &Answer) -> String {
 
 async fn quotas(world: &World) -> Vec<Value> {
     let answer = world.admin(Call::get("/admin/v1/quotas")).await.expect(200);
-    answer.json()["value"].as_array().expect("a list").clone()
+    answer.json()["items"].as_array().expect("a list").clone()
 }
 
 async fn assert_nothing_is_held(world: &World) {

@@ -128,6 +128,45 @@ async fn a_backend_that_breaks_off_is() {
     assert_eq!(world.line().await["outcome"], "upstream_cut");
 }
 
+/// Two members for the realtime API in one pool, with more settings of the first backend and of the pool.
+fn two_members(backend: &str, pool: &str) -> String {
+    format!(
+        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY}{backend} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
+pools: [{{ id: both, members: [{{ backend: a, priority: 1 }}, {{ backend: b, priority: 2 }}]{pool} }}]
+models: [{{ name: m, pool: both }}]
+"
+    )
+}
+
+#[tokio::test]
+async fn breaking_off_in_mid_session_counts_for_the_breaker() {
+    let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    let gate = Gate::closed();
+    let steps = vec![Step::Send(head.into()), Step::Wait(gate.clone()), Step::Reset];
+    let (a, b) = (Vendor::always(Reply::steps(steps)).await, Vendor::always(Reply::steps(vec![Step::EchoRaw])).await);
+    let breaker = ", circuit_breaker: [{ failures: 1, interval: 60s, open_for: 60s, on: [connect] }]";
+    let world = World::builder().config(&two_members(breaker, "")).vendor("a", a).vendor("b", b).start().await;
+    let (mut socket, _) = switched(&world).await;
+    gate.open();
+    drop(socket.read_to_end(&mut Vec::new()).await);
+    assert_eq!(world.line().await["outcome"], "upstream_cut");
+    let (mut socket, _) = switched(&world).await;
+    socket.shutdown().await.expect("open");
+    socket.read_to_end(&mut Vec::new()).await.expect("ended by the backend");
+    assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (1, 1), "the broken one is out");
+}
+
+#[tokio::test]
+async fn the_affinity_cookie_comes_with_the_101() {
+    let (a, b) = (Vendor::always(Reply::steps(vec![Step::EchoRaw])), Vendor::always(Reply::steps(vec![Step::EchoRaw])));
+    let config = two_members("", ", session_affinity: cookie").replace("priority: 2", "priority: 1");
+    let world = World::builder().config(&config).vendor("a", a.await).vendor("b", b.await).start().await;
+    let (mut socket, head) = switched(&world).await;
+    assert_eq!(head.matches("\r\nset-cookie: tollgate_affinity=").count(), 1, "{head}");
+    socket.shutdown().await.expect("open");
+    socket.read_to_end(&mut Vec::new()).await.expect("ended by the backend");
+}
+
 #[tokio::test]
 async fn a_client_that_stays_when_the_backend_has_ended_is_let_go() {
     let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nbye";
@@ -143,12 +182,7 @@ async fn a_client_that_stays_when_the_backend_has_ended_is_let_go() {
 
 #[tokio::test]
 async fn a_refused_upgrade_leaves_the_next_member_its_chance() {
-    let config = format!(
-        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
-pools: [{{ id: both, members: [{{ backend: a, priority: 1 }}, {{ backend: b, priority: 2 }}] }}]
-models: [{{ name: m, pool: both }}]
-"
-    );
+    let config = two_members("", "");
     let lie = Reply::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n");
     let (a, b) = (Vendor::always(lie).await, Vendor::always(Reply::steps(vec![Step::EchoSocket])).await);
     let world = World::builder().config(&config).vendor("a", a).vendor("b", b).start().await;

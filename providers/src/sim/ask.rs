@@ -67,6 +67,8 @@ pub(super) struct Ask {
     pub after_tool: bool,
     /// Bytes of text in the whole prompt.
     pub prompt_bytes: usize,
+    /// Tokens of the prompt, where they were counted.
+    pub counted: Option<u64>,
     pub max_output: Option<u64>,
     pub choices: u64,
     pub tools: Vec<Tool>,
@@ -146,6 +148,7 @@ impl Ask {
             last_user: prompt.last_user,
             after_tool: prompt.after_tool,
             prompt_bytes: prompt.bytes,
+            counted: asked.counted,
             max_output: head.max_output,
             choices: head.choices.unwrap_or(1).clamp(1, 8),
             tools: tools(&body),

@@ -47,6 +47,8 @@ pub struct Asked<'a> {
     pub now_unix_secs: u64,
     /// Makes the ids of this answer; answers without `seed` vary with it.
     pub id: u128,
+    /// Tokens of the body's prompt, as whoever asks counted them: the answer to a request for a count.
+    pub counted: Option<u64>,
 }
 
 /// One piece of an answer.

@@ -33,9 +33,12 @@ pub(super) fn with_model(ask: &Ask) -> Option<Script> {
     match ask.surface {
         Surface::Embeddings => Some(embed::openai(ask)),
         Surface::EmbedContent => Some(embed::gemini(ask)),
-        Surface::MessagesCountTokens => Some(Script::json(200, &json!({ "input_tokens": ask.input_tokens() }))),
+        Surface::MessagesCountTokens => {
+            let count = ask.counted.unwrap_or_else(|| ask.input_tokens());
+            Some(Script::json(200, &json!({ "input_tokens": count })))
+        }
         Surface::CountTokens => {
-            let count = ask.input_tokens();
+            let count = ask.counted.unwrap_or_else(|| ask.input_tokens());
             let details = json!([{ "modality": "TEXT", "tokenCount": count }]);
             Some(Script::json(200, &json!({ "totalTokens": count, "promptTokensDetails": details })))
         }

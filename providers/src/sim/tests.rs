@@ -36,6 +36,7 @@ impl Request {
             body: &Bytes::from(self.body.to_string()),
             now_unix_secs: 1_700_000_000,
             id: self.id,
+            counted: None,
         })
     }
 

@@ -23,6 +23,7 @@ static STOP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"message
 
 impl Seen {
     pub(super) fn anthropic_event(&mut self, event: &[u8], data: &[u8]) {
+        self.note_block(event);
         let delta = value_of(&DELTA, data).map(|delta| (Shape::Delta, delta));
         let words = delta.or_else(|| Some((Shape::Block, value_of(&BLOCK, data)?)));
         if let Some((shape, words)) = words {
@@ -37,6 +38,18 @@ impl Seen {
             let kind: Option<String> = lenient(members.get("type"));
             let kind = kind.unwrap_or_else(|| String::from_utf8_lossy(event).into_owned());
             self.anthropic_members(&kind, &members);
+        }
+    }
+
+    /// Which content block is open: they are numbered from 0, one at a time.
+    fn note_block(&mut self, event: &[u8]) {
+        match event {
+            b"content_block_start" => {
+                self.open_block = Some(self.blocks);
+                self.blocks += 1;
+            }
+            b"content_block_stop" => self.open_block = None,
+            _ => {}
         }
     }
 

@@ -69,6 +69,11 @@ struct Seen {
     owned_files: Vec<String>,
     model: Option<String>,
     spoken: Spoken,
+    /// Anthropic: content blocks begun, and the one that is open.
+    blocks: u64,
+    open_block: Option<u64>,
+    /// The number of the next event, where the dialect numbers them.
+    sequence: u64,
 }
 
 impl fmt::Debug for Tap {
@@ -183,16 +188,25 @@ impl Tap {
         self.seen.spoken.delivered()
     }
 
-    /// Tokens of the output delivered so far: counted, or reported where that is more. Costs a count of up to a
-    /// kilobyte of a stream's text, and of an unfinished unstreamed body the reading of all of it.
+    /// Tokens of the output delivered so far: counted, or reported where that is more. Costs a count of the text that
+    /// came since it was asked last (at most some kilobytes of a stream), and of an unfinished unstreamed body the
+    /// reading of all of it.
     #[must_use]
-    pub fn output_tokens(&self) -> OutputCount {
+    pub fn output_tokens(&mut self) -> OutputCount {
+        self.seen.spoken.fold();
         let count = match &self.mode {
             Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
             _ => self.seen.spoken.count(),
         };
         let reported = self.usage().output_total();
         OutputCount { tokens: count.tokens.max(reported), ..count }
+    }
+
+    /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the
+    /// last one seen, and where a server numbers nothing, how many there were.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.seen.sequence
     }
 
     /// Id of the object that the answer created or is.
@@ -205,6 +219,12 @@ impl Tap {
     #[must_use]
     pub fn owned_files(&self) -> &[String] {
         &self.seen.owned_files
+    }
+
+    /// Anthropic: the content block that has begun and not ended.
+    #[must_use]
+    pub fn open_block(&self) -> Option<u64> {
+        self.seen.open_block
     }
 
     /// The model that answered, as the provider names it.

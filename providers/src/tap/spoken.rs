@@ -1,8 +1,9 @@
 //! What an answer has said so far, as text to be counted: delivered tokens are known while a stream runs, when it is
 //! cut and when its provider reports no usage.
 //!
-//! Text is folded into a count as it comes, so that a stream keeps no more than about a kilobyte of it. Deliberately
-//! not here: where an answer keeps its words (`words`), the tables (a [`Counter`] is given from above).
+//! Text waits uncounted until somebody asks or much of it has come: an ordinary answer ends with its provider's report
+//! and is never counted. No stream keeps more than a few kilobytes. Deliberately not here: where an answer keeps its
+//! words (`words`), the tables (a [`Counter`] is given from above).
 
 use std::sync::Arc;
 
@@ -42,13 +43,23 @@ impl Delivered {
     pub fn at_most(&self) -> u64 {
         self.counted_tokens.saturating_add(self.uncounted_bytes)
     }
+
+    /// How many tokens it is without counting: rather more than less. Servers send at most one token an event, or
+    /// many of ordinary text.
+    #[must_use]
+    pub fn likely(&self) -> u64 {
+        let text = self.counted_tokens.saturating_add(self.uncounted_bytes.div_ceil(FEWEST_BYTES));
+        text.max(self.events).min(self.at_most())
+    }
 }
 
 /// Whose words: answers beside each other are told apart, and so are an answer's reasoning, text and tool calls.
 pub(super) type Voice = u64;
 
-/// Text is counted when so many bytes of it are waiting.
-const FOLD: usize = 1024;
+/// Text is counted unasked when so many bytes of it are waiting.
+const MOST_UNASKED: usize = 8 * 1024;
+/// When somebody asks, a text without a sure end of a token is let go only from this length on: it costs a token.
+const LEAST_WHOLE: usize = 1024;
 /// As long as the tables are being loaded, this much waits; more is estimated.
 const MOST_WAITING: usize = 16 * 1024;
 /// Most of one event's text that is counted: a millisecond's work. What goes beyond is taken to be like it.
@@ -57,6 +68,8 @@ const MOST_AT_ONCE: usize = 64 * 1024;
 const MOST_VOICES: usize = 16;
 /// Bytes to a token, where nothing better is known (ordinary text in most tokenizers).
 const USUAL_BYTES: u64 = 4;
+/// The same for text with many tokens: three digits, or a letter of an eastern script.
+const FEWEST_BYTES: u64 = 3;
 
 /// The words so far.
 #[derive(Default)]
@@ -95,7 +108,7 @@ impl Spoken {
         let at = self.waiting.iter().position(|(known, _)| *known == voice);
         let at = at.unwrap_or_else(|| self.new_voice(voice));
         self.waiting[at].1.push_str(&words);
-        if self.waiting_bytes >= FOLD {
+        if self.waiting_bytes >= MOST_UNASKED {
             self.fold();
         }
     }
@@ -138,11 +151,12 @@ impl Spoken {
         self.events += u64::from(self.text_bytes > before);
     }
 
-    /// Counts what is waiting, up to where a token surely ends.
-    fn fold(&mut self) {
+    /// Counts what is waiting, up to where a token surely ends, and lets go of it.
+    pub(super) fn fold(&mut self) {
         let Some(counter) = self.counter.clone() else { return };
         for (_, text) in &mut self.waiting {
-            let end = token_end(text);
+            let whole = || (text.len() >= LEAST_WHOLE).then_some(text.len());
+            let Some(end) = token_end(text).or_else(whole) else { continue };
             match counter.count(&text[..end]) {
                 Some(tokens) => self.counted += tokens,
                 None if self.waiting_bytes < MOST_WAITING => continue,
@@ -191,9 +205,9 @@ fn estimate(bytes: u64) -> u64 {
 }
 
 /// Where the last token surely ends: before a blank behind anything else, as no piece of OpenAI's pre-tokenizers goes
-/// on over that place. A text without one is taken whole: it costs a token more than it should at most.
-fn token_end(text: &str) -> usize {
+/// on over that place. A text without one can only be taken whole: it costs a token more than it should at most.
+fn token_end(text: &str) -> Option<usize> {
     let blanks = memchr::memrchr_iter(b' ', text.as_bytes());
     let mut ends = blanks.filter(|at| text[..*at].ends_with(|before: char| !before.is_whitespace()));
-    ends.next().unwrap_or(text.len())
+    ends.next()
 }

@@ -1,6 +1,9 @@
 //! What streams and bodies are heard to say, in tables, whatever becomes of them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::Bytes;
 
@@ -59,10 +62,10 @@ fn streams_are_heard_in_every_dialect() {
         (event(r#"{"choices":[{"delta":{"content":"cut"#), 0, 0),
     ];
     for (stream, tokens, bytes) in chats {
-        let tap = heard(Surface::ChatCompletions, &stream);
+        let mut tap = heard(Surface::ChatCompletions, &stream);
         let delivered = tap.delivered();
         assert_eq!((tap.output_tokens().tokens, delivered.text_bytes), (tokens, bytes), "{stream}");
-        assert!(delivered.at_most() >= tokens, "{stream}");
+        assert!(delivered.at_most() >= tokens && delivered.likely() <= delivered.at_most(), "{stream}");
     }
     let others = [
         (Surface::Responses, r#"{"type":"response.output_text.delta","item_id":"i","delta":"one two"}"#, 2),
@@ -100,7 +103,7 @@ fn streams_are_heard_in_every_dialect() {
         ),
     ];
     for (surface, data, tokens) in others {
-        let tap = heard(surface, &event(data));
+        let mut tap = heard(surface, &event(data));
         assert_eq!((tap.output_tokens().tokens, tap.output_tokens().is_exact), (tokens, true), "{data}");
         assert_eq!(tap.delivered().events, u64::from(tokens > 0), "{data}");
     }
@@ -117,7 +120,7 @@ fn what_text_does_not_tell_is_said() {
         ),
     ];
     for (surface, data) in media {
-        let tap = heard(surface, &event(data));
+        let mut tap = heard(surface, &event(data));
         assert!(tap.delivered().has_media && !tap.output_tokens().is_exact, "{data}");
         assert_eq!(tap.delivered().text_bytes, 0, "{data}");
     }
@@ -133,11 +136,54 @@ fn the_count_is_the_same_however_the_text_arrives() {
             .chunks(piece)
             .map(|part| chat(&format!(r#"{{"content":"{}"}}"#, String::from_utf8_lossy(part))))
             .collect();
-        let tap = heard(Surface::ChatCompletions, &stream);
+        let mut tap = heard(Surface::ChatCompletions, &stream);
         assert_eq!(tap.output_tokens().tokens, 900, "{piece}");
         assert!(tap.output_tokens().is_exact);
         assert_eq!(tap.delivered().text_bytes, text.len() as u64);
-        assert!(tap.delivered().uncounted_bytes < 6000, "text is let go once it is counted");
+        assert!(tap.delivered().uncounted_bytes < 16, "text is let go once it is counted");
+    }
+}
+
+/// Counts as [`Words`] does, and how often it is asked.
+#[derive(Default)]
+struct Asked(AtomicUsize);
+
+impl Counter for Asked {
+    fn count(&self, text: &str) -> Option<u64> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Words.count(text)
+    }
+}
+
+#[test]
+fn text_is_counted_only_when_asked_or_when_much_waits() {
+    let asked = Arc::new(Asked::default());
+    let asks = || asked.0.load(Ordering::Relaxed);
+    let say = |tap: &mut Tap, stream: &str| tap.push(Bytes::from(stream.to_owned()), &mut Vec::new());
+    let word = chat(r#"{"content":"word "}"#);
+    let mut tap = Tap::stream(Surface::ChatCompletions, false).counting(asked.clone());
+    say(&mut tap, &word.repeat(1000));
+    assert_eq!((asks(), tap.delivered().at_most(), tap.delivered().likely()), (0, 5000, 1667));
+    assert_eq!((tap.output_tokens().tokens, tap.delivered().counted_tokens), (1000, 1000));
+    assert!(tap.delivered().at_most() < 1010, "once counted, the bound is near");
+    let before = asks();
+    say(&mut tap, &word.repeat(2000));
+    assert_eq!(asks() - before, 1, "one count for some eight kilobytes");
+    assert!(tap.delivered().uncounted_bytes < 8 * 1024);
+    assert_eq!(tap.output_tokens().tokens, 3000);
+}
+
+#[test]
+fn answers_with_usage_are_never_counted() {
+    let usage = r#""usage":{"prompt_tokens":1,"completion_tokens":2}"#;
+    let json = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}],{usage}}}"#, "word ".repeat(10_000));
+    let nothing = r#"{"choices":[{"message":{"content":"one"}}],"usage":{"prompt_tokens":1,"completion_tokens":0}}"#;
+    for json in [&json, nothing] {
+        let asked = Arc::new(Asked::default());
+        let mut tap = Tap::body(Surface::ChatCompletions).counting(asked.clone());
+        tap.push(Bytes::from(json.to_owned()), &mut Vec::new());
+        tap.finish(&mut Vec::new());
+        assert_eq!((tap.usage().input, asked.0.load(Ordering::Relaxed)), (Some(1), 0));
     }
 }
 
@@ -174,7 +220,7 @@ fn without_tables_it_is_an_estimate() {
 #[test]
 fn a_very_long_text_is_sampled() {
     let text = "word ".repeat(100_000);
-    let tap = heard(Surface::ChatCompletions, &chat(&format!(r#"{{"content":"{text}"}}"#)));
+    let mut tap = heard(Surface::ChatCompletions, &chat(&format!(r#"{{"content":"{text}"}}"#)));
     let count = tap.output_tokens();
     assert!(!count.is_exact && count.tokens.abs_diff(100_000) < 100, "{count:?}");
 }
@@ -253,6 +299,6 @@ fn of_a_cut_body_the_part_that_came_is_heard() {
     for end in [r#"{"choices":[{"message":{"content":"one \u00"#, "{\"choices\":[{\"message\":{\"content\":\"one \\"] {
         assert_eq!(body(Surface::ChatCompletions, &[end], false).output_tokens().tokens, 1, "{end}");
     }
-    let tap = body(Surface::ChatCompletions, &["  "], false);
+    let mut tap = body(Surface::ChatCompletions, &["  "], false);
     assert_eq!(tap.output_tokens().tokens, 0);
 }

@@ -298,3 +298,23 @@ fn a_prompt_or_picture_that_cannot_be_used_is_the_callers_fault() {
         assert_eq!(hint, Some(status), "{code}");
     }
 }
+
+#[test]
+fn the_next_event_of_a_responses_stream_has_the_next_number() {
+    let event = |number: &str| format!("event: response.output_text.delta\ndata: {{\"delta\":\"a\"{number}}}\n\n");
+    let cases: &[(&[&str], u64)] = &[
+        (&[], 0),
+        (&[""], 1),
+        (&["", ""], 2),
+        (&[",\"sequence_number\":0"], 1),
+        (&[",\"sequence_number\": 41 "], 42),
+        (&[",\"sequence_number\":41", ""], 43),
+        (&[",\"sequence_number\":\"x\""], 1),
+        (&[",\"note\":\"\\\"sequence_number\\\":9\""], 1),
+        (&[",\"sequence_number\":18446744073709551615"], u64::MAX),
+    ];
+    for (numbers, next) in cases {
+        let stream: String = numbers.iter().map(|number| event(number)).collect();
+        assert_eq!(tapped(Surface::Responses, &stream).next_sequence(), *next, "{stream}");
+    }
+}

@@ -19,6 +19,7 @@ use crate::{
 static RESPONSE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"response\""));
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
 static DELTA: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"delta\""));
+static SEQUENCE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"sequence_number\""));
 static DONE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(".done\""));
 
 impl Seen {
@@ -27,6 +28,7 @@ impl Seen {
             // Compatible servers add it behind their terminal event.
             return;
         }
+        self.sequence = value_of(&SEQUENCE, data).and_then(whole).unwrap_or(self.sequence).saturating_add(1);
         self.speak_delta(event, data);
         let worth_reading = !self.content
             || event == b"error"
@@ -92,6 +94,13 @@ impl Seen {
 fn quoted(value: &[u8]) -> &[u8] {
     let Some(text) = value.trim_ascii_start().strip_prefix(b"\"") else { return &[] };
     &text[..memchr::memchr(b'"', text).unwrap_or(0)]
+}
+
+/// A whole number at the beginning of the text.
+fn whole(value: &[u8]) -> Option<u64> {
+    let value = value.trim_ascii_start();
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&value[..digits]).ok()?.parse().ok()
 }
 
 fn unexplained() -> StreamError {

@@ -2,6 +2,7 @@
 
 mod access;
 mod description;
+mod metering;
 mod objects;
 mod subscriptions;
 mod world;

@@ -14,11 +14,12 @@ use tower_service::Service;
 
 use crate::{
     admin::{AdminState, router},
-    limits::WrongAttempts,
+    limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
+    pricing::{Book, Tables},
     settings::{ObjectKind, Origin, Problem, Settings, object_from_json, quick_start},
     snapshot::control::{Compiler, Control, Declared, Ready, Refused},
-    store::{KeyRow, SecretKey, Sqlite, Store, access},
+    store::{Books, KeyRow, SecretKey, Sqlite, Store, access},
 };
 
 pub(super) const TOKEN: &str = "the-administrators-token-of-this-test";
@@ -26,6 +27,8 @@ pub(super) const TOKEN: &str = "the-administrators-token-of-this-test";
 pub(super) struct World {
     _folder: TempDir,
     pub(super) store: Arc<dyn Store>,
+    pub(super) books: Arc<dyn Books>,
+    pub(super) limits: Limits,
     pub(super) clock: Clock,
     /// What the data plane would have.
     pub(super) in_use: Arc<Mutex<(Arc<Settings>, Vec<KeyRow>)>>,
@@ -93,6 +96,8 @@ impl World {
         let (clock, entropy) = (Clock::manual(Timestamp::from_secs(1_800_000_000)), Entropy::seeded(7));
         let secret = SecretKey::load(folder.path(), None, &entropy).expect("key");
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("t.db"), secret).await.expect("opens"));
+        let books: Arc<dyn Books> = store.clone();
+        let limits = Limits::new(clock.clone());
         let in_use = Arc::default();
         let compiler = Arc::new(Recorder(Arc::clone(&in_use)));
         let control = Control::start(declared(), store.clone(), compiler, clock.clone(), entropy.clone());
@@ -100,15 +105,18 @@ impl World {
         let state = AdminState {
             control,
             store: store.clone(),
+            books: books.clone(),
+            limits: limits.clone(),
             statuses: Arc::new(|| vec![json!({"id": "sim", "state": "open", "since": 1_800_000_000_000_000_001_u64})]),
             reload: Arc::new(|| Box::pin(async { Err(Refused::Invalid(vec![Problem::new("models[0]", "is wrong")])) })),
+            prices: Arc::new(|| Arc::new(Book::empty(&Tables::new()))),
             tokens: vec![KeyHash::of(TOKEN)],
             attempts: Arc::new(WrongAttempts::new(clock.clone())),
             loopback,
             clock: clock.clone(),
             entropy,
         };
-        Self { _folder: folder, store, clock, in_use, router: router(state) }
+        Self { _folder: folder, store, books, limits, clock, in_use, router: router(state) }
     }
 
     /// With the administrator's token.

@@ -1,10 +1,18 @@
 //! All endpoints of `/admin/v1` on one page. Each has its file, named after what it does.
 
+mod audit;
+mod focus;
 mod login_links;
+mod metering;
 mod objects;
 mod operations;
+mod price_list;
+mod quotas;
 mod reload;
+mod reports;
+mod requests;
 mod session;
+mod statement;
 mod status;
 mod subscriptions;
 mod tokens;
@@ -61,21 +69,31 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .tag("apis")
             .takes(Page)
             .answers(200, Some("OperationList")),
+        Endpoint::new(
+            Method::GET,
+            "/price-list",
+            "What each model costs at each backend, and models used without a price",
+            price_list::get,
+        )
+        .tag("prices")
+        .answers(200, Some("PriceList")),
     ];
     all.extend(subscription_endpoints());
+    all.extend(metering::endpoints());
     all.extend(MANAGED.into_iter().flat_map(writing));
     all.extend(ObjectKind::ALL.into_iter().flat_map(reading));
     all
 }
 
 /// Kinds that are created, changed and removed by the uniform endpoints.
-const MANAGED: [ObjectKind; 6] = [
+const MANAGED: [ObjectKind; 7] = [
     ObjectKind::Backend,
     ObjectKind::Pool,
     ObjectKind::Model,
     ObjectKind::Product,
     ObjectKind::Api,
     ObjectKind::Subscription,
+    ObjectKind::Price,
 ];
 
 fn reading(kind: ObjectKind) -> [Endpoint; 2] {
@@ -162,5 +180,6 @@ pub(super) const fn schema(kind: ObjectKind) -> &'static str {
         ObjectKind::Workspace => "Workspace",
         ObjectKind::User => "User",
         ObjectKind::Group => "Group",
+        ObjectKind::Price => "Price",
     }
 }

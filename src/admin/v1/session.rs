@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
     let body = match &call.caller {
-        Caller::Token => json!({ "via": "token" }),
+        Caller::Token { .. } => json!({ "via": "token" }),
         Caller::Session { csrf, expires, .. } => {
             json!({ "via": "session", "csrf_token": csrf, "expires": expires.to_string() })
         }

@@ -1,6 +1,12 @@
 //! Where hyper hands over a request: admission, the service, and what must happen to the answer before it leaves.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -105,8 +111,9 @@ impl<S: Service> Door<S> {
     /// Runs the service; a panic is answered as a defect of ours instead of cutting the connection.
     async fn handle(&self, parts: Parts, body: Inbound, peer: Arc<Peer>) -> Response<S::Body> {
         let request = Request::from_parts(parts, body);
-        let handled = AssertUnwindSafe(self.house.service.handle(request, Arc::clone(&peer))).catch_unwind().await;
-        handled.unwrap_or_else(|_| {
+        // Pinned where it is made: the journey is some kilobytes, and each adapter would move it once more.
+        let handling = pin!(self.house.service.handle(request, Arc::clone(&peer)));
+        AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!("a request made the service panic; this is a defect, please report it");
             let fault = Fault::new(FaultKind::Internal, "The gateway failed to handle this request.");
             self.refuse(fault, &nothing(), peer)

@@ -38,7 +38,9 @@ fn callers_at_once_get_every_record_in_once() {
     while callers.iter().any(|caller| !caller.is_finished()) {
         seen.extend(read_all(&mut tail));
     }
-    callers.into_iter().for_each(|caller| caller.join().expect("no caller panics"));
+    for caller in callers {
+        caller.join().expect("no caller panics");
+    }
     seen.extend(read_all(&mut tail));
     let numbers: Vec<u64> = seen.iter().map(|record| record.sequence).collect();
     assert!(numbers.iter().copied().eq(1..=3_600), "in order, without gaps, once");
@@ -129,7 +131,9 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     };
     assert!(matches!(refusal, JournalError::NoRoom { .. }), "{refusal}");
     assert!(matches!(journal.health(), Health::Failing(_)));
-    open_requests.into_iter().for_each(|slot| slot.close(vec![b'y'; 990]));
+    for slot in open_requests {
+        slot.close(vec![b'y'; 990]);
+    }
     assert_eq!(journal.stats().waiting, 0);
     disk.capacity(None);
     while journal.health() != Health::Ok {

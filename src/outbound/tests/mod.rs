@@ -6,6 +6,7 @@ mod connecting;
 mod failing;
 mod fake;
 mod judging;
+mod lines;
 mod pki;
 mod sending;
 mod simulated;

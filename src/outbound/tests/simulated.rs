@@ -23,6 +23,37 @@ async fn a_simulated_backend_answers_without_a_network() {
 }
 
 #[tokio::test]
+async fn a_request_for_a_count_gets_a_real_one() {
+    let bench = Bench::new();
+    let backend = bench.backend(&settings::Backend::new("sim", Kind::Sim));
+    let long = "word ".repeat(3_000);
+    let cases = [
+        (
+            "/v1/messages/count_tokens",
+            r#"{"model":"sim-echo","messages":[{"role":"user","content":"hello world"}]}"#,
+            9,
+        ),
+        (
+            "/v1beta/models/sim-echo:countTokens",
+            r#"{"contents":[{"role":"user","parts":[{"text":"hello world"}]}]}"#,
+            9,
+        ),
+        (
+            "/v1beta/models/sim-echo:countTokens",
+            &format!(r#"{{"contents":[{{"parts":[{{"text":"{long}"}}]}}]}}"#),
+            3_007,
+        ),
+    ];
+    for (path, body, tokens) in cases {
+        let body = Outgoing::Full(body.to_owned().into());
+        let answer = text(send(&bench, &backend, Method::POST, path, body).await.expect("an answer")).await;
+        let answer: serde_json::Value = serde_json::from_str(&answer.expect("whole")).expect("JSON");
+        let counted = answer.get("input_tokens").or_else(|| answer.get("totalTokens"));
+        assert_eq!(counted, Some(&tokens.into()), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn health_checks_take_a_backend_out_and_bring_it_back() {
     let well = Arc::new(AtomicBool::new(true));
     let state = well.clone();

@@ -78,6 +78,11 @@ impl Dialer {
         self.dialling.load(Acquire) > 0
     }
 
+    /// Whether requests to such an origin name it: a forward proxy must be told where they go.
+    pub(super) fn wants_absolute_form(&self, scheme: &http::uri::Scheme) -> bool {
+        self.proxy.is_some() && *scheme == http::uri::Scheme::HTTP
+    }
+
     /// A request in the clear through a proxy carries the proxy's own credential.
     pub(super) fn authorize<B>(&self, request: &mut Request<B>) {
         let Some(value) = self.proxy.as_ref().and_then(Proxy::authorization) else { return };

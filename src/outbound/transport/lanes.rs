@@ -3,7 +3,7 @@
 //! A pooled client keeps one HTTP/2 connection for an origin, and servers commonly allow 100 streams on one
 //! (RFC 9113, section 6.5.2, recommends no less); the 101st long-lived stream would wait in silence. So each lane is
 //! a client of its own, and a further one is opened when all before it are full. Where only the handshake decides
-//! (ALPN), lanes are used too: they cost HTTP/1.1 nothing. HTTP/1.1 in the clear needs lane 0 only.
+//! (ALPN), lanes are used too: they cost HTTP/1.1 nothing. Where HTTP/1.1 is certain there are `lines` instead.
 
 use std::sync::{
     Arc, OnceLock,
@@ -26,15 +26,13 @@ impl Lanes {
         Self(std::array::from_fn(|_| Default::default()))
     }
 
-    /// Takes a place in the first lane that has one; when all are full, in the emptiest. Where nothing can be
-    /// multiplexed, lane 0 has room for all.
-    fn enter(&self, multiplexed: bool) -> usize {
-        let full = if multiplexed { FULL } else { usize::MAX };
+    /// Takes a place in the first lane that has one; when all are full, in the emptiest.
+    fn enter(&self) -> usize {
         for (index, (_, streams)) in self.0.iter().enumerate() {
-            if streams.load(Relaxed) >= full {
+            if streams.load(Relaxed) >= FULL {
                 continue;
             }
-            if streams.fetch_add(1, AcqRel) < full {
+            if streams.fetch_add(1, AcqRel) < FULL {
                 return index;
             }
             streams.fetch_sub(1, AcqRel);
@@ -56,8 +54,8 @@ pub(in crate::outbound) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn enter(transport: Arc<Transport>, lanes: &Lanes, multiplexed: bool) -> Self {
-        let index = lanes.enter(multiplexed);
+    pub(super) fn enter(transport: Arc<Transport>, lanes: &Lanes) -> Self {
+        let index = lanes.enter();
         Self { transport, index }
     }
 
@@ -81,19 +79,13 @@ mod tests {
     #[test]
     fn lanes_fill_in_turn_and_free_places_are_taken_first() {
         let lanes = Lanes::new();
-        let taken: Vec<_> = (0..200).map(|_| lanes.enter(true)).collect();
+        let taken: Vec<_> = (0..200).map(|_| lanes.enter()).collect();
         assert_eq!((taken[89], taken[90], taken[179], taken[180]), (0, 1, 1, 2));
         lanes.leave(0);
-        assert_eq!(lanes.enter(true), 0);
+        assert_eq!(lanes.enter(), 0);
         for _ in 0..LANES * FULL {
-            lanes.enter(true);
+            lanes.enter();
         }
         assert!(lanes.0.iter().all(|(_, streams)| streams.load(Relaxed) >= FULL));
-    }
-
-    #[test]
-    fn without_multiplexing_there_is_one_lane() {
-        let lanes = Lanes::new();
-        assert!((0..1_000).all(|_| lanes.enter(false) == 0));
     }
 }

@@ -1,17 +1,21 @@
 //! How requests travel to a backend: connections by their settings, shared by all backends that have the same.
 //!
-//! One transport holds hyper-util clients (and with them the kept-alive connections) for one set of connection
-//! settings. Changing any of them, or the contents of a certificate file, makes another transport; the old one
-//! ends with the last exchange that uses it.
+//! One transport holds the kept-alive connections for one set of connection settings: lines, where HTTP/1.1 is
+//! certain, and hyper-util clients where the handshake decides or HTTP/2 is certain. Changing any of the settings, or
+//! the contents of a certificate file, makes another transport; the old one ends with the last exchange that uses it.
 
+mod bell;
 mod connect;
 mod dial;
 mod lanes;
+mod line;
+mod lines;
 mod link;
 mod proxy;
 mod tls;
 
 use std::{
+    mem,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -24,7 +28,7 @@ use hyper_util::{
 };
 use tollgate_providers::Kind;
 
-use self::{connect::Connector, dial::Dialer, lanes::Lanes, proxy::Proxy, tls::Tls};
+use self::{connect::Connector, dial::Dialer, lanes::Lanes, lines::Lines, proxy::Proxy, tls::Tls};
 use super::{
     SendFault, SendFaultKind, egress,
     incoming::{Incoming, Patience},
@@ -33,7 +37,7 @@ use super::{
 use crate::settings::{self, objects::HttpVersion, objects::Timeouts};
 
 pub use self::dial::{Resolve, SystemResolver};
-pub(super) use self::{lanes::Lane, tls::public_tls};
+pub(super) use self::{lanes::Lane, line::Drawn, tls::public_tls};
 
 /// A pooled client that sends our bodies over our connections.
 type Wire = Client<Connector, Watched>;
@@ -92,6 +96,7 @@ enum Way {
 struct Net {
     http: HttpVersion,
     dialer: Arc<Dialer>,
+    lines: Arc<Lines>,
     lanes: Lanes,
     /// HTTP/1.1 only, for protocol upgrades (WebSocket), which HTTP/2 connections do not offer.
     upgrades: OnceLock<Wire>,
@@ -108,8 +113,8 @@ impl Transport {
         let Some(key) = &key.0 else { return Self(Way::Sim) };
         let dialer =
             Arc::new(Dialer::new(resolver, key.egress.clone(), key.proxy.clone(), key.tls.clone(), key.connect));
-        let lanes = Lanes::new();
-        Self(Way::Net(Box::new(Net { http: key.http, dialer, lanes, upgrades: OnceLock::new() })))
+        let (lines, lanes) = (Arc::default(), Lanes::new());
+        Self(Way::Net(Box::new(Net { http: key.http, dialer, lines, lanes, upgrades: OnceLock::new() })))
     }
 
     pub(super) fn is_sim(&self) -> bool {
@@ -124,29 +129,31 @@ impl Transport {
         }
     }
 
-    /// Sends a request over the network and waits for its head.
+    /// Sends a request over the network and waits for its head. Takes the request out of its place: passed by value, it
+    /// would be in the future of every function on the way.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Outgoing>,
+        request: &mut Request<Outgoing>,
         timeouts: &Timeouts,
     ) -> Result<Response<Incoming>, SendFault> {
         let Way::Net(net) = &self.0 else {
             return Err(SendFault::unsent(SendFaultKind::Protocol, "a simulated backend has no connections"));
         };
-        net.dialer.authorize(&mut request);
+        net.dialer.authorize(request);
         let mut patience = Patience::new(timeouts);
         let upload = (!request.body().is_replayable()).then(|| Upload::new(patience.start()));
-        let upgrade = request.headers().contains_key(http::header::UPGRADE);
-        let multiplexed = !self.sets_host(request.uri().scheme() == Some(&Scheme::HTTPS));
-        let request = request.map(|body| Watched::new(body, upload.clone()));
-        let lane = if upgrade { None } else { Some(Lane::enter(self.clone(), &net.lanes, multiplexed)) };
-        let mut sending = match &lane {
-            None => net.upgrades.get_or_init(|| net.client(true)).request(request),
-            Some(lane) => lane.client(&net.lanes, || net.client(false)).request(request),
-        };
-        let dialling = || net.dialer.is_dialling();
-        let response = patience.head(&mut sending, upload.as_ref(), &dialling).await?;
-        Ok(response.map(|body| Incoming::wire(body, patience, lane)))
+        let upload = upload.as_ref();
+        if request.headers().contains_key(http::header::UPGRADE) {
+            let answer = net.pooled(None, request, &mut patience, upload).await?;
+            return Ok(answer.map(|body| Incoming::wire(body, patience, None)));
+        }
+        if self.sets_host(request.uri().scheme() == Some(&Scheme::HTTPS)) {
+            let answer = net.lines.send(&net.dialer, request, &mut patience, upload).await?;
+            return Ok(answer.map(|body| Incoming::drawn(body, patience)));
+        }
+        let lane = Lane::enter(self.clone(), &net.lanes);
+        let answer = net.pooled(Some(&lane), request, &mut patience, upload).await?;
+        Ok(answer.map(|body| Incoming::wire(body, patience, Some(lane))))
     }
 
     fn lanes(&self) -> Option<&Lanes> {
@@ -158,6 +165,25 @@ impl Transport {
 }
 
 impl Net {
+    /// Sends by a pooled client: that of the lane, or the one for upgrades.
+    async fn pooled(
+        &self,
+        lane: Option<&Lane>,
+        request: &mut Request<Outgoing>,
+        patience: &mut Patience,
+        upload: Option<&Upload>,
+    ) -> Result<Response<hyper::body::Incoming>, SendFault> {
+        let mut sending = {
+            let request = mem::take(request).map(|body| Watched::new(body, upload.cloned()));
+            match lane {
+                None => self.upgrades.get_or_init(|| self.client(true)).request(request),
+                Some(lane) => lane.client(&self.lanes, || self.client(false)).request(request),
+            }
+        };
+        let dialling = || self.dialer.is_dialling();
+        Ok(patience.head(&mut sending, upload, &dialling).await??)
+    }
+
     fn client(&self, http1: bool) -> Wire {
         let http1 = http1 || self.http == HttpVersion::Http1;
         let mut builder = Client::builder(TokioExecutor::new());

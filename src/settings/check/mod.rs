@@ -4,12 +4,18 @@
 
 mod api;
 mod backend;
+mod ledger;
+mod limits;
 mod pool;
+mod price;
 mod product;
 mod references;
 mod server;
 mod subscription;
 mod text;
+
+#[cfg(test)]
+mod metering_tests;
 
 use std::collections::HashSet;
 
@@ -19,6 +25,8 @@ use super::{
     read::{Reader, Rules, shape},
 };
 use crate::document::Node;
+pub use ledger::signing_key;
+pub use limits::counters;
 use references::Index;
 
 /// Everything that is wrong with settings that were read well: references to nothing, choices that exclude each
@@ -102,6 +110,9 @@ pub fn run(settings: &Settings, report: &mut Report<'_>) {
     api::check(settings, &index, report);
     product::check(settings, &index, report);
     subscription::check(settings, &index, report);
+    limits::check(settings, &index, report);
+    price::check(settings, &index, report);
+    ledger::check(&settings.server, report);
 }
 
 /// Without a file's tree, the object is the nearest thing whose place is known.
@@ -137,17 +148,31 @@ mod tests {
                 }),
             ),
             (ObjectKind::Pool, json!({"id": "p", "members": [{"backend": "b"}], "session_affinity": "header:x-user"})),
-            (ObjectKind::Model, json!({"name": "m", "pool": "p"})),
+            (
+                ObjectKind::Model,
+                json!({"name": "m", "pool": "p", "max_output_tokens": 4096, "limits": {"concurrency": 1},
+                       "price": {"input": "1 USD", "output": "2 USD per 1M"}}),
+            ),
             (
                 ObjectKind::Api,
                 json!({"id": "a", "kind": "http", "path": "/a", "pool": "p", "key_names": {"header": "x"},
                        "operations": [{"id": "o", "method": "GET", "path": "/{id}"}]}),
             ),
-            (ObjectKind::Product, json!({"id": "d", "apis": ["a"], "approval": "required"})),
+            (
+                ObjectKind::Product,
+                json!({"id": "d", "apis": ["a"], "approval": "required", "time_zone": "Europe/Berlin",
+                       "limits": [{"tokens_per_month": "5M", "per": "product"}, {"budget_per_day": "1 USD", "soft": true}]}),
+            ),
             (
                 ObjectKind::Subscription,
                 json!({"id": "s", "scope": "product:d", "expires": "2027-01-31T23:59:59Z", "state": "suspended",
-                       "metadata": {"cost_centre": "1"}, "user": "u"}),
+                       "metadata": {"cost_centre": "1"}, "user": "u",
+                       "limits": {"requests_per_minute": 5, "models": ["m"], "min_output": 1, "alerts": []}}),
+            ),
+            (
+                ObjectKind::Price,
+                json!({"id": "p", "model": "m", "valid_from": "2026-01-01", "input": "1 USD", "output": "2 USD",
+                       "long_prompt": {"above": "200k", "input": "2 USD"}, "batch_discount": 50}),
             ),
         ];
         for (kind, value) in rows {
@@ -169,17 +194,20 @@ mod tests {
                 vec![
                     "id: `a b` is not an identifier: up to 80 letters, digits, `.`, `_` and `-`, beginning with a letter or digit",
                     "limits: unknown field `limits`; known here: api_version, circuit_breaker, credentials, \
-                     drain_on_disconnect, headers, health, http, id, key, key_header, kind, proxy, timeouts, tls, url, workspace",
+                     drain_on_disconnect, headers, health, http, id, key, key_header, kind, max_output_tokens, price, proxy, \
+                     timeouts, tls, url, workspace",
                     "timeout: unknown field `timeout`; did you mean `timeouts`?",
                     "tls.ca: a file of this machine can only be named in its configuration file",
                 ],
             ),
             (
                 ObjectKind::Product,
-                json!({"id": "p", "limits": {}, "apis": "a"}),
+                json!({"id": "p", "policy": {}, "apis": "a", "limits": {"token_per_month": 1, "reserve": "lazy"}}),
                 vec![
                     "apis: expected a list, found text",
-                    "limits: `limits` is not available in this version of Tollgate; remove it (see CHANGELOG)",
+                    "limits.reserve: `lazy` is not one of strict, adaptive, after",
+                    "limits.token_per_month: unknown field `token_per_month`; did you mean `tokens_per_month`?",
+                    "policy: `policy` is not available in this version of Tollgate; remove it (see CHANGELOG)",
                 ],
             ),
         ];

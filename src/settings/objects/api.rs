@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, BackendId, OperationId, PoolId, WorkspaceId};
 
-use super::yes;
+use super::{Limits, yes};
 
 /// An API offered on the gateway port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct Api {
     /// Names of the key's places, when the usual ones are taken.
     #[serde(default)]
     pub key_names: Option<KeyNames>,
+    /// What it may consume by all callers together, unless `per` says otherwise. One mapping, or a list of them.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,
@@ -69,6 +72,7 @@ impl Api {
             versioning: None,
             subscription_required: true,
             key_names: None,
+            limits: Limits::default(),
             workspace: None,
         }
     }

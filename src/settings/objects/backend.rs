@@ -10,6 +10,8 @@ use tollgate_providers::Kind;
 
 use crate::model::{BackendId, HumanDuration, Secret, WorkspaceId};
 
+use super::Rates;
+
 /// Where requests are sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +64,13 @@ pub struct Backend {
     /// Keep reading a model's answer after the client has gone, so that its usage is known (bounded: 30 s).
     #[serde(default)]
     pub drain_on_disconnect: bool,
+    /// Most tokens that one answer can have there, where the model does not say.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_output_tokens: Option<u32>,
+    /// What every model costs there, where no price of the model is known: for machines of your own.
+    #[serde(default)]
+    pub price: Option<Rates>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,
@@ -87,6 +96,8 @@ impl Backend {
             health: None,
             headers: BTreeMap::new(),
             drain_on_disconnect: false,
+            max_output_tokens: None,
+            price: None,
             workspace: None,
         }
     }

@@ -2,19 +2,25 @@
 //!
 //! One file a noun. How they are read is in `settings::read`, what they may mean together in `settings::check`.
 
+pub mod amounts;
 pub mod api;
 pub mod backend;
+pub mod limits;
 pub mod model;
 pub mod people;
 pub mod pool;
+pub mod price;
 pub mod product;
 pub mod subscription;
 
+pub use amounts::{AmountKey, Amounts, Period, Quantity};
 pub use api::{Api, ApiKind, KeyNames, Operation, VersionScheme, Versioning};
 pub use backend::{Backend, BackendTls, BreakerRule, Credential, FailureCondition, HealthCheck, HttpVersion, Timeouts};
+pub use limits::{LimitSet, Limits, Per, Percent, Reserve};
 pub use model::Model;
 pub use people::{Group, User, Workspace};
 pub use pool::{Affinity, Balance, Member, Pool, Retry};
+pub use price::{LongPrompt, Moment, Price, Rates};
 pub use product::{Approval, Product};
 pub use subscription::{Scope, State, Subscription};
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{BackendId, PoolId, WorkspaceId};
 
+use super::{Limits, Rates};
+
 /// What callers write in `model`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +25,17 @@ pub struct Model {
     /// A model with a larger context window that takes over when a prompt is too long for this one.
     #[serde(default)]
     pub larger_context: Option<String>,
+    /// Most tokens that one answer of it can have, reasoning included. Left out: known for well-known models; where it
+    /// is not, strict limits ask callers for `max_tokens`.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub max_output_tokens: Option<u32>,
+    /// What it costs. Left out: as `prices` or the built-in table say.
+    #[serde(default)]
+    pub price: Option<Rates>,
+    /// What it may consume by all callers together, unless `per` says otherwise. One mapping, or a list of them.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,

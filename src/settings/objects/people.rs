@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupId, UserId, WorkspaceId};
 
+use super::Limits;
+
 /// A tenant inside one gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,9 @@ pub struct User {
     /// Groups that the user is in.
     #[serde(default)]
     pub groups: Vec<GroupId>,
+    /// What it may consume with all subscriptions together. One mapping, or a list of them.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 /// A group of users.

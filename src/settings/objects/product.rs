@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, GroupId, ProductId, WorkspaceId};
 
-use super::yes;
+use super::{Limits, yes};
 
 /// A bundle of APIs and models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,13 @@ pub struct Product {
     /// Whether calls need a key. `false` opens its APIs.
     #[serde(default = "yes")]
     pub subscription_required: bool,
+    /// What it may consume: each of its subscriptions, unless `per` says otherwise. One mapping, or a list of them.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// Time zone (IANA) of the calendar windows of limits, such as `Europe/Berlin`. Left out: UTC.
+    #[serde(default)]
+    #[schemars(extend("format" = "time-zone"))]
+    pub time_zone: Option<String>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,

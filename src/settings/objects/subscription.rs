@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, ProductId, Secret, SubscriptionId, UserId, WorkspaceId};
 
+use super::Limits;
+
 /// A key's owner, scope and state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,9 @@ pub struct Subscription {
     /// Models it may use, further narrowing its product's.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+    /// What it may consume, beside what its product allows. One mapping, or a list of them.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// The user it belongs to.
     #[serde(default)]
     pub user: Option<UserId>,

@@ -7,8 +7,11 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use crate::{
-    model::{HumanDuration, HumanSize},
-    settings::objects::{Affinity, Scope},
+    model::{
+        HumanCount, HumanDuration, HumanMoney, HumanRate, HumanSize,
+        money::{MONEY_PATTERN, MONEY_WANTED, RATE_PATTERN, RATE_WANTED},
+    },
+    settings::objects::{Affinity, Moment, Scope},
 };
 
 /// A grammar.
@@ -70,6 +73,23 @@ const LEAVES: &[Leaf] = &[
         named: "scope",
         expected: "product:ID, api:ID or all",
         fits: |text| Scope::try_from(text.to_owned()).is_ok(),
+    },
+    Leaf {
+        named: HumanCount::PATTERN,
+        expected: "a count such as 20000, 20k or 5M",
+        fits: |text| text.parse::<HumanCount>().is_ok(),
+    },
+    Leaf { named: MONEY_PATTERN, expected: MONEY_WANTED, fits: |text| text.parse::<HumanMoney>().is_ok() },
+    Leaf { named: RATE_PATTERN, expected: RATE_WANTED, fits: |text| text.parse::<HumanRate>().is_ok() },
+    Leaf {
+        named: "time-zone",
+        expected: "a time zone such as Europe/Berlin or UTC",
+        fits: |text| jiff::tz::TimeZone::get(text).is_ok(),
+    },
+    Leaf {
+        named: "date-or-moment",
+        expected: "a date such as 2027-01-31 or a moment such as 2027-01-31T23:59:59Z",
+        fits: |text| Moment::try_from(text.to_owned()).is_ok(),
     },
     Leaf { named: FILE, expected: "the path of a file", fits: |text| !text.is_empty() },
 ];

@@ -64,6 +64,9 @@ pub fn accept(shape: &Shape, given: &Given) -> Result<Json, String> {
         Shape::Text { leaf, secret } => match given {
             Given::Text { text, .. } if leaf.is_none_or(|leaf| (leaf.fits)(text)) => Ok(text.as_str().into()),
             Given::Text { .. } => Err(unfit(shape, given, *secret)),
+            Given::Number(number) if leaf.is_some_and(|leaf| !(leaf.fits)(&number.text)) => {
+                Err(unfit(shape, given, *secret))
+            }
             Given::Number(_) | Given::Switch(_) => {
                 Err(format!("expected text, found {}; put it in quotes", given.kind()))
             }
@@ -88,7 +91,7 @@ pub fn accept(shape: &Shape, given: &Given) -> Result<Json, String> {
         Shape::Either(shapes) => {
             shapes.iter().find_map(|shape| accept(shape, given).ok()).ok_or_else(|| unfit(shape, given, false))
         }
-        Shape::Object(_) | Shape::Map(_) | Shape::List(..) => Err(mistyped(shape, given)),
+        Shape::Object(_) | Shape::Map(_) | Shape::List(..) | Shape::OneOrMany(_) => Err(mistyped(shape, given)),
     }
 }
 

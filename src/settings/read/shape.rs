@@ -16,6 +16,8 @@ pub enum Shape {
     Map(Box<Shape>),
     /// A list, with the least number of items.
     List(Box<Shape>, u64),
+    /// One of these, or a list of them.
+    OneOrMany(Box<Shape>),
     /// Text.
     Text {
         /// Its grammar, if it has one.
@@ -113,6 +115,12 @@ impl Compiler<'_> {
         if let Some(words) = consts.collect::<Option<Vec<_>>>() {
             return Shape::Choice(words);
         }
+        if let [one, many] = options
+            && many["type"] == "array"
+            && many["items"] == *one
+        {
+            return Shape::OneOrMany(Box::new(self.shape(one, "")));
+        }
         let mut shapes: Vec<_> =
             options.iter().filter(|option| option["type"] != "null").map(|option| self.shape(option, "")).collect();
         if shapes.len() == 1 { shapes.remove(0) } else { Shape::Either(shapes) }
@@ -169,6 +177,7 @@ impl Shape {
     pub fn expected(&self) -> String {
         match self {
             Self::Object(_) | Self::Map(_) => "a mapping".into(),
+            Self::OneOrMany(_) => "a mapping or a list of mappings".into(),
             Self::List(..) => "a list".into(),
             Self::Text { leaf: None, .. } => "text".into(),
             Self::Text { leaf: Some(leaf), .. } | Self::Quantity(leaf) => leaf.expected.into(),

@@ -63,25 +63,29 @@ impl<'a> Reader<'a> {
         self.marks.insert(path.to_owned(), node.at);
         match (shape, &node.value) {
             (Shape::Object(object), Value::Mapping(entries)) => self.object(node.at, entries, object, path),
+            (Shape::OneOrMany(item), Value::Mapping(_)) => self.read(node, item, path),
             (Shape::Map(item), Value::Mapping(entries)) => self.map(entries, item, path),
+            (Shape::OneOrMany(item), Value::Sequence(items)) => self.list(items, item, path),
             (Shape::List(item, least), Value::Sequence(items)) => {
                 if (items.len() as u64) < *least {
                     self.add(node.at, path, format!("the list is empty; at least {least} is needed"));
                     return None;
                 }
-                let items: Vec<_> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(at, node)| self.read(node, item, &format!("{path}[{at}]")))
-                    .collect();
-                items.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
+                self.list(items, item, path)
             }
-            (_, Value::Mapping(_) | Value::Sequence(_)) | (Shape::Object(_) | Shape::Map(_) | Shape::List(..), _) => {
+            (_, Value::Mapping(_) | Value::Sequence(_))
+            | (Shape::Object(_) | Shape::Map(_) | Shape::List(..) | Shape::OneOrMany(_), _) => {
                 self.add(node.at, path, format!("expected {}, found {}", shape.expected(), node.value.kind()));
                 None
             }
             _ => self.scalar(node, shape, path),
         }
+    }
+
+    fn list(&mut self, items: &[Node], item: &Shape, path: &str) -> Option<Json> {
+        let read = |(at, node)| self.read(node, item, &format!("{path}[{at}]"));
+        let items: Vec<_> = items.iter().enumerate().map(read).collect();
+        items.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
     }
 
     fn object(&mut self, at: Mark, entries: &[Entry], object: &Object, path: &str) -> Option<Json> {
@@ -114,7 +118,7 @@ impl<'a> Reader<'a> {
             (Some(refusal), _) => refusal,
             (None, Some(guess)) => format!("unknown field `{}`; did you mean `{guess}`?", entry.key),
             (None, None) => {
-                format!("unknown field `{}`; known here: {}", entry.key, names.collect::<Vec<_>>().join(", "))
+                format!("unknown field `{}`; known here: {}", entry.key, known(names))
             }
         };
         self.add(entry.key_at, path, message);
@@ -124,7 +128,8 @@ impl<'a> Reader<'a> {
     /// A field without a value: as if it were not there where that is harmless, else a problem. A list whose items
     /// are all commented out must not be one.
     fn absent(&mut self, entry: &Entry, field: &Field, path: &str) -> bool {
-        let collection = matches!(field.shape, Shape::Object(_) | Shape::Map(_) | Shape::List(..));
+        let collection =
+            matches!(field.shape, Shape::Object(_) | Shape::Map(_) | Shape::List(..) | Shape::OneOrMany(_));
         if !(field.nullable || collection && !field.required) {
             let message =
                 format!("expected {}, found nothing; give a value or remove the field", field.shape.expected());
@@ -190,6 +195,18 @@ impl<'a> Reader<'a> {
     fn add(&mut self, at: Mark, path: &str, message: String) {
         self.found.push(Found { at, path: path.to_owned(), message });
     }
+}
+
+/// The fields of a mapping, for a message; the many limits by quantity and window are told in short.
+fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let (limits, mut others): (Vec<_>, Vec<_>) = names.partition(|name| name.contains("_per_"));
+    if !limits.is_empty() {
+        others.push(
+            "and limits such as `tokens_per_month`: requests, tokens, input_tokens, output_tokens, bandwidth or budget \
+             _per_ second, minute, hour, day, week, month or year",
+        );
+    }
+    others.join(", ")
 }
 
 fn join(path: &str, key: &str) -> String {

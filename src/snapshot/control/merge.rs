@@ -101,6 +101,7 @@ fn put(settings: &mut Settings, replaces: bool, object: Object) {
         Object::Workspace(object) => settings.workspaces.push(*object),
         Object::User(object) => settings.users.push(*object),
         Object::Group(object) => settings.groups.push(*object),
+        Object::Price(object) => settings.prices.push(*object),
     }
 }
 

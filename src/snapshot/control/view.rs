@@ -102,6 +102,15 @@ impl View {
         self.entries.get(&(kind, id.to_owned()))
     }
 
+    /// The labels of a subscription; none when there is none of that id.
+    #[must_use]
+    pub fn labels(&self, subscription: &str) -> BTreeMap<String, String> {
+        match self.get(ObjectKind::Subscription, subscription).map(|entry| &entry.object) {
+            Some(Object::Subscription(found)) => found.metadata.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
     /// Objects of a kind by id, those after `after`.
     pub fn after<'a>(&'a self, kind: ObjectKind, after: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> + use<'a> {
         self.entries

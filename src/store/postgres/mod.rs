@@ -4,9 +4,22 @@
 //! [`Postgres::with`]. Where SQLite has one writer, rows are locked here: `state` for configuration.
 
 mod access;
+mod alerts;
+mod audit;
+mod balances;
 mod connect;
+mod insert;
+mod leases;
+mod ledger;
 mod objects;
 mod owners;
+mod proof;
+mod prune;
+mod reading;
+mod reports;
+mod request_log;
+mod series;
+mod ship;
 mod text;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -15,7 +28,11 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
-use super::{Answer, SecretKey, Store, StoreError};
+use super::{
+    Answer, Leases, SecretKey, Store, StoreError,
+    decode::time,
+    ledger::{rollup::Span, series::Known},
+};
 use crate::{model::Secret, settings::PostgresUrl};
 use text::Text;
 
@@ -23,10 +40,17 @@ use text::Text;
 /// earlier.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// For work of many statements, such as adding all rows up again. Each of them ends in time by itself.
+const UNBOUNDED: Duration = Duration::from_hours(24);
+
+/// All reads of a transaction that begins so see one moment.
+const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
 /// A database of a PostgreSQL server. Cloning shares its connections.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     pool: PgPool,
+    series: Arc<Known>,
     secret: Arc<SecretKey>,
 }
 
@@ -44,7 +68,7 @@ impl Postgres {
         // Boxed and owned: the driver's futures are provably `Send` then.
         Box::pin(async move {
             let pool = connect::pool(&url, password.as_ref()).await?;
-            Ok(Self { pool, secret: Arc::new(secret) })
+            Ok(Self { pool, series: Arc::default(), secret: Arc::new(secret) })
         })
     }
 
@@ -54,8 +78,16 @@ impl Postgres {
         &self,
         work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.within(PATIENCE, work).await
+    }
+
+    async fn within<T: Send>(
+        &self,
+        patience: Duration,
+        work: impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let mut connection = self.pool.acquire().await.map_err(away)?;
-        if let Ok(done) = timeout(PATIENCE, work(&mut connection)).await {
+        if let Ok(done) = timeout(patience, work(&mut connection)).await {
             return done.map_err(|error| if let StoreError::Database(error) = error { away(error) } else { error });
         }
         // Out of the pool, closed without a word: whoever does not listen need not be told.
@@ -75,9 +107,17 @@ impl Store for Postgres {
         })
     }
 
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.pool.close())
     }
+}
+
+fn bad_page(span: Span, start: i64) -> StoreError {
+    StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
 /// A database that is away, told apart from one that refuses.

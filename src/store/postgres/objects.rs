@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{Connection, PgConnection, PgTransaction};
 
-use super::{Postgres, Text};
+use super::{ONE_MOMENT, Postgres, Text};
 use crate::{
     model::{SubscriptionId, Timestamp},
     settings::ObjectKind,
@@ -52,7 +52,7 @@ impl Objects for Postgres {
 
 /// All reads see one moment.
 async fn read_picture(connection: &mut PgConnection, secret: Arc<SecretKey>) -> Result<Picture, StoreError> {
-    let mut reading = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let mut reading = connection.begin_with(ONE_MOMENT).await?;
     let row = sqlx::query_as("SELECT revision FROM state").fetch_one(&mut *reading).await?;
     let objects: Vec<RawObject<Text>> =
         sqlx::query_as("SELECT kind, id, sealed, body, version, created, updated FROM objects ORDER BY kind, id")

@@ -28,6 +28,18 @@ pub async fn open(text: &str) -> Result<Postgres, StoreError> {
     Postgres::open(url(text), None, secret()).await
 }
 
+/// Charges a balance as shipping does.
+pub async fn charge(store: &Postgres, replica: &str, charge: &crate::exchange::Charge) -> Result<(), StoreError> {
+    let (account, measure) = (charge.account.clone(), charge.measure);
+    let of = super::super::LeasedWindow { account, measure, window: charge.window, until: charge.until };
+    let gains = [balances::Gain { of, amount: charge.amount }];
+    let mut writing = store.pool.begin().await?;
+    balances::charge(&mut writing, replica, &gains).await?;
+    Ok(writing.commit().await?)
+}
+
+mod ledger;
+
 fn backend(based_on: Revision, id: &str) -> Commit {
     let body = json!({"id": id, "kind": "openai", "key": "canary-secret"});
     let writes = vec![Write::Put { kind: ObjectKind::Backend, id: id.to_owned(), body }];
@@ -129,7 +141,7 @@ async fn a_silent_server_is_given_up_in_time() {
         .acquire_timeout(Duration::from_secs(1))
         .connect_lazy(&format!("postgres://u:p@{address}/d"))
         .expect("a URL");
-    let store = Postgres { pool, secret: Arc::new(secret()) };
+    let store = Postgres { pool, series: Arc::default(), secret: Arc::new(secret()) };
     let away = store.admin_tokens_of_nobody().await.expect_err("nobody there");
     assert!(matches!(away, StoreError::Away | StoreError::Database(_)), "{away}");
 }

@@ -60,6 +60,14 @@ impl Sqlite {
     async fn write_adjustment(&self, adjustment: Adjustment) -> Result<(), StoreError> {
         let (mut writing, _turn) = self.writing().await?;
         let Balance { account, window, until, measure, adjusted, .. } = adjustment.balance;
+        let was: Option<i64> = sqlx::query_scalar(
+            "SELECT adjusted FROM balances WHERE account = $1 AND measure = $2 AND window_start = $3",
+        )
+        .bind(&*account)
+        .bind(measure_word(measure))
+        .bind(nanos(window))
+        .fetch_optional(&mut *writing)
+        .await?;
         let now: i64 = sqlx::query_scalar(
             "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted)
              VALUES ($1, $2, $3, $4, 0, $5)
@@ -81,7 +89,7 @@ impl Sqlite {
             actor: adjustment.actor,
             action: "quota.adjust".to_owned(),
             object: account.to_string(),
-            before: Some(format!("{{\"adjusted\":{}}}", now.saturating_sub(adjusted))),
+            before: Some(format!("{{\"adjusted\":{}}}", was.unwrap_or(0))),
             after: Some(format!("{{\"adjusted\":{now}}}")),
             reason: Some(adjustment.reason),
         };

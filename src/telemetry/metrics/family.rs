@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, core::Collector};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry, core::Collector};
 
 use super::names::Spec;
 
@@ -64,6 +64,12 @@ impl Child for IntCounter {
 }
 
 impl Child for IntGauge {
+    fn create(spec: &Spec, labels: HashMap<String, String>) -> prometheus::Result<Self> {
+        Self::with_opts(Opts::new(spec.name, spec.help).const_labels(labels))
+    }
+}
+
+impl Child for Gauge {
     fn create(spec: &Spec, labels: HashMap<String, String>) -> prometheus::Result<Self> {
         Self::with_opts(Opts::new(spec.name, spec.help).const_labels(labels))
     }

@@ -5,6 +5,7 @@
 
 mod family;
 mod guards;
+mod ledger;
 pub mod names;
 mod process;
 mod series;
@@ -12,7 +13,7 @@ mod sight;
 
 use std::sync::Arc;
 
-use prometheus::{Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
 use self::{
     family::{Bounds, Family},
@@ -23,6 +24,7 @@ use crate::model::Timestamp;
 
 pub use self::{
     guards::{Guard, Opened},
+    ledger::{LedgerMetrics, LedgerSight},
     sight::Sight,
 };
 
@@ -88,6 +90,8 @@ struct Inner {
     reload_ok: IntGauge,
     reload_time: IntGauge,
     access_dropped: IntCounter,
+    rows_dropped: IntCounter,
+    ledger: LedgerMetrics,
 }
 
 /// The metrics with labels.
@@ -110,6 +114,9 @@ struct Families {
     reloads: Family<IntCounter>,
     certificates: Family<IntCounter>,
     spans_dropped: Family<IntCounter>,
+    limit_refusals: Family<IntCounter>,
+    limit_shadowed: Family<IntCounter>,
+    estimate_error: Family<Gauge>,
     gen_ai_usage: Family<Histogram>,
     gen_ai_duration: Family<Histogram>,
     gen_ai_first_token: Family<Histogram>,
@@ -136,6 +143,9 @@ impl Families {
             reloads: Family::new(&names::RELOADS, registry, bounds),
             certificates: Family::new(&names::CERTIFICATES, registry, bounds),
             spans_dropped: Family::new(&names::SPANS_DROPPED, registry, bounds),
+            limit_refusals: Family::new(&names::LIMIT_REFUSALS, registry, bounds),
+            limit_shadowed: Family::new(&names::LIMIT_SHADOWED, registry, bounds),
+            estimate_error: Family::new(&names::ESTIMATE_ERROR, registry, bounds),
             gen_ai_usage: Family::new(&names::GEN_AI_USAGE, registry, bounds),
             gen_ai_duration: Family::new(&names::GEN_AI_DURATION, registry, bounds),
             gen_ai_first_token: Family::new(&names::GEN_AI_FIRST_TOKEN, registry, bounds),
@@ -169,6 +179,19 @@ impl Metrics {
             reload_ok: gauge(&names::RELOAD_OK),
             reload_time: gauge(&names::RELOAD_TIME),
             access_dropped: counter(&names::ACCESS_DROPPED),
+            rows_dropped: counter(&names::ROWS_DROPPED),
+            ledger: LedgerMetrics {
+                rows: counter(&names::LEDGER_ROWS),
+                ship_failures: counter(&names::LEDGER_SHIP_FAILURES),
+                append_failures: counter(&names::LEDGER_APPEND_FAILURES),
+                sync_failures: counter(&names::LEDGER_SYNC_FAILURES),
+                overrun: counter(&names::LEDGER_OVERRUN),
+                backlog: gauge(&names::LEDGER_BACKLOG),
+                lag: gauge(&names::LEDGER_LAG),
+                open: gauge(&names::LEDGER_OPEN),
+                waiting: gauge(&names::LEDGER_WAITING),
+                writable: gauge(&names::LEDGER_WRITABLE),
+            },
             registry,
         }))
     }
@@ -235,12 +258,38 @@ impl Metrics {
         self.0.families.certificates.with(&[listener, result]).inc();
     }
 
+    /// A limit refused a request; `kind` in a word.
+    pub fn limit_refused(&self, kind: &'static str) {
+        self.0.families.limit_refusals.with(&[kind]).inc();
+    }
+
+    /// A limit in shadow would have refused a request.
+    pub fn limit_shadowed(&self, kind: &'static str) {
+        self.0.families.limit_shadowed.with(&[kind]).inc();
+    }
+
+    /// How far off the estimates of a model's prompts are: mean of |estimate - reported| / reported.
+    pub fn token_estimate_error(&self, model: &str, ratio: f64) {
+        self.0.families.estimate_error.with(&[model]).set(ratio);
+    }
+
+    /// The row of a refused request was lost.
+    pub fn ledger_row_dropped(&self) {
+        self.0.rows_dropped.inc();
+    }
+
     pub(super) fn access_dropped(&self) -> IntCounter {
         self.0.access_dropped.clone()
     }
 
     pub(super) fn spans_dropped(&self, reason: &'static str) -> IntCounter {
         self.0.families.spans_dropped.with(&[reason])
+    }
+
+    /// The ledger's figures.
+    #[must_use]
+    pub fn ledger(&self) -> &LedgerMetrics {
+        &self.0.ledger
     }
 
     /// Exchanges opened and settled so far: equal when nothing is in flight.
@@ -329,6 +378,9 @@ mod tests {
         CertificateReloaded { listener: "gateway", path: "a.pem".as_ref(), refused: None }.emit(&metrics);
         ConnectionRefused { listener: "gateway", reason: "tls" }.emit(&metrics);
         metrics.spans_dropped("queue_full").inc();
+        metrics.limit_refused("quota");
+        metrics.limit_shadowed("quota");
+        metrics.token_estimate_error("gpt-4o", 0.1);
         let text = metrics.encode();
         drop(connection);
         text

@@ -144,6 +144,30 @@ pub const CERTIFICATES: Spec = spec(
     "Readings of changed certificate files: applied or refused.",
     &["listener", "result"],
 );
+/// Requests refused by limits.
+pub const LIMIT_REFUSALS: Spec = spec(
+    "tollgate_limit_refusals_total",
+    "Requests that a limit refused, by why: rate, token_rate, concurrency, quota, budget, held, too_large, ...",
+    &["kind"],
+);
+/// What shadow limits would have refused.
+pub const LIMIT_SHADOWED: Spec = spec(
+    "tollgate_limit_shadow_refusals_total",
+    "Requests that a limit in shadow would have refused, by why.",
+    &["kind"],
+);
+/// Error of estimates.
+pub const ESTIMATE_ERROR: Spec = spec(
+    "tollgate_token_estimate_error_ratio",
+    "How far the estimates of prompts have been off lately: mean of |estimate - reported| / reported.",
+    &["model"],
+);
+/// Rows lost.
+pub const ROWS_DROPPED: Spec = spec(
+    "tollgate_ledger_rows_dropped_total",
+    "Rows of refused requests that could not be written; nothing was sent for them and nothing is charged.",
+    &[],
+);
 /// Access lines lost.
 pub const ACCESS_DROPPED: Spec = spec(
     "tollgate_access_log_dropped_total",
@@ -153,6 +177,50 @@ pub const ACCESS_DROPPED: Spec = spec(
 /// Spans lost.
 pub const SPANS_DROPPED: Spec =
     spec("tollgate_spans_dropped_total", "Spans lost: queue full, or the collector did not take them.", &["reason"]);
+/// Rows in the database.
+pub const LEDGER_ROWS: Spec = spec("tollgate_ledger_rows_total", "Usage rows taken to the database.", &[]);
+/// Records not in the database.
+pub const LEDGER_BACKLOG: Spec =
+    spec("tollgate_ledger_backlog_records", "Records of the journal that the database has not been given yet.", &[]);
+/// How long the database has been away.
+pub const LEDGER_LAG: Spec = spec(
+    "tollgate_ledger_lag_seconds",
+    "How long the database has not been taking rows; 0: it does. Rows wait in the journal meanwhile.",
+    &[],
+);
+/// Attempts that the database did not take.
+pub const LEDGER_SHIP_FAILURES: Spec =
+    spec("tollgate_ledger_ship_failures_total", "Times the database did not take rows; they are tried again.", &[]);
+/// Records that the disk refused.
+pub const LEDGER_APPEND_FAILURES: Spec = spec(
+    "tollgate_ledger_append_failures_total",
+    "Records that the journal's disk refused: requests answered 503 ledger_unavailable, ends that wait.",
+    &[],
+);
+/// Syncs that failed.
+pub const LEDGER_SYNC_FAILURES: Spec = spec(
+    "tollgate_ledger_sync_failures_total",
+    "Times the journal could not be brought to the disk itself; a power failure may take what was written.",
+    &[],
+);
+/// Announced requests.
+pub const LEDGER_OPEN: Spec =
+    spec("tollgate_ledger_open_requests", "Requests announced in the journal that have not ended.", &[]);
+/// Ends that wait in memory.
+pub const LEDGER_WAITING: Spec =
+    spec("tollgate_ledger_waiting_ends", "Ends of requests that wait in memory until the disk takes them.", &[]);
+/// Whether the journal takes records.
+pub const LEDGER_WRITABLE: Spec = spec(
+    "tollgate_ledger_writable",
+    "1 when the journal takes records, 0 when its disk is full or failing and requests are refused.",
+    &[],
+);
+/// Tokens beyond a reservation.
+pub const LEDGER_OVERRUN: Spec = spec(
+    "tollgate_ledger_overrun_tokens_total",
+    "Tokens used beyond what was reserved: providers that ignore their cap. They are charged, as debt if need be.",
+    &[],
+);
 /// Version.
 pub const BUILD: Spec = spec("tollgate_build_info", "Always 1; the version is the label.", &["version"]);
 /// Token usage, by the conventions.
@@ -220,8 +288,22 @@ pub const ALL: &[&Spec] = &[
     &RELOAD_OK,
     &RELOAD_TIME,
     &CERTIFICATES,
+    &LIMIT_REFUSALS,
+    &LIMIT_SHADOWED,
+    &ESTIMATE_ERROR,
+    &ROWS_DROPPED,
     &ACCESS_DROPPED,
     &SPANS_DROPPED,
+    &LEDGER_ROWS,
+    &LEDGER_BACKLOG,
+    &LEDGER_LAG,
+    &LEDGER_SHIP_FAILURES,
+    &LEDGER_APPEND_FAILURES,
+    &LEDGER_SYNC_FAILURES,
+    &LEDGER_OPEN,
+    &LEDGER_WAITING,
+    &LEDGER_WRITABLE,
+    &LEDGER_OVERRUN,
     &BUILD,
     &GEN_AI_USAGE,
     &GEN_AI_DURATION,

@@ -98,7 +98,7 @@ fn request(event: &ExchangeEvent<'_>) -> SpanData {
 
 fn attempt(event: &ExchangeEvent<'_>, one: &AttemptEvent<'_>, number: usize, is_last: bool) -> SpanData {
     let place = Place {
-        span_id: if one.span_id == 0 { made_up(event.trace.span_id, number) } else { one.span_id },
+        span_id: event.trace.attempt(number),
         parent_id: event.trace.span_id,
         kind: SpanKind::Client,
         began: one.began,
@@ -146,11 +146,6 @@ fn usage(list: &mut Attributes, usage: &Usage) {
     list.number("gen_ai.usage.reasoning.output_tokens", usage.reasoning);
 }
 
-/// An id for a try whose backend saw none; the odd constant spreads them over the whole range.
-fn made_up(span_id: u64, number: usize) -> u64 {
-    span_id.wrapping_add((number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1)
-}
-
 fn failed(is_failed: bool, word: Option<&'static str>) -> Status {
     if is_failed { Status::error(word.unwrap_or("error")) } else { Status::Unset }
 }
@@ -194,9 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn tries_without_a_span_id_get_different_ones() {
-        let bare = AttemptEvent { span_id: 0, ..sample::chat().attempts[0] };
-        let spans = of(&ExchangeEvent { attempts: &[bare, bare], ..sample::chat() });
+    fn a_try_has_the_span_that_its_backend_was_told_of() {
+        let event = sample::chat();
+        let spans = of(&event);
+        for (number, span) in spans[1..].iter().enumerate() {
+            let told = event.trace.header(event.trace.attempt(number));
+            assert!(told.as_str().contains(&span.span_context.span_id().to_string()), "{told:?}");
+        }
         let ids: std::collections::HashSet<_> = spans.iter().map(|span| span.span_context.span_id()).collect();
         assert_eq!(ids.len(), 3);
     }

@@ -18,7 +18,6 @@ pub struct Books(Arc<Counts>);
 struct Counts {
     tokens: AtomicU64,
     answers: AtomicU64,
-    largest_cap: AtomicU64,
 }
 
 impl Books {
@@ -32,15 +31,9 @@ impl Books {
         self.0.answers.load(SeqCst)
     }
 
-    /// The largest cap that a request carried; 0: none carried one.
-    pub fn largest_cap(&self) -> u64 {
-        self.0.largest_cap.load(SeqCst)
-    }
-
-    fn write(&self, tokens: u64, cap: Option<u64>) {
+    fn write(&self, tokens: u64) {
         self.0.tokens.fetch_add(tokens, SeqCst);
         self.0.answers.fetch_add(1, SeqCst);
-        self.0.largest_cap.fetch_max(cap.unwrap_or(0), SeqCst);
     }
 }
 
@@ -76,7 +69,7 @@ impl Counting {
         let cap = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| asked[name].as_u64());
         let honoured = if self.honours_cap { cap.unwrap_or(u64::MAX) } else { u64::MAX };
         let words = self.words.min(honoured);
-        books.write(prompt + words, cap);
+        books.write(prompt + words);
         let finish = if words < self.words { "length" } else { "stop" };
         let usage = self.reports.then(|| usage(prompt, words));
         let reply = if asked["stream"] == json!(true) {

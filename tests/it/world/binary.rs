@@ -24,7 +24,6 @@ pub struct Binary {
 impl Binary {
     /// Starts it on free ports and waits until it is ready. `config` is YAML without `server`; `server` are lines of
     /// that section.
-    #[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
     pub async fn start(config: &str, server: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (gateway, console) = (Vendor::nobody().await, Vendor::nobody().await);
@@ -35,20 +34,18 @@ impl Binary {
         );
         let file = folder.path().join("tollgate.yaml");
         std::fs::write(&file, text).expect("a writable folder");
-        let output = std::fs::File::create(folder.path().join("output.txt")).expect("a writable folder");
-        let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-            .args(["serve", "--config"])
-            .arg(&file)
-            .current_dir(folder.path())
-            .env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a file"))
-            .stderr(output)
-            .spawn()
-            .expect("the binary starts");
-        let mut binary = Self { child, folder, gateway };
+        let mut binary = Self { child: spawned(folder.path()), folder, gateway };
         binary.until_ready().await;
         binary
+    }
+
+    /// Starts it again on the same folder and ports after it has ended; how long it took to be ready.
+    #[expect(clippy::disallowed_methods, reason = "told to who runs the test, never asserted closely")]
+    pub async fn restart(&mut self) -> Duration {
+        let began = std::time::Instant::now();
+        self.child = spawned(self.folder.path());
+        self.until_ready().await;
+        began.elapsed()
     }
 
     async fn until_ready(&mut self) {
@@ -119,6 +116,21 @@ impl Binary {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
+fn spawned(folder: &Path) -> Child {
+    let output = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("output.txt"));
+    let output = output.expect("a writable folder");
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["serve", "--config", "tollgate.yaml"])
+        .current_dir(folder)
+        .env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a file"))
+        .stderr(output)
+        .spawn()
+        .expect("the binary starts")
 }
 
 impl Drop for Binary {

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::postgres::PASSWORD;
+
 use super::{ADMIN_TOKEN, BACKEND_KEY, KEY, OTHER_KEY, PROMPT, SECOND_KEY};
 
-const CANARIES: [&str; 6] = [KEY, SECOND_KEY, OTHER_KEY, BACKEND_KEY, ADMIN_TOKEN, PROMPT];
+const CANARIES: [&str; 7] = [KEY, SECOND_KEY, OTHER_KEY, BACKEND_KEY, ADMIN_TOKEN, PROMPT, PASSWORD];
 
 /// Fails when a canary is in a file below `folder` (the configuration apart, where we wrote it) or in what was
 /// printed: standard output, diagnostics, metrics.

@@ -16,6 +16,7 @@ use tollgate::model::{Clock, Timestamp};
 
 use crate::{
     client::{Answer, Call},
+    postgres::Server,
     vendor::Vendor,
 };
 use host::Host;
@@ -49,6 +50,7 @@ pub struct Builder {
     config: String,
     server: Vec<String>,
     vendors: BTreeMap<String, Vendor>,
+    database: Option<String>,
 }
 
 impl Builder {
@@ -71,8 +73,25 @@ impl Builder {
         self
     }
 
+    /// Keeps the data in a PostgreSQL database of its own, whatever the other tests do.
+    pub fn on_postgres(self) -> Self {
+        self.database(Server::shared().database())
+    }
+
+    /// Keeps the data there: two worlds with one database are two replicas.
+    pub fn database(mut self, url: String) -> Self {
+        self.database = Some(url);
+        self
+    }
+
     /// Starts it; fails the test when the gateway does not start.
-    pub async fn start(self) -> World {
+    pub async fn start(mut self) -> World {
+        if self.database.is_none() && std::env::var("TOLLGATE_TEST_DATABASE").is_ok_and(|name| name == "postgres") {
+            self = self.on_postgres();
+        }
+        if let Some(url) = self.database {
+            self.server.push(format!("database: {url}"));
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = Clock::manual(START);
         let nobody = Vendor::nobody().await;

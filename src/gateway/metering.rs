@@ -1,0 +1,126 @@
+//! What a request asks of its limits, put together from what routing knows of it. Reserving and announcing are
+//! `usage`'s; the figures that this needs of models are the snapshot's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use tollgate_providers::{Surface, head::Head, models, prompt};
+
+use super::exchange::Exchange;
+use crate::{
+    exchange::Fault,
+    limits::{MIN_OUTPUT, Output, Scope},
+    model::BackendId,
+    snapshot::{ModelTarget, Parties},
+    usage::{ModelCall, Wish, consumed},
+};
+
+/// Reserves for a model call and announces it: after this it may be sent.
+pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
+    let wish = call.wish(exchange);
+    exchange.settlement.admit(wish).await
+}
+
+/// Moves what is held to another model's limits.
+pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
+    let wish = call.wish(exchange);
+    exchange.settlement.move_to(wish)
+}
+
+/// Reserves for a call of a plain API and announces it.
+pub async fn admit_plain(exchange: &mut Exchange) -> Result<(), Fault> {
+    let scopes = scopes(exchange, None);
+    let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
+    let wish = Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true };
+    exchange.settlement.admit(wish).await
+}
+
+/// A model call as far as its cost depends on it.
+pub struct Called<'a> {
+    /// Which endpoint.
+    pub surface: Surface,
+    /// What routing knows of the body.
+    pub head: &'a Head,
+    /// The body.
+    pub body: &'a Bytes,
+    /// Who is to answer.
+    pub model: &'a ModelTarget,
+}
+
+impl Called<'_> {
+    fn wish(&self, exchange: &Exchange) -> Wish {
+        let bytes_in = self.body.len() as u64;
+        let call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
+        Wish {
+            scopes: scopes(exchange, Some(self.model)),
+            call,
+            output: self.output(exchange),
+            streamed: self.head.streamed,
+            bytes_in,
+            is_plain: false,
+        }
+    }
+
+    fn model_call(&self, exchange: &Exchange) -> ModelCall {
+        let family = self.surface.family();
+        let members = self.model.pool.members().filter(|backend| backend.kind().speaks(family));
+        let backends: Vec<BackendId> = members.map(|backend| backend.id().clone()).collect();
+        for backend in &backends {
+            exchange.snapshot.prices.prepare(backend);
+        }
+        ModelCall {
+            surface: self.surface,
+            body: self.body.clone(),
+            inline: prompt::inline(self.surface, self.body),
+            upstream_model: Arc::clone(&self.model.upstream_model),
+            backends,
+            book: exchange.snapshot.prices.clone(),
+            reads_more: self.head.reads_more,
+            choices: self.choices(),
+            asked_usage: self.head.asked_usage,
+        }
+    }
+
+    /// As configured: the largest of the members that may answer.
+    fn model_max(&self, exchange: &Exchange) -> Option<u64> {
+        let members = self.model.pool.members();
+        members.map(|backend| exchange.snapshot.max_output_tokens(self.model, backend.id())).max().flatten()
+    }
+
+    fn choices(&self) -> u64 {
+        self.head.choices.unwrap_or(1).max(1)
+    }
+
+    /// What may come out. Work that is done after the answer (batches) or beside it (realtime) has no bound here.
+    fn output(&self, exchange: &Exchange) -> Output {
+        let works_later = matches!(self.surface, Surface::Batches | Surface::Realtime);
+        if works_later {
+            return Output { caller_cap: Some(MIN_OUTPUT), is_boundable: false, ..Output::default() };
+        }
+        if !consumed::generates(self.surface) {
+            return nothing();
+        }
+        let known = models::known(&self.model.upstream_model);
+        let subscription = exchange.settlement.subscription.as_ref().map_or("", |id| id.as_str());
+        Output {
+            caller_cap: self.head.max_output,
+            choices: self.choices(),
+            model_max: self.model_max(exchange).or_else(|| known.and_then(|known| known.max_output)),
+            likely: exchange.settlement.likely_output(subscription, &self.model.name),
+            is_reasoning: known.is_some_and(|known| known.reasons),
+            is_boundable: self.head.previous_response.is_none() && self.head.stored_refs.is_empty(),
+        }
+    }
+}
+
+/// Nothing comes out.
+fn nothing() -> Output {
+    Output { caller_cap: Some(0), ..Output::default() }
+}
+
+fn scopes(exchange: &Exchange, model: Option<&ModelTarget>) -> Vec<Scope> {
+    let Some(api) = exchange.api.as_deref() else { return Vec::new() };
+    let (subscription, product) = (exchange.subscription.as_deref(), exchange.product.as_deref());
+    Parties { api, subscription, product, model }.scopes()
+}
