@@ -44,7 +44,7 @@ async fn main() -> Result<(), StoreError> {
 /// Ships what is not there yet.
 async fn fill(store: &Sqlite, clock: &Clock, entropy: &Entropy, rows: u64) -> Result<(), StoreError> {
     let there = store.shipped("bench".into()).await?.position.sequence;
-    let tenth = (rows / 10).max(BATCH);
+    let part = (rows / 50).max(BATCH);
     let (mut spent, mut slowest, mut shipped) = (Duration::ZERO, Duration::ZERO, 0);
     for first in (there..rows).step_by(usize::try_from(BATCH).expect("small")) {
         let last = rows.min(first + BATCH);
