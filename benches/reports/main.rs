@@ -55,7 +55,7 @@ async fn fill(store: &Sqlite, clock: &Clock, entropy: &Entropy, rows: u64) -> Re
         store.ship(Arc::new(shipment)).await?;
         let took = clock.ticks().since(began);
         (spent, slowest, shipped) = (spent + took, slowest.max(took), shipped + last - first);
-        if last.is_multiple_of(tenth) || last == rows {
+        if last.is_multiple_of(part) || last == rows {
             println!("{last:>9} rows: shipping {:>6.2} us a row, slowest batch {slowest:?}", per_row(spent, shipped));
             (spent, slowest, shipped) = (Duration::ZERO, Duration::ZERO, 0);
         }
