@@ -44,7 +44,7 @@ async fn main() -> Result<(), StoreError> {
 /// Ships what is not there yet.
 async fn fill(store: &Sqlite, clock: &Clock, entropy: &Entropy, rows: u64) -> Result<(), StoreError> {
     let there = store.shipped("bench".into()).await?.position.sequence;
-    let tenth = (rows / 10).max(BATCH);
+    let part = (rows / 50).max(BATCH);
     let (mut spent, mut slowest, mut shipped) = (Duration::ZERO, Duration::ZERO, 0);
     for first in (there..rows).step_by(usize::try_from(BATCH).expect("small")) {
         let last = rows.min(first + BATCH);
@@ -55,7 +55,7 @@ async fn fill(store: &Sqlite, clock: &Clock, entropy: &Entropy, rows: u64) -> Re
         store.ship(Arc::new(shipment)).await?;
         let took = clock.ticks().since(began);
         (spent, slowest, shipped) = (spent + took, slowest.max(took), shipped + last - first);
-        if last.is_multiple_of(tenth) || last == rows {
+        if last.is_multiple_of(part) || last == rows {
             println!("{last:>9} rows: shipping {:>6.2} us a row, slowest batch {slowest:?}", per_row(spent, shipped));
             (spent, slowest, shipped) = (Duration::ZERO, Duration::ZERO, 0);
         }

@@ -382,7 +382,7 @@ impl Reader<'_> {
     }
 
     fn outcome(&mut self) -> Option<Outcome> {
-        const ALL: [Outcome; 7] = [
+        const ALL: [Outcome; 8] = [
             Outcome::Complete,
             Outcome::Refused,
             Outcome::UpstreamError,
@@ -390,6 +390,7 @@ impl Reader<'_> {
             Outcome::ClientGone,
             Outcome::Ended,
             Outcome::Abandoned,
+            Outcome::LimitReached,
         ];
         let word = self.text()??;
         ALL.into_iter().find(|outcome| outcome.as_str() == &*word)

@@ -116,6 +116,7 @@ fn outcome() -> impl Strategy<Value = (Outcome, u16)> {
         (Outcome::ClientGone, 0),
         (Outcome::Ended, 503),
         (Outcome::Abandoned, 0),
+        (Outcome::LimitReached, 200),
     ])
 }
 
