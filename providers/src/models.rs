@@ -1,8 +1,8 @@
 //! What is known of models by their names: the most they generate in one answer, and whether they think first.
 //!
-//! Figures are the vendors' own pages of models (platform.openai.com/docs/models, platform.claude.com/docs under
-//! "Models overview", ai.google.dev/gemini-api/docs/models, api-docs.deepseek.com), read in November 2026. Where
-//! versions of a family differ the largest stands here: the figure bounds, it does not predict. Deliberately not
+//! Figures belong to the vendors' own pages of models (platform.openai.com/docs/models, platform.claude.com/docs
+//! under "Models overview", ai.google.dev/gemini-api/docs/models, api-docs.deepseek.com). gpt-6 and Claude 4.6 and
+//! later were looked up in November 2026; older rows were not checked again. Where versions of a family differ the largest stands here: the figure bounds, it does not predict. Deliberately not
 //! here: prices (another crate's table), context windows, and any guess about a name that no line matches.
 
 /// Who made a model.
