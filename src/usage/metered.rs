@@ -175,6 +175,9 @@ impl Metered {
             record.usage = Usage::default();
             return;
         };
+        if !is_whole {
+            tap.cut();
+        }
         self.heard = heard(&tap.delivered());
         let is_answer = (200..300).contains(&record.status) || tap.delivered().text_bytes > 0;
         if !is_answer {

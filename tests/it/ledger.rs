@@ -197,14 +197,16 @@ impl Ledger {
         }
     }
 
-    /// Who was cut off is charged no less than was delivered, and no more than was asked for.
+    /// Who was cut off is charged no less than was delivered, and no more than was held: the largest cap of the load,
+    /// or what a stream of it was topped up to while the tables were loading (four bytes a token, five bytes a word).
     fn assert_interrupted(&self, seen: &Seen) {
+        const MOST: u64 = 40 * 5 / 4;
         let is_held = |name: &str| name.contains("-held-");
         let cut: Vec<_> = seen.iter().filter(|(_, saw)| !saw.is_whole && saw.kind != Kind::Plain).collect();
         let rows = cut.iter().filter_map(|(name, saw)| Some((self.0.get(*name)?, saw)));
         for (row, saw) in rows {
             let output = tokens(row, "output_tokens");
-            assert!((saw.words..=40).contains(&output), "{output} of {} words delivered: {row}", saw.words);
+            assert!((saw.words..=MOST).contains(&output), "{output} of {} words delivered: {row}", saw.words);
         }
         let abandoned = self.0.iter().filter(|(name, row)| is_held(name) && row["outcome"] == "abandoned").count();
         assert_eq!(abandoned, self.0.keys().filter(|name| is_held(name)).count(), "held requests end as abandoned");

@@ -159,7 +159,7 @@ const DAY: u64 = 24 * 3_600;
 #[tokio::test]
 async fn a_stream_is_charged_in_the_window_of_its_reservation() {
     const JANUARY: &str = "2026-01-01T00:00:00.000Z";
-    let set = |days: i64| Move::Set(Timestamp::from_secs(START.as_secs().saturating_add_signed(days * DAY as i64)));
+    let set = |days: i64| Move::Set(Timestamp::from_secs(START.as_secs().saturating_add_signed(days * 24 * 3_600)));
     let table = [
         (Move::Passes(31 * DAY), "2026-02-01T00:00:00.000Z"),
         (Move::Passes(400 * DAY), "2027-02-01T00:00:00.000Z"),
