@@ -88,7 +88,7 @@ fn words(answer: &Answer) -> i64 {
 }
 
 /// The bytes of a stream of `words` words that come before `offset`; the rest never comes.
-fn stream_up_to(words: u64, offset: usize) -> (Reply, usize) {
+fn stream_up_to(words: usize, offset: usize) -> (Reply, usize) {
     let event = |_| {
         let delta = json!([{"index": 0, "delta": {"content": " word"}, "finish_reason": null}]);
         format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "model": "up", "choices": delta}))
@@ -104,14 +104,18 @@ fn stream_up_to(words: u64, offset: usize) -> (Reply, usize) {
 #[tokio::test]
 async fn a_client_that_goes_after_any_byte_leaves_one_row_and_holds_nothing() {
     const OFFSETS: usize = 50;
-    let (_, length) = stream_up_to(20, 0);
+    const WORDS: usize = 20;
+    let (_, length) = stream_up_to(WORDS, 0);
     let at = move |nth: usize| nth * length / OFFSETS;
-    let world = world("tokens_per_day: 1M", Vendor::start(move |_, nth| stream_up_to(20, at(nth - 1)).0).await).await;
+    let world =
+        world("tokens_per_day: 1M", Vendor::start(move |_, nth| stream_up_to(WORDS, at(nth - 1)).0).await).await;
     let mut delivered = BTreeMap::new();
     for nth in 0..OFFSETS {
         let id = format!("offset-{nth:02}");
-        let mut open = call(KEY, &id, true).open(world.gateway()).await;
-        while open.answer().body.len() < at(nth) {
+        let mut open = call(KEY, &id, true).start(world.gateway()).await;
+        world.vendor("one").reached(nth + 1).await;
+        // Before its first whole event an answer has no head yet: these clients go while they wait for it.
+        while at(nth) >= length / WORDS && open.answer().body.len() < at(nth) {
             assert!(open.piece().await.is_some(), "{id}: ended after {} bytes", open.answer().body.len());
         }
         delivered.insert(id, words(open.answer()));
@@ -132,6 +136,27 @@ async fn a_client_that_goes_after_any_byte_leaves_one_row_and_holds_nothing() {
     assert_eq!(delivered.len(), 0, "{delivered:?}");
     assert_nothing_is_held(&world).await;
     assert_eq!(used(&world).await, rows.iter().map(|row| number(row, "total_tokens")).sum::<i64>());
+}
+
+/// A client that goes before anything was answered has sent its prompt all the same: the provider charges for it.
+#[tokio::test]
+async fn a_client_that_goes_before_the_answer_is_charged_its_prompt() {
+    for streamed in [false, true] {
+        let vendor = Vendor::always(Reply::silence()).await;
+        let world = world("tokens_per_day: 1M, requests_per_day: 10", vendor).await;
+        let open = call(KEY, "impatient", streamed).start(world.gateway()).await;
+        world.vendor("one").reached(1).await;
+        open.reset();
+        let row = rows(&world, 1).await.remove(0);
+        assert_eq!((&row["outcome"], &row["certainty"]), (&json!("client_gone"), &json!("lower_bound")), "{row}");
+        assert_eq!((&row["backend"], &row["attempts"]), (&json!("one"), &json!(1)), "{row}");
+        assert!(number(&row, "input_tokens") > 0, "{row}");
+        assert_eq!(used(&world).await, number(&row, "total_tokens"), "{row}");
+        let quotas = quotas(&world).await;
+        let calls = quotas.iter().find(|quota| quota["measure"] == "requests").expect("its counter");
+        assert_eq!(calls["used"], json!(1), "{calls}");
+        assert_nothing_is_held(&world).await;
+    }
 }
 
 /// An honest vendor whose first stream stops before its sixth word until the gate opens.
