@@ -127,8 +127,12 @@ async fn held(gateway: SocketAddr, round: u32, kind: Kind) -> Seen {
 /// Load until the process is killed after `moment`; what the clients saw.
 async fn round(binary: &mut Binary, round: u32, moment: Duration) -> Seen {
     let (gateway, mut workers) = (binary.gateway, JoinSet::new());
-    (0..4).for_each(|worker| drop(workers.spawn(load(gateway, round, worker))));
-    [Kind::Streamed, Kind::Whole].into_iter().for_each(|kind| drop(workers.spawn(held(gateway, round, kind))));
+    for worker in 0..4 {
+        workers.spawn(load(gateway, round, worker));
+    }
+    for kind in [Kind::Streamed, Kind::Whole] {
+        workers.spawn(held(gateway, round, kind));
+    }
     tokio::time::sleep(moment).await;
     binary.signal(Signal::KILL);
     binary.ended(Duration::from_secs(5)).await;

@@ -120,9 +120,9 @@ async fn a_client_that_goes_after_any_byte_leaves_one_row_and_holds_nothing() {
         }
         delivered.insert(id, words(open.answer()));
         if nth % 2 == 0 {
-            open.reset()
+            open.reset();
         } else {
-            drop(open)
+            drop(open);
         }
         world.vendor("one").abandoned(nth + 1).await;
     }
