@@ -130,6 +130,7 @@ async fn once<T: Task>(exchange: &mut Exchange, mut choice: Choice, task: &mut T
     loop {
         let mut out = task.encode(exchange, &choice)?;
         name_span(exchange, &mut out.headers);
+        exchange.settlement.trying(choice.backend.id());
         let sent = choice.send(out.method, &out.path_and_query, out.headers, out.body).await;
         let judged = match sent {
             Ok(answer) => task.judge(exchange, choice, answer).await,
@@ -187,7 +188,7 @@ fn taken(exchange: &mut Exchange, upstream: Box<Upstream>, attempt_began: Ticks)
     let began = attempt_began.since(exchange.settlement.started);
     let backend = upstream.backend().id().clone();
     let status = Some(upstream.head.status.as_u16());
-    exchange.settlement.attempts.push(AttemptRecord { backend, status, fault: None, began, took });
+    exchange.settlement.tried(AttemptRecord { backend, status, fault: None, began, took });
     Answer::Upstream(upstream)
 }
 
@@ -196,5 +197,5 @@ fn note(exchange: &mut Exchange, setback: &Setback, attempt_began: Ticks) {
     let began = attempt_began.since(exchange.settlement.started);
     let backend = setback.backend.clone();
     let fault = Some(setback.kind.word());
-    exchange.settlement.attempts.push(AttemptRecord { backend, status: setback.status, fault, began, took });
+    exchange.settlement.tried(AttemptRecord { backend, status: setback.status, fault, began, took });
 }

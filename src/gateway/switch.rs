@@ -44,7 +44,7 @@ pub fn judge(exchange: &mut Exchange, mut choice: Choice, mut answer: Response<I
     let began = choice.sent_at().since(exchange.settlement.started);
     let attempt =
         AttemptRecord { backend: choice.backend.id().clone(), status: Some(101), fault: None, began, took: first_byte };
-    exchange.settlement.attempts.push(attempt);
+    exchange.settlement.tried(attempt);
     let backend = hyper::upgrade::on(&mut answer);
     let (head, _) = answer.into_parts();
     Judged::Upgrade(Box::new(Upgraded { head, backend, client, choice }))

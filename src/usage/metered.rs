@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Delivered, OutputCount, Usage, tap::Tap};
+use tollgate_providers::{Certainty, Delivered, OutputCount, Usage, tap::Tap};
 
 use super::{
     codec,
@@ -14,7 +14,7 @@ use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
     limits::{Prompt, Refusal, Reservation, Standing, Used},
-    model::clock::Ticks,
+    model::{BackendId, clock::Ticks},
     tokens::{self, Learned},
 };
 
@@ -175,6 +175,9 @@ impl Metered {
             record.usage = Usage::default();
             return;
         };
+        if !is_whole {
+            tap.cut();
+        }
         self.heard = heard(&tap.delivered());
         let is_answer = (200..300).contains(&record.status) || tap.delivered().text_bytes > 0;
         if !is_answer {
@@ -187,6 +190,15 @@ impl Metered {
         self.charges_prompt = !consumed::tells_input(&reported);
         let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+    }
+
+    /// Nobody waited for the answer of `backend`: it may have read the prompt, and written what nobody will know.
+    pub fn consume_prompt(&self, record: &mut Record, backend: &BackendId) {
+        let Some(call) = &self.call else { return };
+        record.usage = Usage { input: Some(self.prompt), ..Usage::default() };
+        record.certainty = Certainty::LowerBound;
+        record.backend = Some(backend.clone());
+        record.upstream_model.get_or_insert_with(|| call.upstream_model.clone());
     }
 
     /// Whether the prompt is charged by an estimate that a count can replace.

@@ -8,8 +8,9 @@ use std::{
 use tollgate_providers::tap::Tap;
 
 use crate::{
-    exchange::{Fault, Outcome, Record},
+    exchange::{AttemptRecord, Fault, Outcome, Record},
     limits::Standing,
+    model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
 };
 
@@ -24,8 +25,16 @@ pub struct Settlement {
     /// Where the caller stood when it was refused.
     refused_at: Option<Box<Standing>>,
     sink: Arc<Sink>,
+    /// The try that is under way, of which nothing was heard yet.
+    underway: Option<Underway>,
     /// Counts the exchange as in flight while it is held.
     opened: Opened,
+}
+
+/// A try at a backend that has neither given an answer nor failed.
+struct Underway {
+    backend: BackendId,
+    began: Ticks,
 }
 
 impl Settlement {
@@ -33,7 +42,7 @@ impl Settlement {
     #[must_use]
     pub fn open(record: Record, sink: Arc<Sink>) -> Self {
         let opened = sink.opened();
-        Self { record: Box::new(record), metered: None, refused_at: None, sink, opened }
+        Self { record: Box::new(record), metered: None, refused_at: None, underway: None, sink, opened }
     }
 
     /// The answer is an event stream.
@@ -52,6 +61,28 @@ impl Settlement {
         })?;
         self.metered = Some(Box::new(metered));
         Ok(())
+    }
+
+    /// A try begins: from here on the backend may read the prompt, whether or not anybody waits for the answer.
+    pub fn trying(&mut self, backend: &BackendId) {
+        self.underway = Some(Underway { backend: backend.clone(), began: self.sink.now() });
+    }
+
+    /// The try under way has given an answer, or failed.
+    pub fn tried(&mut self, attempt: AttemptRecord) {
+        self.underway = None;
+        self.record.attempts.push(attempt);
+    }
+
+    /// Nobody waited for the answer: what was sent is charged, and the try is told of.
+    fn leave(&mut self, underway: Underway) {
+        let Underway { backend, began } = underway;
+        let (since, took) = (began.since(self.record.started), self.sink.now().since(began));
+        let attempt = AttemptRecord { backend, status: None, fault: Some("client_gone"), began: since, took };
+        if let Some(metered) = &self.metered {
+            metered.consume_prompt(&mut self.record, &attempt.backend);
+        }
+        self.record.attempts.push(attempt);
     }
 
     /// Moves what is held to what another model needs; a refusal leaves everything as it is.
@@ -122,6 +153,9 @@ impl Settlement {
 
 impl Drop for Settlement {
     fn drop(&mut self) {
+        if let Some(underway) = self.underway.take().filter(|_| self.record.outcome == Outcome::ClientGone) {
+            self.leave(underway);
+        }
         self.sink.settle(&self.record, self.metered.take());
     }
 }

@@ -1,7 +1,7 @@
-//! The ledger of the real process: killed at any moment it loses no row and doubles none.
+//! The ledger of the real process: killed at any moment it loses no row, doubles none and makes up none.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     time::Duration,
 };
@@ -12,93 +12,226 @@ use tokio::{net::TcpStream, task::JoinSet};
 
 use crate::{
     client::{Call, End},
-    vendor::counting::{Books, Counting},
+    vendor::{
+        Gate, Reply, Vendor,
+        counting::{Books, Counting, Line},
+    },
     world::{BACKEND_KEY, KEY, PROMPT, binary::Binary},
 };
 
 /// How often the process is killed; `TOLLGATE_KILLS` says otherwise, for a long run.
-const KILLS: u32 = 6;
+const KILLS: u32 = 12;
 
-/// Tokens of one whole answer: the counting vendor's prompt and words.
-const WORDS: u64 = 12;
+/// Words before which a held stream stops coming.
+const HELD_AT: usize = 5;
 
-fn config(vendor: &str) -> String {
+fn config(models: &str, plain: &str) -> String {
     format!(
-        "backends: [{{ id: one, kind: openai, url: \"{vendor}/v1\", key: {BACKEND_KEY} }}]
+        "backends:
+  - {{ id: one, kind: openai, url: \"{models}/v1\", key: {BACKEND_KEY} }}
+  - {{ id: svc, kind: http, url: \"{plain}\" }}
 models: [{{ name: m, backend: one, upstream_model: up }}]
-products: [{{ id: all, limits: {{ tokens_per_year: 100M }} }}]
+apis:
+  - {{ id: models, kind: models, path: / }}
+  - {{ id: orders, kind: http, path: /orders, backend: svc }}
+products: [{{ id: all, limits: {{ tokens_per_year: 100M, requests_per_year: 100M }} }}]
 subscriptions: [{{ id: team-a, product: all, key: {KEY} }}]
 "
     )
 }
 
-fn call(id: &str, streamed: bool) -> Call {
-    let body = json!({"model": "m", "stream": streamed, "messages": [{"role": "user", "content": PROMPT}]});
-    Call::post("/v1/chat/completions", &body).key(KEY).header("x-request-id", id)
+/// A counting vendor that never finishes what it is asked for by a prompt with `held` in it.
+async fn vendor() -> (Vendor, Books) {
+    let (books, counting) = (Books::default(), Counting::honest(1_000));
+    let (kept, never) = (books.clone(), Gate::closed());
+    let script = move |seen: &crate::vendor::Seen, _| {
+        let reply = counting.reply(seen, &kept);
+        match (seen.contains("-held"), seen.json()["stream"] == json!(true)) {
+            (true, true) => reply.hold(HELD_AT, &never),
+            (true, false) => reply.head_after(&never),
+            (false, _) => reply,
+        }
+    };
+    (Vendor::start(script).await, books)
 }
 
-/// Sends requests until the process is gone; the ids of those answered whole.
-async fn load(gateway: SocketAddr, round: u32, worker: u32) -> Vec<String> {
-    let mut whole = Vec::new();
-    for nth in 0..400 {
-        let id = format!("kill-{round}-{worker}-{nth}");
-        // A process that is gone takes no connection: then there is nothing to send to.
-        if TcpStream::connect(gateway).await.is_err() {
+/// One request of the load; its name is the caller's request id and part of the prompt.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Streamed,
+    Whole,
+    Plain,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Streamed, Self::Whole, Self::Plain];
+
+    fn call(self, name: &str, cap: u32) -> Call {
+        let body = json!({
+            "model": "m", "stream": self == Self::Streamed, "max_tokens": cap,
+            "messages": [{"role": "user", "content": prompt(name)}],
+        });
+        let call = match self {
+            Self::Plain => Call::get("/orders/1"),
+            _ => Call::post("/v1/chat/completions", &body),
+        };
+        call.key(KEY).header("x-request-id", name)
+    }
+}
+
+fn prompt(name: &str) -> String {
+    format!("{PROMPT} {name}")
+}
+
+/// What a client saw of an answer.
+#[derive(Clone, Copy, Debug)]
+struct Saw {
+    kind: Kind,
+    is_whole: bool,
+    words: u64,
+}
+
+type Seen = HashMap<String, Saw>;
+
+async fn ask(gateway: SocketAddr, kind: Kind, name: String, cap: u32) -> Option<(String, Saw)> {
+    // A process that is gone takes no connection: then there is nothing to send to.
+    TcpStream::connect(gateway).await.ok()?;
+    let call = kind.call(&name, cap);
+    let answer = tokio::spawn(async move { call.send(gateway).await }).await.ok()?;
+    let is_whole = answer.status == 200 && answer.end == End::Proper;
+    let words = answer.text().matches(" word").count() as u64;
+    Some((name, Saw { kind, is_whole, words }))
+}
+
+/// Sends requests until the process is gone.
+async fn load(gateway: SocketAddr, round: u32, worker: u32) -> Seen {
+    let mut seen = Seen::new();
+    for nth in 0..400_u32 {
+        let kind = Kind::ALL[(nth + worker) as usize % Kind::ALL.len()];
+        let Some((name, saw)) = ask(gateway, kind, format!("kill-{round}-{worker}-{nth}"), 16 + nth % 25).await else {
+            break;
+        };
+        seen.insert(name, saw);
+        if !saw.is_whole {
             break;
         }
-        let (asked, streamed) = (id.clone(), nth % 2 == 0);
-        let sent = tokio::spawn(async move { call(&asked, streamed).send(gateway).await }).await;
-        match sent {
-            Ok(answer) if answer.status == 200 && answer.end == End::Proper => whole.push(id),
-            _ => break,
-        }
     }
-    whole
+    seen
 }
 
-fn rows(binary: &Binary) -> Vec<Value> {
-    let text = binary.command("usage rows --from 2020-01-01 --to 2100-01-01 -o json");
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).expect(line)).collect()
+/// Sends a request that is still open when the process is killed.
+async fn held(gateway: SocketAddr, round: u32, kind: Kind) -> Seen {
+    ask(gateway, kind, format!("kill-{round}-held-{kind:?}"), 40).await.into_iter().collect()
+}
+
+/// Load until the process is killed after `moment`; what the clients saw.
+async fn round(binary: &mut Binary, round: u32, moment: Duration) -> Seen {
+    let (gateway, mut workers) = (binary.gateway, JoinSet::new());
+    for worker in 0..4 {
+        workers.spawn(load(gateway, round, worker));
+    }
+    for kind in [Kind::Streamed, Kind::Whole] {
+        workers.spawn(held(gateway, round, kind));
+    }
+    tokio::time::sleep(moment).await;
+    binary.signal(Signal::KILL);
+    binary.ended(Duration::from_secs(5)).await;
+    workers.join_all().await.into_iter().flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_killed_at_any_moment_loses_no_row_and_doubles_none() {
     let kills = std::env::var("TOLLGATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
-    let (vendor, books) = Counting::honest(WORDS).start().await;
-    let mut binary = Binary::start(&config(&vendor.url()), "").await;
-    let mut whole = HashSet::new();
-    for round in 0..kills {
-        let mut workers = JoinSet::new();
-        for worker in 0..4 {
-            let gateway = binary.gateway;
-            workers.spawn(async move { load(gateway, round, worker).await });
-        }
-        tokio::time::sleep(Duration::from_millis(150 + u64::from(round) * 37 % 200)).await;
-        binary.signal(Signal::KILL);
-        binary.ended(Duration::from_secs(5)).await;
-        while let Some(ids) = workers.join_next().await {
-            whole.extend(ids.expect("no panic"));
-        }
+    let (vendor, books) = vendor().await;
+    let plain = Vendor::always(Reply::text(200, "text/plain", "fine")).await;
+    let mut binary = Binary::start(&config(&vendor.url(), &plain.url()), "").await;
+    let (mut seen, mut longest) = (Seen::new(), Duration::ZERO);
+    for nth in 0..kills {
+        let moment = Duration::from_millis(rand::random_range(5..350));
+        seen.extend(round(&mut binary, nth, moment).await);
         let took = binary.restart().await;
-        eprintln!("round {round}: ready again after {took:?}");
+        longest = longest.max(took);
+        eprintln!("round {nth}: killed after {moment:?}, ready again after {took:?}");
     }
-    assert_books(&binary, &whole, &books);
+    eprintln!("{kills} kills, {} requests; ready again after {longest:?} at most", seen.len());
+    let ledger = Ledger::read(&binary);
+    ledger.assert_answers(&seen, &books);
+    ledger.assert_interrupted(&seen);
+    ledger.assert_sums(&binary);
 }
 
-fn assert_books(binary: &Binary, whole: &HashSet<String>, books: &Books) {
-    let rows = rows(binary);
-    let mut of: HashMap<&str, Vec<&Value>> = HashMap::new();
-    for row in &rows {
-        of.entry(row["client_request_id"].as_str().unwrap_or_default()).or_default().push(row);
+/// All rows, by the caller's request id.
+struct Ledger(BTreeMap<String, Value>);
+
+impl Ledger {
+    fn read(binary: &Binary) -> Self {
+        let text = binary.command("usage rows --from 2020-01-01 --to 2100-01-01 -o json");
+        let mut rows = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let row: Value = serde_json::from_str(line).expect(line);
+            let Some(name) = row["client_request_id"].as_str().filter(|name| name.starts_with("kill-")) else {
+                continue;
+            };
+            let other = rows.insert(name.to_owned(), row.clone());
+            assert_eq!(other, None, "two rows of one request: {row}");
+        }
+        Self(rows)
     }
-    assert!(whole.len() > 50, "{} answers were whole", whole.len());
-    for id in whole {
-        let own = of.get(id.as_str()).map(Vec::as_slice).unwrap_or_default();
-        assert_eq!(own.len(), 1, "{id}: {own:?}");
-        assert_eq!(own[0]["output_tokens"], json!(WORDS), "{id}: {own:?}");
+
+    fn row(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or_else(|| panic!("{name} has no row"))
     }
-    assert!(of.values().all(|own| own.len() == 1), "no row twice");
-    assert!(rows.len() as u64 >= books.answers(), "{} rows of {} answers", rows.len(), books.answers());
-    // A command that does not end well fails the test.
-    binary.command("ledger verify");
+
+    /// Whoever saw a whole answer is in the ledger with what the vendor wrote down; whatever the vendor answered is
+    /// in the ledger.
+    fn assert_answers(&self, seen: &Seen, books: &Books) {
+        let vendors = books.by_prompt();
+        let whole: Vec<_> = seen.iter().filter(|(_, saw)| saw.is_whole).collect();
+        assert!(Kind::ALL.iter().all(|kind| whole.iter().any(|(_, saw)| saw.kind == *kind)), "all kinds were answered");
+        for (name, saw) in whole {
+            let row = self.row(name);
+            assert_eq!((&row["outcome"], &row["status"]), (&json!("complete"), &json!(200)), "{row}");
+            let used = Line { prompt: tokens(row, "input_tokens"), words: tokens(row, "output_tokens") };
+            let none = vec![Line { prompt: 0, words: 0 }];
+            let wanted = if saw.kind == Kind::Plain { &none } else { &vendors[&prompt(name)] };
+            assert_eq!(wanted, &[used], "{row}");
+        }
+        for asked in vendors.keys() {
+            self.row(asked.trim_start_matches(PROMPT).trim_start());
+        }
+    }
+
+    /// Who was cut off is charged no less than was delivered, and no more than was held: the largest cap of the load,
+    /// or what a stream of it was topped up to while the tables were loading (four bytes a token, five bytes a word).
+    fn assert_interrupted(&self, seen: &Seen) {
+        const MOST: u64 = 40 * 5 / 4;
+        let is_held = |name: &str| name.contains("-held-");
+        let cut: Vec<_> = seen.iter().filter(|(_, saw)| !saw.is_whole && saw.kind != Kind::Plain).collect();
+        let rows = cut.iter().filter_map(|(name, saw)| Some((self.0.get(*name)?, saw)));
+        for (row, saw) in rows {
+            let output = tokens(row, "output_tokens");
+            assert!((saw.words..=MOST).contains(&output), "{output} of {} words delivered: {row}", saw.words);
+        }
+        let abandoned = self.0.iter().filter(|(name, row)| is_held(name) && row["outcome"] == "abandoned").count();
+        assert_eq!(abandoned, self.0.keys().filter(|name| is_held(name)).count(), "held requests end as abandoned");
+        assert!(abandoned > 0, "some were open when the process was killed");
+    }
+
+    fn assert_sums(&self, binary: &Binary) {
+        let counters: Value = serde_json::from_str(&binary.command("quotas list -o json")).expect("counters");
+        let used: u64 = self.0.values().map(|row| tokens(row, "total_tokens")).sum();
+        for counter in counters.as_array().expect("a list") {
+            assert_eq!((&counter["reserved"], &counter["open"]), (&json!(0), &json!(0)), "{counter}");
+            if counter["measure"] == "tokens" {
+                assert_eq!(counter["used"], json!(used), "{counter}");
+            }
+        }
+        // A command that does not end well fails the test.
+        let verdict: Value = serde_json::from_str(&binary.command("ledger verify -o json")).expect("a verdict");
+        assert_eq!(verdict["sound"], json!(true), "{verdict}");
+    }
+}
+
+fn tokens(row: &Value, name: &str) -> u64 {
+    row[name].as_u64().unwrap_or_else(|| panic!("{name} of {row}"))
 }

@@ -25,6 +25,7 @@ mod quotas;
 mod realtime;
 mod recordings;
 mod reload;
+mod settlements;
 mod shutdown;
 mod sim;
 mod stored_objects;

@@ -148,12 +148,23 @@ impl Tap {
             Mode::Body(body) => body.finish(seen),
             Mode::Stream { dialect, reader, hold } => {
                 let mut verdict = Verdict::Show;
-                reader.finish(&mut |frame| verdict = seen.frame(*dialect, &frame));
+                reader.finish(&mut |frame| verdict = seen.last_frame(*dialect, &frame));
                 if let Some(hold) = hold {
                     hold.finish(verdict, out);
                 }
             }
         }
+    }
+
+    /// The answer ends here, whatever was still to come: what has come of an unfinished event was delivered as well.
+    /// Only its words are heard; all else that it says is not true before its end.
+    pub fn cut(&mut self) {
+        let Mode::Stream { dialect, reader, .. } = &mut self.mode else { return };
+        let mut listener = Seen { content: true, spoken: std::mem::take(&mut self.seen.spoken), ..Seen::default() };
+        reader.finish(&mut |frame| {
+            listener.last_frame(*dialect, &frame);
+        });
+        self.seen.spoken = listener.spoken;
     }
 
     /// Whether the first content has been seen: text, reasoning, a tool's name or arguments, a refusal, audio, or
@@ -272,6 +283,12 @@ impl Seen {
             Dialect::Gemini => self.gemini_event(data),
         }
         Verdict::Show
+    }
+
+    /// A frame that may end in the middle: the words that it was cut in count too.
+    fn last_frame(&mut self, dialect: Dialect, frame: &Frame<'_>) -> Verdict {
+        let data = frame.data.map(words::closed);
+        self.frame(dialect, &Frame { data: data.as_deref(), ..*frame })
     }
 
     fn note_model(&mut self, model: Option<String>) {

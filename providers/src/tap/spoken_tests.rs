@@ -302,3 +302,30 @@ fn of_a_cut_body_the_part_that_came_is_heard() {
     let mut tap = body(Surface::ChatCompletions, &["  "], false);
     assert_eq!(tap.output_tokens().tokens, 0);
 }
+
+/// Wherever a stream is cut, the words that had come by then are heard, and hearing them twice changes nothing.
+#[test]
+fn of_a_cut_event_the_part_that_came_is_heard() {
+    let streams = [
+        (Surface::ChatCompletions, r#"{"id":"x","choices":[{"index":0,"delta":{"content":" one two three"}}]}"#),
+        (Surface::Responses, r#"{"type":"response.output_text.delta","item_id":"i","delta":" one two three"}"#),
+        (Surface::Messages, r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":" one two three"}}"#),
+        (Surface::StreamGenerateContent, r#"{"candidates":[{"content":{"parts":[{"text":" one two three"}]}}]}"#),
+    ];
+    for (surface, data) in streams {
+        let stream = event(data).repeat(2);
+        for end in 0..=stream.len() {
+            let came = &stream[..end];
+            let words = ["one", "two", "three"].iter().map(|word| came.matches(word).count() as u64).sum::<u64>();
+            let mut tap = heard(surface, came);
+            let known = (tap.is_complete(), tap.next_sequence());
+            tap.cut();
+            tap.cut();
+            assert!((words..=words + 1).contains(&tap.output_tokens().tokens), "{words} of {came}");
+            assert_eq!((tap.is_complete(), tap.next_sequence()), known, "nothing but words: {came}");
+            let mut finished = heard(surface, came);
+            finished.finish(&mut Vec::new());
+            assert!(finished.output_tokens().tokens >= words, "{words} of {came}");
+        }
+    }
+}

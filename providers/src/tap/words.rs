@@ -162,6 +162,13 @@ fn place(surface: Surface) -> (&'static str, Shape) {
     }
 }
 
+/// A copy of JSON that may have been cut in a string: with that string's end.
+pub(super) fn closed(json: &[u8]) -> Vec<u8> {
+    let mut json = json.to_vec();
+    close_string(&mut json);
+    json
+}
+
 /// Ends the string that JSON was cut in, so that its words can be read.
 fn close_string(json: &mut Vec<u8>) {
     let (mut is_inside, mut at) = (false, 0);

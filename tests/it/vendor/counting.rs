@@ -1,9 +1,12 @@
 //! An honest provider of chat completions that keeps its own books: it honours the caller's cap, reports what it
 //! used, and remembers the sum, so that a test can hold the gateway's ledger against it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::SeqCst},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
 };
 
 use serde_json::{Value, json};
@@ -18,6 +21,16 @@ pub struct Books(Arc<Counts>);
 struct Counts {
     tokens: AtomicU64,
     answers: AtomicU64,
+    lines: Mutex<HashMap<String, Vec<Line>>>,
+}
+
+/// What one answer used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Tokens of the prompt.
+    pub prompt: u64,
+    /// Words of the answer, of one token each.
+    pub words: u64,
 }
 
 impl Books {
@@ -31,9 +44,16 @@ impl Books {
         self.0.answers.load(SeqCst)
     }
 
-    fn write(&self, tokens: u64) {
-        self.0.tokens.fetch_add(tokens, SeqCst);
+    /// The answers to each prompt: the text of its first message.
+    pub fn by_prompt(&self) -> HashMap<String, Vec<Line>> {
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self, asked: &Value, line: Line) {
+        self.0.tokens.fetch_add(line.prompt + line.words, SeqCst);
         self.0.answers.fetch_add(1, SeqCst);
+        let prompt = asked["messages"][0]["content"].as_str().unwrap_or_default().to_owned();
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner).entry(prompt).or_default().push(line);
     }
 }
 
@@ -63,13 +83,14 @@ impl Counting {
         (Vendor::start(move |seen, _| self.reply(seen, &kept)).await, books)
     }
 
-    fn reply(&self, seen: &Seen, books: &Books) -> Reply {
+    /// The answer to one request, entered into `books`.
+    pub fn reply(&self, seen: &Seen, books: &Books) -> Reply {
         let asked = seen.json();
         let prompt = prompt_tokens(&asked);
         let cap = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| asked[name].as_u64());
         let honoured = if self.honours_cap { cap.unwrap_or(u64::MAX) } else { u64::MAX };
         let words = self.words.min(honoured);
-        books.write(prompt + words);
+        books.write(&asked, Line { prompt, words });
         let finish = if words < self.words { "length" } else { "stop" };
         let usage = self.reports.then(|| usage(prompt, words));
         let reply = if asked["stream"] == json!(true) {
