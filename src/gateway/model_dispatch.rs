@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header;
-use tollgate_providers::{BadBody, Call, Family, Surface, head, head::Head, upstream};
+use tollgate_providers::{BadBody, Call, Family, Surface, head, head::Head, labels, upstream};
 
 use super::{
     affinity::{self, Content},
@@ -159,7 +159,8 @@ async fn apart(surface: Surface, content_type: Option<String>, body: Bytes) -> R
 }
 
 fn note_head(exchange: &mut Exchange, head: &Head) {
-    exchange.settlement.end_user = head.end_user.as_deref().map(Into::into);
+    // Kept with the row and shown in logs: as short as any other label.
+    exchange.settlement.end_user = head.end_user.as_deref().map(|user| labels::cleaned(user).into());
 }
 
 /// The model that the path, the body or a header names; for calls that name none, the first this caller may use

@@ -90,7 +90,7 @@ pub struct ModelCall {
 }
 
 impl Meter {
-    /// Reserves on all scopes and announces the request of `record`; after this it may be sent.
+    /// Reserves on all scopes and announces the request of `record`; once that is durable it may be sent.
     pub async fn admit(&self, record: &Record, mut wish: Wish) -> Result<Metered, Refused> {
         let mut prompt = self.estimate(record, &wish);
         let mut reserved = self.limits.reserve(&ask(record, &wish, prompt));
@@ -111,13 +111,7 @@ impl Meter {
         let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
-        let metered = Metered::new(slot, reservation, wish.call, prompt, announced, self.learned.clone());
-        if let Err(error) = metered.durable().await {
-            // The announcement may be there all the same: it gets its end, of nothing.
-            metered.settle(self, record);
-            return Err(unavailable(&error));
-        }
-        Ok(metered)
+        Ok(Metered::new(slot, reservation, wish.call, prompt, announced, self.learned.clone()))
     }
 
     /// Reserves with what other gateways leave to this one, which may have to be asked for first.
@@ -216,7 +210,7 @@ fn rates(record: &Record, wish: &Wish, prompt: Prompt) -> Option<Rates> {
     };
     let mut worst = Rates::default();
     for backend in &call.backends {
-        let found = call.book.rates(&call.asked(record, backend), prompt.upper, false)?;
+        let found = call.book.rates(&call.asked(record, backend), prompt.upper, call.inline.parts > 0)?;
         worst.input_per_million = worst.input_per_million.max(found.input_per_million);
         worst.output_per_million = worst.output_per_million.max(found.output_per_million);
         worst.request = worst.request.max(found.request);
@@ -260,7 +254,7 @@ fn largest_prompt(wish: &Wish) -> u64 {
     quotas.map(fits).min().unwrap_or(u64::MAX)
 }
 
-fn unavailable(error: &JournalError) -> Refused {
+pub(super) fn unavailable(error: &JournalError) -> Refused {
     tracing::error!(%error, "a request was refused because the ledger cannot take it");
     let message = "The usage ledger cannot take the request at the moment. Nothing was sent; try again shortly.";
     let fault = Fault::new(FaultKind::LedgerUnavailable, message).retry_after(Some(LEDGER_RETRY));

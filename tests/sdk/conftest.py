@@ -3,6 +3,7 @@
 TOLLGATE_BIN names the binary; left out, the newest of target/release and target/debug is used, built when missing.
 """
 
+import json
 import os
 import pathlib
 import signal
@@ -19,6 +20,7 @@ from fake_vendor import FakeVendor
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEY = "key-of-team-a-0123456789"
 OTHER_KEY = "key-of-team-b-0123456789"
+SPENT_KEY = "key-of-team-c-0123456789"
 BACKEND_KEY = "sk-backend-canary-0123456789"
 
 CONFIG = """
@@ -49,9 +51,11 @@ models:
 products:
   - {{ id: all }}
   - {{ id: narrow, models: [sim-echo] }}
+  - {{ id: once, limits: {{ requests_per_day: 1 }} }}
 subscriptions:
   - {{ id: team-a, product: all, key: {key} }}
   - {{ id: team-b, product: narrow, key: {other} }}
+  - {{ id: team-c, product: once, key: {spent} }}
 """
 
 
@@ -76,7 +80,7 @@ class Gateway:
     def __init__(self, folder, vendor):
         self.port, self.vendor, self.folder = free_port(), vendor, folder
         config = CONFIG.format(gateway=self.port, console=free_port(), data=folder, vendor=vendor.url, secret=BACKEND_KEY,
-                               key=KEY, other=OTHER_KEY)
+                               key=KEY, other=OTHER_KEY, spent=SPENT_KEY)
         (folder / "tollgate.yaml").write_text(config)
         self.output = (folder / "output.txt").open("wb")
         self.process = subprocess.Popen([binary(), "serve", "--config", folder / "tollgate.yaml"], cwd=folder,
@@ -113,7 +117,7 @@ def running(tmp_path_factory):
     for path in gateway.folder.rglob("*"):
         if path.is_file() and path.name != "tollgate.yaml":
             content = path.read_bytes()
-            for canary in (KEY, OTHER_KEY, BACKEND_KEY, "prompt-canary"):
+            for canary in (KEY, OTHER_KEY, SPENT_KEY, BACKEND_KEY, "prompt-canary"):
                 assert canary.encode() not in content, f"{canary} in {path.name}"
 
 
@@ -135,3 +139,14 @@ def eventually(holds, within=5.0):
         assert time.monotonic() - start < within, f"not within {within} s"
         time.sleep(0.005)
     return time.monotonic() - start
+
+
+def spend(gateway):
+    """Uses up the one request a day of the subscription with SPENT_KEY; more do no harm."""
+    body = json.dumps({"model": "sim-echo", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    request = urllib.request.Request(f"{gateway.url}/v1/chat/completions", body,
+                                     {"authorization": f"Bearer {SPENT_KEY}", "content-type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=20).close()
+    except urllib.error.HTTPError as refused:
+        assert refused.code == 429, refused

@@ -3,7 +3,7 @@
 import anthropic
 import pytest
 
-from conftest import BACKEND_KEY, KEY, eventually
+from conftest import BACKEND_KEY, KEY, SPENT_KEY, eventually, spend
 from fake_vendor import message_events, reply, stream
 
 SAY = [{"role": "user", "content": "prompt-canary says hello"}]
@@ -23,6 +23,16 @@ def test_message_on_the_simulator(client):
     answer = client.messages.create(model="sim-echo", max_tokens=100, messages=SAY)
     assert answer.content[0].text == SAY[0]["content"]
     assert answer.usage.output_tokens > 0 and answer._request_id
+
+
+def test_an_exhausted_quota_is_asked_once(gateway):
+    spend(gateway)
+    sent = []
+    http = anthropic.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    with anthropic.Anthropic(base_url=gateway.url, api_key=SPENT_KEY, http_client=http) as client:
+        with pytest.raises(anthropic.RateLimitError):
+            client.messages.create(model="sim-echo", max_tokens=100, messages=SAY)
+    assert len(sent) == 1
 
 
 def test_stream_on_the_simulator(client):

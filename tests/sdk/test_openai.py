@@ -6,7 +6,7 @@ import json
 import openai
 import pytest
 
-from conftest import BACKEND_KEY, KEY, OTHER_KEY, eventually
+from conftest import BACKEND_KEY, KEY, OTHER_KEY, SPENT_KEY, eventually, spend
 from fake_vendor import chat_events, error, reply, stream
 
 SAY = [{"role": "user", "content": "prompt-canary says hello"}]
@@ -149,6 +149,16 @@ def test_the_sdks_retries_reach_the_vendor_once_each(client, vendor, failures, r
     answer = client.with_options(max_retries=retries).chat.completions.create(model="gpt", messages=SAY)
     assert answer.choices[0].message.content == "Hello"
     assert len(vendor.seen) == requests
+
+
+def test_an_exhausted_quota_is_asked_once(gateway):
+    spend(gateway)
+    sent = []
+    http = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=SPENT_KEY, http_client=http) as client:
+        with pytest.raises(openai.RateLimitError) as caught:
+            client.chat.completions.create(model="sim-echo", messages=SAY)
+    assert caught.value.code == "insufficient_quota" and len(sent) == 1
 
 
 def test_should_retry_false_is_relayed(client, vendor):

@@ -2,6 +2,7 @@
 //! one row in the end, and it says what it should.
 
 mod abandoned;
+mod admission;
 mod drain;
 mod invariants;
 
