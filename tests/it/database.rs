@@ -152,3 +152,45 @@ fn tollgate(folder: &Path, line: &str) -> Output {
         .output()
         .expect("the binary starts")
 }
+
+/// The first requests of a shared quota may have to wait for a lease: they are sent again.
+async fn spend(world: &World, most: u32) -> u32 {
+    let (mut good, mut patience) = (0, 0);
+    while good < most && patience < 100 {
+        match world.send(&ask(KEY)).await.status {
+            200 => good += 1,
+            503 => patience += 1,
+            429 => return good,
+            other => panic!("{other}"),
+        }
+    }
+    good
+}
+
+#[tokio::test]
+async fn a_reset_gives_a_shared_quota_back_once() {
+    // Each answer of the vendor uses 18 tokens: 55 fit.
+    let config = one_backend("openai")
+        + "products: [{ id: all, limits: { tokens_per_year: 1000, reserve: after } }]\n"
+        + "subscriptions: [{ id: team-a, product: all, key: key-of-team-a-canary-0001 }]\n";
+    let vendor = Vendor::always(dialect::chat("hi")).await;
+    let world = World::builder().config(&config).vendor("one", vendor).on_postgres().start().await;
+    assert_eq!(spend(&world, 20).await, 20);
+    let quota = world.admin(Call::get("/admin/v1/quotas")).await.expect(200).json()["items"][0].clone();
+    let id = quota["id"].as_str().expect("an id").replace('#', "%23");
+    until_shipped(&world, 20).await;
+    world.admin(Call::post(&format!("/admin/v1/quotas/{id}/reset"), &json!({"reason": "test"}))).await.expect(200);
+    let after = spend(&world, 200).await;
+    assert!((50..=56).contains(&after), "{after} of 18 tokens in a quota of 1000");
+}
+
+async fn until_shipped(world: &World, rows: usize) {
+    for _ in 0..100 {
+        let listed = world.admin(Call::get("/admin/v1/requests?limit=100")).await.expect(200).json();
+        if listed["items"].as_array().is_some_and(|items| items.len() >= rows) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not {rows} rows after 5 s");
+}
