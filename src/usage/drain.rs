@@ -173,6 +173,7 @@ impl Drain {
                 LedgerBehind { error: &error.to_string(), rows: shipment.rows.len() }.emit();
             }
             failed += 1;
+            tracing::debug!(%error, failed, "a shipment was not taken");
             left -= u32::from(self.journal.is_finished());
             if left == 0 {
                 return Err(error);

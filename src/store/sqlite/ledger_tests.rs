@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use proptest::{prelude::*, test_runner::TestRunner};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::*;
 use crate::{
     model::{Entropy, Timestamp},
+    settings::ObjectKind,
     store::{
-        Books, ChainProblem, Ledger, Proof, Reports, Sum,
+        Books, ChainProblem, Commit, Ledger, Objects, Proof, Reports, Revision, Sum, Write,
         conformance::books::{any_way, everything_agrees, everything_reported, shipment, shipments},
         ledger::samples::{charge, plain},
     },
@@ -217,4 +219,25 @@ async fn configuration_is_written_between_two_shipments() {
     assert!(shipped < 60, "written after {shipped} of 60 shipments");
     busy.await.expect("ships all");
     assert_eq!(store.shipped("r".into()).await.expect("reads").position.sequence, 60);
+}
+
+/// SQLite rolls back by itself when a disk is full: the connections that write must survive that.
+#[tokio::test]
+async fn a_transaction_that_the_database_has_rolled_back_itself_does_not_end_writing() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = open(folder.path()).await;
+    for pool in [&store.ledger, &store.write] {
+        let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.expect("begins");
+        sqlx::query("ROLLBACK").execute(&mut *transaction).await.expect("as a full disk does");
+    }
+    let rows = shipment("a", (0..4).map(|id| plain(id, 60)).collect(), 4);
+    assert_eq!(store.ship(rows).await.expect("ships"), 4);
+    put_product(&store, "short").await.expect("commits");
+}
+
+async fn put_product(store: &Sqlite, description: &str) -> Result<Revision, StoreError> {
+    let body = json!({ "id": "p", "description": description });
+    let writes = vec![Write::Put { kind: ObjectKind::Product, id: "p".to_owned(), body }];
+    let based_on = store.revision().await?;
+    store.commit(Commit { based_on, writes, now: Timestamp::from_secs(1) }).await
 }

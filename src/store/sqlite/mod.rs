@@ -25,7 +25,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqlitePool,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
@@ -63,8 +63,7 @@ impl Sqlite {
     pub async fn open(path: &Path, secret: SecretKey) -> Result<Self, StoreError> {
         make_private(path).map_err(|source| StoreError::File { path: PathBuf::from(path), source })?;
         let options = options(path);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
+        let write = one_writer()
             .connect_with(options.clone())
             .await
             .map_err(|source| StoreError::Open { path: PathBuf::from(path), source })?;
@@ -134,7 +133,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
 /// The connection of the ledger.
 fn ledger_pool(options: SqliteConnectOptions) -> SqlitePool {
     let options = options.synchronous(SqliteSynchronous::Normal).disable_statement_logging();
-    SqlitePoolOptions::new().max_connections(1).min_connections(0).test_before_acquire(false).connect_lazy_with(options)
+    one_writer().min_connections(0).test_before_acquire(false).connect_lazy_with(options)
+}
+
+/// A full disk makes SQLite roll back by itself, and sqlx then counts a transaction that is no longer there: it would
+/// refuse to begin another on that connection for ever. Such a connection is closed when it comes back.
+fn one_writer() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(1).after_release(|connection, _| {
+        Box::pin(async move {
+            // Waits for the rollback that the dropped transaction has asked for.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    })
 }
 
 /// SQLite gives its log files the mode of the database file.
