@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::{Instant, sleep};
 use tollgate_providers::Usage;
 
 use super::{Options, StartProblem, database::Place};
@@ -46,6 +47,9 @@ pub struct Metering {
     pub leases: Option<Arc<Leases>>,
 }
 
+/// How long a start waits for the process before it, which may still be writing its last entries.
+const HAND_OVER: Duration = Duration::from_secs(5);
+
 /// What metering stands on.
 pub struct Foundation<'a> {
     /// Process settings.
@@ -68,7 +72,7 @@ impl Foundation<'_> {
     /// Opens the journal, settles what was left open, and takes the counters over from the database.
     pub async fn open(self, options: &Options) -> Result<Metering, StartProblem> {
         let folder = self.place.data_dir.join("ledger");
-        let disk = Arc::new(Files::lock(&folder)?);
+        let disk = Arc::new(locked(&folder).await?);
         let replica = replica(&folder, &options.entropy).map_err(|error| unusable(&folder, &error))?;
         let to = Destination {
             ledger: self.books.clone(),
@@ -124,6 +128,17 @@ impl Foundation<'_> {
     async fn balances(&self, clock: &Clock) -> Result<Vec<Charge>, StartProblem> {
         let balances = self.books.balances(clock.now()).await?;
         Ok(balances.into_iter().map(charge).collect())
+    }
+}
+
+/// The journal's folder, once the process that has it lets go of it.
+async fn locked(folder: &Path) -> Result<Files, JournalError> {
+    let give_up = Instant::now() + HAND_OVER;
+    loop {
+        match Files::lock(folder) {
+            Err(JournalError::Locked { .. }) if Instant::now() < give_up => sleep(Duration::from_millis(20)).await,
+            other => return other,
+        }
     }
 }
 

@@ -145,15 +145,15 @@ impl Running {
     pub async fn shutdown(mut self) {
         self.drain();
         self.ended().await;
-        if let Err(error) = self.local.withdraw(&self.data_dir) {
-            tracing::warn!(%error, "cli.json could not be removed");
-        }
         self.stop.send_replace(true);
         self.meter.journal.finish();
         self.console_drain.end();
         if timeout(LAST_WORK, finish(&mut self.background)).await.is_err() {
             tracing::warn!("background work did not end in time and is dropped");
             self.background.shutdown().await;
+        }
+        if let Err(error) = self.local.withdraw(&self.data_dir) {
+            tracing::warn!(%error, "cli.json could not be removed");
         }
         if timeout(LAST_WORK, self.store.close()).await.is_err() {
             // Every commit is synced: nothing is lost, the log is folded in at the next start.

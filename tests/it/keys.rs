@@ -148,7 +148,7 @@ subscriptions:
   - { id: s-cancelled, product: all, key: key-state-cancelled-01, state: cancelled }
   - { id: s-expired, product: all, key: key-state-expired-0001, state: expired }
   - { id: s-blocked, product: all, key: key-state-blocked-0001, user: gone }
-  - { id: s-ends, product: all, key: key-state-ends-000001, expires: 2026-01-02T03:05:05Z }
+  - { id: s-ends, product: all, key: key-state-ends-000001, expires: 'clock://start+1m' }
   - { id: s-never-ends, product: all, key: key-state-never-000001, expires: 9999-12-30T00:00:00Z }
   - { id: s-ended-early, product: all, key: key-state-early-000001, expires: 1969-12-30T00:00:00Z }
 ",

@@ -66,7 +66,7 @@ async fn control_characters_cannot_forge_a_line() {
     let body = json!({"model": "m", "user": "x\n{\"status\":200}\u{1b}[31m", "messages": []});
     world.send(&Call::post("/v1/chat/completions", &body).key(KEY)).await.expect_whole(200);
     let line = world.line().await;
-    assert_eq!(line["end_user"], "x\n{\"status\":200}\u{1b}[31m");
+    assert_eq!(line["end_user"], "x{\"status\":200}[31m");
 }
 
 #[tokio::test]

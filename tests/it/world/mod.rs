@@ -55,7 +55,7 @@ pub struct Builder {
 
 impl Builder {
     /// YAML without `server`. `vendor://name` becomes that vendor's `http://127.0.0.1:port`, `vendor://nobody` a
-    /// port where nothing listens. Without `subscriptions`, `team-a` and `team-b` may use everything.
+    /// port where nothing listens, `clock://start+1m` the time a minute after the world begins. Without `subscriptions`, `team-a` and `team-b` may use everything.
     pub fn config(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.config);
         self
@@ -100,7 +100,8 @@ impl Builder {
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let nobody = Vendor::nobody().await;
-        let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody };
+        let begins = clock.now();
+        let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody, begins };
         world.write(&self.config);
         let host = Host::start(&world.config_file(), world.folder.path(), clock.clone()).await;
         World { unstarted: world, host, clock }
@@ -112,6 +113,7 @@ struct Unstarted {
     server: Vec<String>,
     vendors: BTreeMap<String, Vendor>,
     nobody: SocketAddr,
+    begins: Timestamp,
 }
 
 impl Unstarted {
@@ -132,7 +134,9 @@ impl Unstarted {
         if !config.contains("subscriptions:") {
             text.push_str(SUBSCRIPTIONS);
         }
-        let mut text = text.replace("vendor://nobody", &format!("http://{}", self.nobody));
+        let minute = self.begins.plus(Duration::from_secs(60)).to_string();
+        let mut text =
+            text.replace("vendor://nobody", &format!("http://{}", self.nobody)).replace("clock://start+1m", &minute);
         for (name, vendor) in &self.vendors {
             text = text.replace(&format!("vendor://{name}"), &vendor.url());
         }
