@@ -13,6 +13,7 @@ pub mod limits;
 pub mod model;
 pub mod openapi;
 pub mod outbound;
+pub mod policy;
 pub mod portal;
 pub mod pricing;
 pub mod settings;

@@ -1,0 +1,172 @@
+//! The text of attributes and elements: decoded, and able to say where each of its characters was written.
+
+use std::{fmt, sync::Arc};
+
+use super::Place;
+use crate::document::Mark;
+
+/// Decoded text. Its `Debug` shows the place only: any text may hold a secret.
+#[derive(Clone)]
+pub struct Text {
+    /// The text, entities decoded and lines ended by `\n`.
+    pub value: String,
+    /// The first character of the value as written (inside the quotes).
+    pub place: Place,
+    /// A secret named value is part of it: mask it wherever it is shown.
+    pub secret: bool,
+    /// As written in XML, for printing it again unchanged; `None`: not read from XML, or changed since.
+    pub(super) raw: Option<Box<str>>,
+    pub(super) steps: Arc<[Step]>,
+}
+
+/// From `at` on (a byte offset in the decoded value) the text was written at `mark`, and goes on from there character by
+/// character; a `fixed` step stays where it is, because its text was written otherwise (an entity, a named value).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) at: usize,
+    pub(super) mark: Mark,
+    pub(super) fixed: bool,
+}
+
+/// What a text is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// Text that means itself.
+    Literal,
+    /// `@(...)`: the expression inside the parentheses.
+    Inline(&'a str),
+    /// `@{...}`: the statements inside the braces.
+    Block(&'a str),
+}
+
+impl Text {
+    /// Text that stands at one place and was not read from XML.
+    #[must_use]
+    pub fn new(value: impl Into<String>, place: Place) -> Self {
+        Self { value: value.into(), place, secret: false, raw: None, steps: Arc::from([]) }
+    }
+
+    /// Several texts as one; each character keeps its place.
+    pub(super) fn joined<'a>(texts: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let told = texts.clone().find(|text| !text.value.trim().is_empty()).or_else(|| texts.clone().next());
+        let mut whole = Self::new("", told.map_or_else(Place::unknown, |text| text.place.clone()));
+        let mut steps = Vec::new();
+        for text in texts {
+            let at = whole.value.len();
+            if text.steps.first().is_none_or(|step| step.at > 0) {
+                steps.push(Step { at, mark: text.place.mark(), fixed: false });
+            }
+            steps.extend(text.steps.iter().map(|step| Step { at: at + step.at, ..*step }));
+            whole.value.push_str(&text.value);
+            whole.secret |= text.secret;
+        }
+        whole.steps = steps.into();
+        whole
+    }
+
+    /// Whether the text is an expression. Space around it is no part of it.
+    #[must_use]
+    pub fn kind(&self) -> Kind<'_> {
+        let text = self.value.trim();
+        if let Some(code) = text.strip_prefix("@(").and_then(|rest| rest.strip_suffix(')')) {
+            return Kind::Inline(code);
+        }
+        text.strip_prefix("@{").and_then(|rest| rest.strip_suffix('}')).map_or(Kind::Literal, Kind::Block)
+    }
+
+    /// The byte offset in the value at which the code of an expression begins; 0 for a literal.
+    #[must_use]
+    pub fn code_start(&self) -> usize {
+        match self.kind() {
+            Kind::Literal => 0,
+            Kind::Inline(_) | Kind::Block(_) => self.value.len() - self.value.trim_start().len() + 2,
+        }
+    }
+
+    /// Where the character at a byte offset of the value was written.
+    #[must_use]
+    pub fn mark(&self, offset: usize) -> Mark {
+        let next = self.steps.partition_point(|step| step.at <= offset);
+        let Some(step) = next.checked_sub(1).and_then(|index| self.steps.get(index)) else {
+            return advance(self.place.mark(), self.value.get(..offset).unwrap_or_default());
+        };
+        if step.fixed { step.mark } else { advance(step.mark, self.value.get(step.at..offset).unwrap_or_default()) }
+    }
+
+    /// [`Text::mark`] with the document's name.
+    #[must_use]
+    pub fn place_at(&self, offset: usize) -> Place {
+        Place::new(&self.place.file, self.mark(offset))
+    }
+
+    /// The place of a byte offset inside the code of an expression, as the compiler of expressions counts.
+    #[must_use]
+    pub fn place_in_code(&self, offset: usize) -> Place {
+        self.place_at(self.code_start() + offset)
+    }
+}
+
+/// The place behind a text that begins at a mark.
+fn advance(from: Mark, text: &str) -> Mark {
+    match text.rsplit_once('\n') {
+        None => Mark { line: from.line, column: from.column + text.chars().count() },
+        Some((above, last)) => {
+            Mark { line: from.line + above.matches('\n').count() + 1, column: last.chars().count() + 1 }
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "text at {}", self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> Text {
+        Text::new(value, Place { file: "p.xml".into(), line: 3, column: 5 })
+    }
+
+    #[test]
+    fn whole_values_are_expressions() {
+        let rows = [
+            ("a", Kind::Literal, 0),
+            ("@(1)", Kind::Inline("1"), 2),
+            ("\n @{ return 1; }\n", Kind::Block(" return 1; "), 4),
+            ("a @(1)", Kind::Literal, 0),
+            ("@(1", Kind::Literal, 0),
+            ("@(", Kind::Literal, 0),
+            ("@()", Kind::Inline(""), 2),
+        ];
+        for (value, kind, start) in rows {
+            assert_eq!((text(value).kind(), text(value).code_start()), (kind, start), "{value}");
+        }
+    }
+
+    #[test]
+    fn offsets_have_places() {
+        let rows = [(0, 3, 5), (2, 3, 7), (3, 4, 1), (5, 4, 2), (99, 3, 5)];
+        for (offset, line, column) in rows {
+            assert_eq!(text("ab\nüc").mark(offset), Mark { line, column }, "{offset}");
+        }
+    }
+
+    #[test]
+    fn joined_texts_keep_their_places() {
+        let mut later = text("cd");
+        later.place.line = 9;
+        later.secret = true;
+        let whole = Text::joined([text("ab"), later].iter());
+        assert_eq!((&*whole.value, whole.secret), ("abcd", true));
+        assert_eq!(whole.mark(1), Mark { line: 3, column: 6 });
+        assert_eq!(whole.mark(3), Mark { line: 9, column: 6 });
+    }
+
+    #[test]
+    fn debug_shows_no_text() {
+        assert_eq!(format!("{:?}", text("hunter2")), "text at p.xml:3:5");
+    }
+}

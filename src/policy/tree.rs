@@ -1,0 +1,122 @@
+//! The tree of a policy document: elements, attributes and what stands between them, each with its place.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{Place, Scope, Text};
+
+/// An element: a policy, a part of one, or a section.
+#[derive(Clone, Debug)]
+pub struct Element {
+    /// The name, as written.
+    pub name: Arc<str>,
+    /// The place of its `<`.
+    pub place: Place,
+    /// The attributes, in order.
+    pub attributes: Vec<Attribute>,
+    /// What it contains, in order; space between elements is text too.
+    pub children: Vec<Child>,
+    /// Which scope's document it comes from; set by splicing.
+    pub scope: Option<Scope>,
+    /// Which fragment it comes from; set by the expansion of fragments.
+    pub fragment: Option<Arc<str>>,
+    pub(super) spelling: Spelling,
+}
+
+/// How a tag was written, apart from its names and values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spelling {
+    /// Space before `>` or `/>`.
+    pub(super) end_of_start: Box<str>,
+    /// Written as `<a/>`.
+    pub(super) empty: bool,
+    /// Space before the `>` of the end tag.
+    pub(super) end: Box<str>,
+}
+
+/// An attribute.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// The name, as written.
+    pub name: Arc<str>,
+    /// The place of the name; the value has its own.
+    pub place: Place,
+    /// The value.
+    pub value: Text,
+    /// Space before the name, and what joins name and value: `=` with space around it and the opening quote.
+    pub(super) before: Box<str>,
+    pub(super) joint: Box<str>,
+}
+
+/// What an element contains.
+#[derive(Clone, Debug)]
+pub enum Child {
+    /// An element.
+    Element(Element),
+    /// Text; CDATA sections are text.
+    Text(Text),
+    /// A comment.
+    Comment(Comment),
+    /// A processing instruction: the text between `<?` and `?>`. It means nothing here.
+    Instruction(String),
+}
+
+/// A comment.
+#[derive(Clone, Debug)]
+pub struct Comment {
+    /// The text between `<!--` and `-->`.
+    pub text: String,
+    /// The place of its `<`.
+    pub place: Place,
+}
+
+impl Element {
+    /// The value of an attribute.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&Text> {
+        self.attributes.iter().find(|attribute| &*attribute.name == name).map(|attribute| &attribute.value)
+    }
+
+    /// The elements among the children.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.children.iter().filter_map(Child::as_element)
+    }
+
+    /// The first child element of that name.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Element> {
+        self.elements().find(|element| &*element.name == name)
+    }
+
+    /// All text directly inside, joined. Its place is that of the first text that is not only space; without any, the
+    /// element's own.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, Text> {
+        let texts = self.children.iter().filter_map(Child::as_text);
+        let mut told = texts.clone().filter(|text| !text.value.trim().is_empty());
+        match (told.next(), told.next()) {
+            (None, _) => Cow::Owned(Text::new("", self.place.clone())),
+            (Some(only), None) => Cow::Borrowed(only),
+            (Some(_), Some(_)) => Cow::Owned(Text::joined(texts)),
+        }
+    }
+}
+
+impl Child {
+    /// The element, if it is one.
+    #[must_use]
+    pub fn as_element(&self) -> Option<&Element> {
+        match self {
+            Self::Element(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is some.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
