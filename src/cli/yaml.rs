@@ -61,7 +61,8 @@ fn leaf(value: &Value) -> String {
     }
 }
 
-fn scalar(text: &str) -> String {
+/// A text as a YAML scalar, quoted where it could be read as something else.
+pub fn scalar(text: &str) -> String {
     if is_plain(text) { text.to_owned() } else { Value::from(text).to_string() }
 }
 
