@@ -2,6 +2,7 @@
 //!
 //! What the commands do is in the file named after each.
 
+mod import;
 mod keys;
 mod models;
 pub mod usage;
@@ -15,6 +16,7 @@ use clap::{
 
 use super::print::Format;
 
+pub use self::import::{Apim, Import};
 pub use self::keys::{CreateKey, Keys, Which};
 pub use self::models::{CountTokens, Models, Prices};
 
@@ -42,7 +44,7 @@ Examples:
   tollgate keys create team-a --product team  issue a key
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 configuration invalid or unsafe, 4 differences found,
-5 cannot bind or reach, 6 not allowed.";
+5 cannot bind or reach, 6 not allowed, 7 done in part.";
 
 const USAGE_EXAMPLES: &str = "\
 Examples:
@@ -192,6 +194,9 @@ Examples:
     /// Administrators, backup, database
     #[command(subcommand)]
     Admin(Admin),
+    /// Take over the configuration of another gateway
+    #[command(subcommand)]
+    Import(Import),
     /// Tell the running server to read its configuration again
     #[command(after_help = "\
 Examples:
@@ -389,6 +394,8 @@ mod tests {
             "tollgate logs -f -n 10",
             "tollgate quotas raise a#b --by 5M --until +24h --reason launch",
             "tollgate ledger verify",
+            "tollgate import apim dir --out x --strict",
+            "tollgate import apim dir --stats -o json --var-file v.tfvars",
             "tollgate completions bash",
         ] {
             assert!(parse(line).is_ok(), "{line}");

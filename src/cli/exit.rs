@@ -19,6 +19,8 @@ pub enum Exit {
     Unreachable = 5,
     /// Not allowed.
     NotAllowed = 6,
+    /// Done in part.
+    InPart = 7,
 }
 
 impl From<Exit> for ExitCode {

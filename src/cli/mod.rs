@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod doctor;
 mod exit;
+mod import;
 mod init;
 mod keys;
 mod ledger;
@@ -71,6 +72,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Logs(logs) => wait_for(logs::run(global, &logs)),
         Command::Quotas(quotas) => wait_for(quotas::run(global, quotas)),
         Command::Ledger(ledger) => wait_for(ledger::run(global, ledger)),
+        Command::Import(import) => import::run(global, &import),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),
         Command::Bench(asked) => wait_for(bench::run(&asked)),

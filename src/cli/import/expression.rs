@@ -32,7 +32,9 @@ impl Context<'_> {
         }
         let value = match &node.value {
             Value::Text { text, .. } => return self.evaluated(text, node, depth),
-            Value::Sequence(items) => Value::Sequence(items.iter().map(|item| self.resolve_at(item, depth + 1)).collect()),
+            Value::Sequence(items) => {
+                Value::Sequence(items.iter().map(|item| self.resolve_at(item, depth + 1)).collect())
+            }
             Value::Mapping(entries) => {
                 let entries = entries.iter().map(|entry| Entry {
                     key: entry.key.clone(),
@@ -188,7 +190,10 @@ impl Parser<'_, '_> {
             }
             "variables" => {
                 let found = self.context.variables.and_then(|all| lookup(all, texts.first()?));
-                found.map_or_else(|| node(&unknown(&texts.concat())), |value| self.context.resolve_at(value, self.depth + 1))
+                found.map_or_else(
+                    || node(&unknown(&texts.concat())),
+                    |value| self.context.resolve_at(value, self.depth + 1),
+                )
             }
             "concat" => node(&texts.concat()),
             "format" => node(&formatted(texts.split_first()?)),

@@ -218,7 +218,11 @@ mod tests {
         ];
         for (folders, kind, names) in rows {
             let owner = Owner::of(folders);
-            assert_eq!((owner.kind().as_str(), owner.names.as_slice()), (*kind, names.map_strings().as_slice()), "{folders:?}");
+            assert_eq!(
+                (owner.kind().as_str(), owner.names.as_slice()),
+                (*kind, names.map_strings().as_slice()),
+                "{folders:?}"
+            );
             assert!(owner.is_whole(), "{folders:?}");
         }
         assert!(!Owner::of(&["apis"]).is_whole());

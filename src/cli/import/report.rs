@@ -172,9 +172,10 @@ impl Report {
                 "line": item.place.line, "column": item.place.column, "reason": item.reason, "fix": item.fix,
             })
         });
-        let supplies = self.supplies.iter().map(|supply| {
-            json!({"variable": supply.variable, "for": supply.what, "secret": supply.secret})
-        });
+        let supplies = self
+            .supplies
+            .iter()
+            .map(|supply| json!({"variable": supply.variable, "for": supply.what, "secret": supply.secret}));
         json!({
             "objects": counts,
             "items": items.collect::<Vec<_>>(),
@@ -215,7 +216,9 @@ impl Report {
         if self.supplies.is_empty() {
             return;
         }
-        text.push_str("\n## To supply\n\nSet these environment variables before `tollgate check` and `tollgate serve`.\n\n");
+        text.push_str(
+            "\n## To supply\n\nSet these environment variables before `tollgate check` and `tollgate serve`.\n\n",
+        );
         text.push_str("| variable | for | secret |\n| --- | --- | --- |\n");
         for supply in &self.supplies {
             let secret = if supply.secret { "yes" } else { "no" };

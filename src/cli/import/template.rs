@@ -80,8 +80,11 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn template(&self, template: &Node, place: &Place, depth: usize, found: &mut Found) {
-        let context =
-            Context { parameters: template.get("parameters"), variables: template.get("variables"), given: &self.given };
+        let context = Context {
+            parameters: template.get("parameters"),
+            variables: template.get("variables"),
+            given: &self.given,
+        };
         for resource in values(template.get("resources")) {
             self.resource(resource, &context, &Parent::default(), (place, depth), found);
         }
@@ -145,7 +148,8 @@ impl Reader<'_> {
         let Some(value) = properties.get("value").or_else(|| properties.get("policyContent")) else { return };
         let (at, text) = (place.at(value.at), value.as_text().unwrap_or_default());
         let format = properties.get("format").or_else(|| properties.get("contentFormat"));
-        let is_link = format.and_then(Node::as_text).is_some_and(|format| format.to_ascii_lowercase().ends_with("-link"));
+        let is_link =
+            format.and_then(Node::as_text).is_some_and(|format| format.to_ascii_lowercase().ends_with("-link"));
         if !is_link {
             found.documents.push(Document { kind, names, text: text.to_owned(), place: at });
             return;
@@ -249,6 +253,9 @@ mod tests {
         assert!(is_template(template));
         assert!(!is_template(r#"{"$schema": "https://x/deploymentParameters.json#", "parameters": {}}"#));
         assert!(!is_template(r#"{"properties": {}}"#));
-        assert!(matches!(classify(r#"{"$schema": "deploymentTemplate.json#", "resources": ["#), Some(Json::Broken(..))));
+        assert!(matches!(
+            classify(r#"{"$schema": "deploymentTemplate.json#", "resources": ["#),
+            Some(Json::Broken(..))
+        ));
     }
 }

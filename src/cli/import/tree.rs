@@ -190,7 +190,10 @@ mod tests {
             .with(
                 "backends",
                 vec![
-                    Tree::map().with("id", "a").with("url", "https://x/y").with("on", vec![Tree::from(429_u64), "5xx".into()]),
+                    Tree::map()
+                        .with("id", "a")
+                        .with("url", "https://x/y")
+                        .with("on", vec![Tree::from(429_u64), "5xx".into()]),
                     Tree::map().with("id", "on").with("key", from_environment("A_KEY")).with("empty", Vec::new()),
                 ],
             )

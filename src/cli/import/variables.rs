@@ -52,7 +52,9 @@ fn assignments(name: &str, text: &str) -> Result<Variables, String> {
         }
         let Some((key, value)) = line.split_once('=') else {
             let line = at + 1;
-            return Err(format!("{name}:{line}:1: expected NAME = \"VALUE\"; lists and maps are read from JSON or YAML"));
+            return Err(format!(
+                "{name}:{line}:1: expected NAME = \"VALUE\"; lists and maps are read from JSON or YAML"
+            ));
         };
         let value = value.trim();
         let value = match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
@@ -150,7 +152,8 @@ fn is_name(text: &str) -> bool {
 }
 
 fn directive(text: &str) -> Option<usize> {
-    let at = ["%{ if", "%{if", "%{ for", "%{for", "%{~ if", "%{~ for"].iter().filter_map(|start| text.find(start)).min()?;
+    let at =
+        ["%{ if", "%{if", "%{ for", "%{for", "%{~ if", "%{~ for"].iter().filter_map(|start| text.find(start)).min()?;
     Some(text[..at].matches('\n').count() + 1)
 }
 

@@ -44,7 +44,8 @@ impl Converter<'_> {
             _ => "/".to_owned(),
         };
         let title = resource.text("displayName").unwrap_or(&id).to_owned();
-        let mut entry = Tree::map().with("id", id.as_str()).with("title", title).with("kind", "http").with("path", path);
+        let mut entry =
+            Tree::map().with("id", id.as_str()).with("title", title).with("kind", "http").with("path", path);
         let (kind, target) = self.behind(resource, &id, &mut notes);
         entry = entry.with(kind, target);
         entry = entry.with_some("versioning", self.versioning(resource, &mut notes));
@@ -112,8 +113,13 @@ impl Converter<'_> {
             set.and_then(|(_, set)| set.text(name)).or(inline)
         };
         let scheme = text("versioningScheme").unwrap_or_else(|| {
-            let reason = format!("the version set of version `{version}` is not among the files; taken as part of the path");
-            notes.push(Note::changed(resource.place_of("apiVersionSetId"), reason, "correct `versioning` where it is not"));
+            let reason =
+                format!("the version set of version `{version}` is not among the files; taken as part of the path");
+            notes.push(Note::changed(
+                resource.place_of("apiVersionSetId"),
+                reason,
+                "correct `versioning` where it is not",
+            ));
             "Segment"
         });
         let (scheme, name) = match scheme.to_ascii_lowercase().as_str() {
@@ -159,17 +165,24 @@ fn special(resource: &Resource) -> Vec<Note> {
         let names = ["oAuth2", "openid"].into_iter().filter(|name| settings.get(name).is_some_and(is_set));
         for name in names {
             let reason = format!("`{name}` tells Azure's developer portal how to sign in; it protects nothing");
-            notes.push(Note::changed(resource.place.at(settings.at), reason, "protection is `validate-jwt` in a policy"));
+            notes.push(Note::changed(
+                resource.place.at(settings.at),
+                reason,
+                "protection is `validate-jwt` in a policy",
+            ));
         }
     }
-    let protocols: Vec<&str> =
-        items(resource.properties.get("protocols")).iter().filter_map(Node::as_text).collect();
+    let protocols: Vec<&str> = items(resource.properties.get("protocols")).iter().filter_map(Node::as_text).collect();
     if protocols == ["https"] {
         // Served where the gateway listens: TLS is that listener's matter, nothing to say for each API.
         return notes;
     }
     if protocols.contains(&"ws") && !protocols.contains(&"wss") {
-        notes.push(Note::changed(resource.place_of("protocols"), "WebSocket without TLS follows the gateway's listener", ""));
+        notes.push(Note::changed(
+            resource.place_of("protocols"),
+            "WebSocket without TLS follows the gateway's listener",
+            "",
+        ));
     }
     notes
 }

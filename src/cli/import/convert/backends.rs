@@ -41,7 +41,8 @@ impl Converter<'_> {
 
     /// A service's URL as a backend takes it; an address that nobody answers at when there is none.
     pub(super) fn url(&mut self, url: Option<&str>, resource: &Resource, notes: &mut Vec<Note>) -> Tree {
-        let place = resource.place_of(if resource.properties.get("serviceUrl").is_some() { "serviceUrl" } else { "url" });
+        let place =
+            resource.place_of(if resource.properties.get("serviceUrl").is_some() { "serviceUrl" } else { "url" });
         let Some(url) = url else {
             let reason = "it has no URL: policies choose where requests go";
             notes.push(Note::changed(place, reason, "name a backend, unless a policy always does"));
@@ -125,7 +126,11 @@ impl Converter<'_> {
                 // Azure counts priorities from 0, and a weight of 0 is its default.
                 let priority = number(service.get("priority")).map(|priority| priority.max(1).min(100));
                 let member = Tree::map().with("backend", backend.as_str());
-                Some(member.with_some("priority", priority).with_some("weight", weight.map(|weight| weight.clamp(1, 1000))))
+                Some(
+                    member
+                        .with_some("priority", priority)
+                        .with_some("weight", weight.map(|weight| weight.clamp(1, 1000))),
+                )
             })
             .collect();
         if members.is_empty() {
@@ -175,7 +180,11 @@ fn azure_only(resource: &Resource) -> Vec<Note> {
     }
     if let Some(proxy) = resource.properties.get("proxy").filter(|proxy| proxy.get("url").is_some()) {
         let reason = "the forward proxy is not taken over";
-        notes.push(Note::changed(resource.place.at(proxy.at), reason, "write `proxy: http://host:port` at the backend"));
+        notes.push(Note::changed(
+            resource.place.at(proxy.at),
+            reason,
+            "write `proxy: http://host:port` at the backend",
+        ));
     }
     notes
 }

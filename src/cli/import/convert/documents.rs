@@ -56,8 +56,10 @@ impl Converter<'_> {
         let own = self.of_kind("policyFragments").find(|(_, resource)| resource.name() == id);
         let description = own.and_then(|(_, resource)| resource.text("description"));
         self.files.insert(file.clone(), text.to_owned());
-        let entry =
-            Tree::map().with("id", id.as_str()).with_some("description", description).with("policy", format!("./{file}"));
+        let entry = Tree::map()
+            .with("id", id.as_str())
+            .with_some("description", description)
+            .with("policy", format!("./{file}"));
         self.fragments.insert(id, entry);
     }
 
@@ -115,7 +117,8 @@ impl Converter<'_> {
 
     /// Documents below a resource that is not taken over.
     pub(super) fn placed_below(&mut self, kind: &str, names: &[String]) {
-        let below = self.found.documents.iter().filter(|one| one.kind.starts_with(kind) && one.names.starts_with(names));
+        let below =
+            self.found.documents.iter().filter(|one| one.kind.starts_with(kind) && one.names.starts_with(names));
         self.placed.extend(below.map(|document| document.place.clone()));
     }
 
@@ -128,7 +131,8 @@ impl Converter<'_> {
             self.open_variables(&filled.open);
             text = filled.text;
         }
-        let deployed: Vec<String> = text.split(OPEN).skip(1).filter_map(|rest| rest.split(CLOSE).next()).map(str::to_owned).collect();
+        let deployed: Vec<String> =
+            text.split(OPEN).skip(1).filter_map(|rest| rest.split(CLOSE).next()).map(str::to_owned).collect();
         for name in deployed {
             text = text.replace(&format!("{OPEN}{name}{CLOSE}"), &format!("{{{{{name}}}}}"));
             self.open_variables(&[name]);

@@ -201,10 +201,14 @@ impl<'a> Converter<'a> {
         }
         if self.global.is_some() || self.in_part {
             let policies = Tree::map().with_some("global", self.global);
-            root = root.with("policies", if self.in_part { policies.with("on_unsupported", "fail-when-reached") } else { policies });
+            root = root.with(
+                "policies",
+                if self.in_part { policies.with("on_unsupported", "fail-when-reached") } else { policies },
+            );
         }
         self.report.supplies.sort();
-        let head = "# Written by `tollgate import apim`. What could not be taken over is in import-report.md beside it.\n";
+        let head =
+            "# Written by `tollgate import apim`. What could not be taken over is in import-report.md beside it.\n";
         Converted { settings: format!("{head}{}", root.to_yaml()), files: self.files, report: self.report }
     }
 }

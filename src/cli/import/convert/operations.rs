@@ -10,7 +10,7 @@ use crate::{
     openapi::{self, Template},
 };
 
-impl Converter<'_> {
+impl<'a> Converter<'a> {
     /// The API with its operations.
     pub(super) fn operations(&mut self, api: &Resource, id: &str, entry: Tree, notes: &mut Vec<Note>) -> Tree {
         let specification = self.found.specifications.iter().find(|one| one.names == api.names);
@@ -53,7 +53,11 @@ impl Converter<'_> {
                     let mut place = specification.place.clone();
                     (place.line, place.column) = (problem.line.unwrap_or(1), problem.column.unwrap_or(1));
                     let reason = format!("its specification cannot be used: {}", problem.message);
-                    notes.push(Note::unsupported(place, reason, "mend it and import again; until then every path passes"));
+                    notes.push(Note::unsupported(
+                        place,
+                        reason,
+                        "mend it and import again; until then every path passes",
+                    ));
                 }
                 None
             }
@@ -104,7 +108,11 @@ impl Converter<'_> {
             let (method, path) = (method.to_ascii_uppercase(), template(url));
             if let Err(message) = Template::parse(&path) {
                 let reason = format!("operation `{own}`: {message}");
-                notes.push(Note::unsupported(resource.place_of("urlTemplate"), reason, "write its path in `operations`"));
+                notes.push(Note::unsupported(
+                    resource.place_of("urlTemplate"),
+                    reason,
+                    "write its path in `operations`",
+                ));
                 continue;
             }
             let policy = self
@@ -122,13 +130,13 @@ impl Converter<'_> {
         listed
     }
 
-    fn operation(&self, api: &Resource, name: &str) -> Option<&Resource> {
+    fn operation(&self, api: &Resource, name: &str) -> Option<&'a Resource> {
         let kind = format!("{}/operations", api.kind);
         let mut all = self.found.resources.iter();
         all.find(|one| one.kind.eq_ignore_ascii_case(&kind) && one.names.starts_with(&api.names) && one.name() == name)
     }
 
-    fn of_operations(&self, api: &Resource) -> Vec<&'_ Document> {
+    fn of_operations(&self, api: &Resource) -> Vec<&'a Document> {
         let kind = format!("{}/operations", api.kind);
         let all = self.found.documents.iter();
         all.filter(|one| one.kind.eq_ignore_ascii_case(&kind) && one.names.starts_with(&api.names)).collect()
@@ -136,13 +144,11 @@ impl Converter<'_> {
 
     /// Documents of operations that cannot be told apart here.
     fn lost(&mut self, api: &Resource, reason: &str) {
-        let documents: Vec<_> =
-            self.of_operations(api).iter().map(|one| (one.names.clone(), one.place.clone())).collect();
-        for (names, place) in documents {
-            let name = names.last().map_or("", String::as_str);
+        for document in self.of_operations(api) {
+            let name = document.names.last().map_or("", String::as_str);
             let fix = "import the API with its specification; until then this policy does not run";
-            self.placed.insert(place.clone());
-            self.say("policy", name, Became::Skipped, &place, reason, fix);
+            self.placed.insert(document.place.clone());
+            self.say("policy", name, Became::Skipped, &document.place, reason, fix);
         }
     }
 }
