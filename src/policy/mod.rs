@@ -8,6 +8,8 @@
 mod document;
 mod place;
 mod scope;
+#[cfg(test)]
+pub mod sketch;
 mod text;
 mod tree;
 
