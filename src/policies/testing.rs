@@ -27,7 +27,7 @@ use crate::{
     expression::Value,
     limits::Limits,
     model::{Clock, Entropy, Timestamp},
-    policy::{Place, Scope, Section, sketch},
+    policy::{Document, Place, Scope, Section},
 };
 
 /// Wall-clock time of every scene: 2026-03-01T12:00:00Z, in seconds since 1970.
@@ -309,7 +309,7 @@ impl Scene {
         documents.sort_by_key(|(scope, _)| std::cmp::Reverse(*scope));
         let known = Backends(&self.backends);
         let compiled = documents.iter().map(|(scope, text)| {
-            let document = sketch::document(text);
+            let document = read(text);
             compile(&document, *scope, &known, self.on_unsupported).map(|(compiled, _)| Arc::new(compiled))
         });
         let mut compiled = compiled.collect::<Result<Vec<_>, _>>()?;
@@ -477,6 +477,10 @@ impl Known for Backends<'_> {
     fn names(&self, kind: &str) -> Vec<String> {
         if kind == "backend" { self.0.iter().map(|(name, _)| (*name).to_owned()).collect() } else { Vec::new() }
     }
+}
+
+fn read(text: &str) -> Document {
+    Document::from_xml("test.xml", text).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 fn built_in() -> Compiled {
