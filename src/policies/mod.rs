@@ -20,6 +20,8 @@ mod host;
 pub mod link;
 pub mod pipeline;
 pub mod policy;
+pub mod quota;
+pub mod rate_limit;
 pub mod reading;
 pub mod services;
 pub mod set_header;
