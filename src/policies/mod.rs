@@ -15,13 +15,18 @@ pub mod dynamic;
 pub mod facts;
 pub mod failure;
 pub mod flow;
+pub mod forward_request;
 mod host;
 pub mod link;
 pub mod pipeline;
 pub mod policy;
+pub mod quota;
+pub mod rate_limit;
 pub mod reading;
 pub mod services;
 pub mod set_header;
+#[cfg(test)]
+pub mod testing;
 pub mod tracing;
 
 pub use block::{Block, Statement};
