@@ -17,8 +17,9 @@ mod structure;
 mod text;
 mod tree;
 mod xml;
+mod yaml;
 
-pub use document::{Document, Fragment};
+pub use document::{Document, Fragment, Spelling};
 pub use fragments::{Fragments, included, resolve};
 pub use named_values::{NamedValue, NamedValues, Reference, references, substitute};
 pub use place::{Place, Problem};
@@ -29,3 +30,5 @@ pub use tree::{Attribute, Child, Comment, Element};
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod shape;

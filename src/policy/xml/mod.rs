@@ -11,12 +11,13 @@ mod shield;
 mod source;
 mod write;
 
+pub(super) use build::is_name;
 pub(super) use pretty::{around, pretty};
 pub(super) use source::Origin;
 use source::Source;
 pub(super) use write::{Secrets, document, inner};
 
-use super::{Element, Problem, document::Around};
+use super::{Child, Element, Problem, document::Around};
 
 /// Deepest nesting of elements. Policies need 12; what is printed, spliced and compiled goes down the tree.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -25,6 +26,21 @@ pub(super) const MAX_DEPTH: usize = 100;
 pub(super) struct Parsed {
     pub(super) root: Element,
     pub(super) around: Around,
+}
+
+/// Reads XML that is the content of an element: any number of elements, text and comments.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of places.
+pub(super) fn parse_content(text: &str, origin: Origin<'_>) -> Result<Vec<Child>, Vec<Problem>> {
+    let mut source = Source::new(text, origin);
+    let covered = shield::shield(&mut source);
+    let content = build::build_content(&source, &covered);
+    let problems = source.problems();
+    match content {
+        Some(content) if problems.is_empty() => Ok(content),
+        _ => Err(problems),
+    }
 }
 
 /// Reads XML.

@@ -71,6 +71,11 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether the text's lines are not whole lines of a file, so that columns do not begin anew with each.
+    pub(super) fn is_within(&self) -> bool {
+        matches!(self.origin, Origin::Within(_))
+    }
+
     /// Notes a problem at an offset. Behind a broken expression nothing else is said: one missing quote turns all that
     /// follows inside out.
     pub(super) fn report(&self, offset: usize, message: impl Into<String>) {
