@@ -1,6 +1,10 @@
 //! Whole documents: policies with their sections, and fragments.
 
-use super::{Element, Section};
+use super::{
+    Element, Problem, Section,
+    structure::{self, Root},
+    xml::{self, Origin, Parsed},
+};
 
 /// A document with sections: the element `policies`.
 #[derive(Clone, Debug)]
@@ -27,6 +31,20 @@ pub(super) struct Around {
 }
 
 impl Document {
+    /// Reads a document in XML. `file` is its name in places.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of places.
+    pub fn from_xml(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        parse(file, text, Root::Policies).map(|Parsed { root, around }| Self { root, around })
+    }
+
+    /// The document in XML; untouched, it is what was read, byte for byte.
+    #[must_use]
+    pub fn to_xml(&self) -> String {
+        xml::document(&self.root, &self.around)
+    }
+
     /// A section's element; `None` when the document does not have it.
     #[must_use]
     pub fn section(&self, section: Section) -> Option<&Element> {
@@ -35,8 +53,28 @@ impl Document {
 }
 
 impl Fragment {
+    /// Reads a fragment in XML. `file` is its name in places.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of places.
+    pub fn from_xml(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        parse(file, text, Root::Fragment).map(|Parsed { root, around }| Self { root, around })
+    }
+
+    /// The fragment in XML; untouched, it is what was read, byte for byte.
+    #[must_use]
+    pub fn to_xml(&self) -> String {
+        xml::document(&self.root, &self.around)
+    }
+
     /// Its statements.
     pub fn elements(&self) -> impl Iterator<Item = &Element> {
         self.root.elements()
     }
+}
+
+fn parse(file: &str, text: &str, root: Root) -> Result<Parsed, Vec<Problem>> {
+    let parsed = xml::parse(text, Origin::File(file.into()))?;
+    let problems = structure::check(&parsed.root, root);
+    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
 }

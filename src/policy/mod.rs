@@ -5,14 +5,21 @@
 //! Deliberately not here: which policies exist and what they do (`policies`), and the language inside `@(...)`
 //! (`expression`): to this module code is text with known borders.
 
+mod code;
 mod document;
+mod entity;
 mod place;
 mod scope;
+mod structure;
 mod text;
 mod tree;
+mod xml;
 
 pub use document::{Document, Fragment};
 pub use place::{Place, Problem};
 pub use scope::{Scope, Section};
 pub use text::{Kind, Text};
 pub use tree::{Attribute, Child, Comment, Element};
+
+#[cfg(test)]
+mod corpus;

@@ -42,6 +42,16 @@ impl fmt::Display for Place {
     }
 }
 
+/// The place behind a text that begins at a mark.
+pub(super) fn behind(from: Mark, text: &str) -> Mark {
+    match text.rsplit_once('\n') {
+        None => Mark { line: from.line, column: from.column + text.chars().count() },
+        Some((above, last)) => {
+            Mark { line: from.line + above.matches('\n').count() + 1, column: last.chars().count() + 1 }
+        }
+    }
+}
+
 /// Something wrong in a policy document, in words for whoever has to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

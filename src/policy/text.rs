@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Place;
+use super::{Place, place::behind};
 use crate::document::Mark;
 
 /// Decoded text. Its `Debug` shows the place only: any text may hold a secret.
@@ -14,9 +14,16 @@ pub struct Text {
     pub place: Place,
     /// A secret named value is part of it: mask it wherever it is shown.
     pub secret: bool,
-    /// As written in XML, for printing it again unchanged; `None`: not read from XML, or changed since.
-    pub(super) raw: Option<Box<str>>,
+    /// As read from XML, for printing it again unchanged.
+    pub(super) raw: Option<Arc<Raw>>,
     pub(super) steps: Arc<[Step]>,
+}
+
+/// How a text was written in XML, and what that meant.
+#[derive(PartialEq, Eq)]
+pub(super) struct Raw {
+    pub(super) written: Box<str>,
+    pub(super) value: Box<str>,
 }
 
 /// From `at` on (a byte offset in the decoded value) the text was written at `mark`, and goes on from there character by
@@ -88,9 +95,9 @@ impl Text {
     pub fn mark(&self, offset: usize) -> Mark {
         let next = self.steps.partition_point(|step| step.at <= offset);
         let Some(step) = next.checked_sub(1).and_then(|index| self.steps.get(index)) else {
-            return advance(self.place.mark(), self.value.get(..offset).unwrap_or_default());
+            return behind(self.place.mark(), self.value.get(..offset).unwrap_or_default());
         };
-        if step.fixed { step.mark } else { advance(step.mark, self.value.get(step.at..offset).unwrap_or_default()) }
+        if step.fixed { step.mark } else { behind(step.mark, self.value.get(step.at..offset).unwrap_or_default()) }
     }
 
     /// [`Text::mark`] with the document's name.
@@ -103,16 +110,6 @@ impl Text {
     #[must_use]
     pub fn place_in_code(&self, offset: usize) -> Place {
         self.place_at(self.code_start() + offset)
-    }
-}
-
-/// The place behind a text that begins at a mark.
-fn advance(from: Mark, text: &str) -> Mark {
-    match text.rsplit_once('\n') {
-        None => Mark { line: from.line, column: from.column + text.chars().count() },
-        Some((above, last)) => {
-            Mark { line: from.line + above.matches('\n').count() + 1, column: last.chars().count() + 1 }
-        }
     }
 }
 

@@ -42,9 +42,11 @@ pub struct Attribute {
     pub place: Place,
     /// The value.
     pub value: Text,
-    /// Space before the name, and what joins name and value: `=` with space around it and the opening quote.
+    /// Space before the name.
     pub(super) before: Box<str>,
+    /// What joins name and value: `=` with space around it; empty: not read from XML.
     pub(super) joint: Box<str>,
+    pub(super) single_quoted: bool,
 }
 
 /// What an element contains.
