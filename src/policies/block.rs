@@ -114,7 +114,8 @@ impl Block {
     }
 
     fn run_now(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
-        for statement in &self.statements {
+        let is_preflight = flow.is_preflight;
+        for statement in self.statements.iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
             let before = flow.before();
             let result = statement.run_now(flow).expect("a block without a waiting statement");
             let verdict = flow.went(statement, before, result)?;
@@ -126,7 +127,8 @@ impl Block {
     }
 
     async fn wait(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
-        for statement in &self.statements {
+        let is_preflight = flow.is_preflight;
+        for statement in self.statements.iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
             let before = flow.before();
             let result = match statement.run_now(flow) {
                 Some(result) => result,

@@ -1,7 +1,7 @@
 //! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
-use super::{Policy, Reading, set_header};
+use super::{Policy, Reading, forward_request, set_header};
 use crate::policy::Section;
 
 /// A policy as the catalogue knows it.
@@ -122,7 +122,7 @@ pub enum Content {
 }
 
 /// Every policy, in the order of the manual.
-pub const CATALOGUE: &[&Entry] = &[&set_header::ENTRY];
+pub const CATALOGUE: &[&Entry] = &[&forward_request::ENTRY, &set_header::ENTRY];
 
 /// The entry of that name.
 #[must_use]

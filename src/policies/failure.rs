@@ -43,6 +43,23 @@ impl Failure {
         Self::new(source, "ExpressionValueEvaluationFailure", 500, message)
     }
 
+    /// The machine-readable code of the answer: the gateway's own for what it knows, else the reason in its style.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        if let Some(fault) = &self.fault {
+            return fault.kind.code();
+        }
+        match self.status {
+            401 | 407 => "unauthorized",
+            403 => "forbidden",
+            404 => "not_found",
+            429 => "rate_limit_exceeded",
+            400..500 => "invalid_request",
+            502..=504 => "backend_unreachable",
+            _ => "policy_failed",
+        }
+    }
+
     /// With a header on the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -41,6 +41,8 @@ pub struct Flow<'a> {
     pub after: Vec<Box<dyn After>>,
     /// Steps taken, where somebody asked for them.
     pub trace: Option<Box<Trace>>,
+    /// Whether it is a browser's question whether it may send: only what leads to `cors` runs.
+    pub is_preflight: bool,
     /// When the exchange began.
     pub began: (Timestamp, Ticks),
 }

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::{Failure, Request, Response};
-use crate::model::{BackendId, PoolId};
+use crate::{
+    limits::Scope,
+    model::{BackendId, PoolId},
+};
 
 /// The gateway's side of an exchange.
 pub trait Link: Send {
@@ -28,16 +31,12 @@ pub trait Link: Send {
     /// A failure as the answer that the caller gets unless `on-error` changes it.
     fn rendered(&mut self, failure: &Failure) -> Response;
 
-    /// For the gateway's own facts (usage, standing, backend): asked by a stable word, such as `backend`.
-    fn settlement(&mut self) -> &mut dyn Settled;
-}
+    /// Lets the exchange fall under one more counter: reserved with all others before the request is sent, settled
+    /// with them.
+    fn limit(&mut self, scope: Scope);
 
-/// What policies know of how the exchange is accounted for.
-pub trait Settled: Send {
     /// The backend that answered.
     fn backend(&self) -> Option<Arc<str>>;
-    /// Tokens of prompt and completion, as far as known now.
-    fn tokens(&self) -> (u64, u64);
 }
 
 /// Where the request goes, as far as policies say.
@@ -61,7 +60,12 @@ pub enum Target {
     /// A configured pool.
     Pool(PoolId),
     /// A URL, with base path; egress rules apply.
-    Url(Arc<str>),
+    Url {
+        /// The URL.
+        url: Arc<str>,
+        /// Whether it is written in the document. A computed one never leads to this machine itself.
+        is_literal: bool,
+    },
 }
 
 /// `forward-request`.

@@ -15,6 +15,7 @@ pub mod dynamic;
 pub mod facts;
 pub mod failure;
 pub mod flow;
+pub mod forward_request;
 mod host;
 pub mod link;
 pub mod outside;
@@ -23,6 +24,8 @@ pub mod policy;
 pub mod reading;
 pub mod services;
 pub mod set_header;
+#[cfg(test)]
+pub mod testing;
 pub mod tracing;
 
 pub use block::{Block, Statement};

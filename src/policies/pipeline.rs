@@ -80,6 +80,11 @@ impl Pipeline {
         }
     }
 
+    /// Answers a browser's question whether it may send, when a `cors` does; `flow.is_preflight` is set.
+    pub async fn preflight(flow: &mut Flow<'_>) -> Result<bool, Failure> {
+        Ok(Self::section(flow, Section::Inbound).await? == Verdict::Answer)
+    }
+
     async fn journey(flow: &mut Flow<'_>) -> Result<(), Failure> {
         let verdict = Self::section(flow, Section::Inbound).await?;
         let verdict = match verdict {
@@ -144,6 +149,10 @@ impl Policy for Base {
     }
 
     fn may_wait(&self) -> bool {
+        true
+    }
+
+    fn runs_in_preflight(&self) -> bool {
         true
     }
 }

@@ -72,6 +72,11 @@ pub trait Policy: Send + Sync {
         false
     }
 
+    /// Whether it runs when a browser asks whether it may send (a CORS preflight): `cors`, and what leads to it.
+    fn runs_in_preflight(&self) -> bool {
+        false
+    }
+
     /// Blocks inside it, with their name below its own (`when[1]`, `otherwise`), for the effective view.
     fn blocks(&self) -> Vec<(String, &super::Block)> {
         Vec::new()

@@ -39,10 +39,23 @@ impl Document {
         parse(file, text, Root::Policies).map(|Parsed { root, around }| Self { root, around })
     }
 
-    /// The document in XML; untouched, it is what was read, byte for byte.
+    /// The document in XML; untouched, it is what was read, byte for byte. Secrets are masked.
     #[must_use]
     pub fn to_xml(&self) -> String {
         xml::document(&self.root, &self.around)
+    }
+
+    /// The document in XML with one indentation and one spelling of everything; comments are kept. Secrets are masked.
+    #[must_use]
+    pub fn to_pretty_xml(&self) -> String {
+        xml::around(&self.around, &xml::pretty(&self.root))
+    }
+
+    /// What holds where nothing is written: requests are forwarded, as Azure's first global document has it.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let text = "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>";
+        Self::from_xml("built-in policy", text).expect("the built-in document is well-formed")
     }
 
     /// A section's element; `None` when the document does not have it.
@@ -61,10 +74,16 @@ impl Fragment {
         parse(file, text, Root::Fragment).map(|Parsed { root, around }| Self { root, around })
     }
 
-    /// The fragment in XML; untouched, it is what was read, byte for byte.
+    /// The fragment in XML; untouched, it is what was read, byte for byte. Secrets are masked.
     #[must_use]
     pub fn to_xml(&self) -> String {
         xml::document(&self.root, &self.around)
+    }
+
+    /// The fragment in XML with one indentation and one spelling of everything; comments are kept. Secrets are masked.
+    #[must_use]
+    pub fn to_pretty_xml(&self) -> String {
+        xml::around(&self.around, &xml::pretty(&self.root))
     }
 
     /// Its statements.

@@ -8,16 +8,22 @@
 mod code;
 mod document;
 mod entity;
+mod fragments;
+mod named_values;
 mod place;
 mod scope;
+mod splice;
 mod structure;
 mod text;
 mod tree;
 mod xml;
 
 pub use document::{Document, Fragment};
+pub use fragments::{Fragments, included, resolve};
+pub use named_values::{NamedValue, NamedValues, Reference, references, substitute};
 pub use place::{Place, Problem};
 pub use scope::{Scope, Section};
+pub use splice::effective;
 pub use text::{Kind, Text};
 pub use tree::{Attribute, Child, Comment, Element};
 

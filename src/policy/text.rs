@@ -12,8 +12,9 @@ pub struct Text {
     pub value: String,
     /// The first character of the value as written (inside the quotes).
     pub place: Place,
-    /// A secret named value is part of it: mask it wherever it is shown.
-    pub secret: bool,
+    /// The text with the names of secret named values in place of their values, `{{name}}`; `None`: no secret is part
+    /// of it.
+    pub(super) masked: Option<Box<str>>,
     /// As read from XML, for printing it again unchanged.
     pub(super) raw: Option<Arc<Raw>>,
     pub(super) steps: Arc<[Step]>,
@@ -50,7 +51,19 @@ impl Text {
     /// Text that stands at one place and was not read from XML.
     #[must_use]
     pub fn new(value: impl Into<String>, place: Place) -> Self {
-        Self { value: value.into(), place, secret: false, raw: None, steps: Arc::from([]) }
+        Self { value: value.into(), place, masked: None, raw: None, steps: Arc::from([]) }
+    }
+
+    /// Whether a secret named value is part of the text: then only [`Text::shown`] may leave the process.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.masked.is_some()
+    }
+
+    /// The text for people's eyes: secrets are `{{name}}`.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.masked.as_deref().unwrap_or(&self.value)
     }
 
     /// Several texts as one; each character keeps its place.
@@ -64,8 +77,10 @@ impl Text {
                 steps.push(Step { at, mark: text.place.mark(), fixed: false });
             }
             steps.extend(text.steps.iter().map(|step| Step { at: at + step.at, ..*step }));
+            if text.masked.is_some() || whole.masked.is_some() {
+                whole.masked = Some(format!("{}{}", whole.shown(), text.shown()).into());
+            }
             whole.value.push_str(&text.value);
-            whole.secret |= text.secret;
         }
         whole.steps = steps.into();
         whole
@@ -93,11 +108,16 @@ impl Text {
     /// Where the character at a byte offset of the value was written.
     #[must_use]
     pub fn mark(&self, offset: usize) -> Mark {
+        self.step(offset).mark
+    }
+
+    /// The step that a part of the text from an offset on would begin with.
+    pub(super) fn step(&self, offset: usize) -> Step {
         let next = self.steps.partition_point(|step| step.at <= offset);
-        let Some(step) = next.checked_sub(1).and_then(|index| self.steps.get(index)) else {
-            return behind(self.place.mark(), self.value.get(..offset).unwrap_or_default());
-        };
-        if step.fixed { step.mark } else { behind(step.mark, self.value.get(step.at..offset).unwrap_or_default()) }
+        let first = Step { at: 0, mark: self.place.mark(), fixed: false };
+        let step = next.checked_sub(1).and_then(|index| self.steps.get(index)).copied().unwrap_or(first);
+        let moved = if step.fixed { "" } else { self.value.get(step.at..offset).unwrap_or_default() };
+        Step { at: offset, mark: behind(step.mark, moved), fixed: step.fixed }
     }
 
     /// [`Text::mark`] with the document's name.
@@ -155,9 +175,9 @@ mod tests {
     fn joined_texts_keep_their_places() {
         let mut later = text("cd");
         later.place.line = 9;
-        later.secret = true;
+        later.masked = Some("{{x}}".into());
         let whole = Text::joined([text("ab"), later].iter());
-        assert_eq!((&*whole.value, whole.secret), ("abcd", true));
+        assert_eq!((&*whole.value, whole.shown(), whole.is_secret()), ("abcd", "ab{{x}}", true));
         assert_eq!(whole.mark(1), Mark { line: 3, column: 6 });
         assert_eq!(whole.mark(3), Mark { line: 9, column: 6 });
     }

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::{Place, Scope, Text};
+use super::{
+    Place, Scope, Text,
+    xml::{self, Secrets},
+};
 
 /// An element: a policy, a part of one, or a section.
 #[derive(Clone, Debug)]
@@ -103,7 +106,62 @@ impl Element {
     }
 }
 
+impl Element {
+    /// What a policy takes as its content: the text, or, with elements inside, all of it as XML (a SOAP envelope in
+    /// `set-body`). Of such XML only the beginning has its place.
+    #[must_use]
+    pub fn content(&self) -> Cow<'_, Text> {
+        if self.elements().next().is_none() {
+            return self.text();
+        }
+        let place = self.children.iter().find_map(Child::place).unwrap_or_else(|| self.place.clone());
+        let mut text = Text::new(xml::inner(self, Secrets::Told), place);
+        if self.has_secret() {
+            text.masked = Some(xml::inner(self, Secrets::Masked).into());
+        }
+        Cow::Owned(text)
+    }
+
+    fn has_secret(&self) -> bool {
+        self.attributes.iter().any(|attribute| attribute.value.is_secret())
+            || self.children.iter().any(|child| match child {
+                Child::Element(element) => element.has_secret(),
+                Child::Text(text) => text.is_secret(),
+                Child::Comment(_) | Child::Instruction(_) => false,
+            })
+    }
+
+    /// The element without its children.
+    pub(super) fn shallow(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            place: self.place.clone(),
+            attributes: self.attributes.clone(),
+            children: Vec::new(),
+            scope: self.scope,
+            fragment: self.fragment.clone(),
+            spelling: self.spelling.clone(),
+        }
+    }
+}
+
 impl Child {
+    /// Where it begins, if it says more than space.
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Element(element) => Some(element.place.clone()),
+            Self::Text(text) => Some(text.place.clone()).filter(|_| !text.value.trim().is_empty()),
+            Self::Comment(_) | Self::Instruction(_) => None,
+        }
+    }
+
+    pub(super) fn into_element(self) -> Option<Element> {
+        match self {
+            Self::Element(element) => Some(element),
+            _ => None,
+        }
+    }
+
     /// The element, if it is one.
     #[must_use]
     pub fn as_element(&self) -> Option<&Element> {

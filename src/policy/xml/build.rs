@@ -55,8 +55,9 @@ fn told(error: &Error) -> String {
         Error::Syntax(SyntaxError::InvalidBangMarkup) => {
             "`<!` begins neither a comment nor a CDATA section here: in text, write `&lt;!`"
         }
-        Error::IllFormed(IllFormedError::MissingDoctypeName) => NO_DOCTYPE,
-        Error::Syntax(SyntaxError::UnclosedDoctype) => NO_DOCTYPE,
+        Error::IllFormed(IllFormedError::MissingDoctypeName) | Error::Syntax(SyntaxError::UnclosedDoctype) => {
+            NO_DOCTYPE
+        }
         other => return format!("this is no XML: {other}"),
     };
     text.to_owned()

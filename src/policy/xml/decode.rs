@@ -60,7 +60,7 @@ impl<'s, 'a> Decoder<'s, 'a> {
         }
         let raw = Raw { written: self.source.text[written.clone()].into(), value: self.value.as_str().into() };
         let place = self.source.place_of(behind(self.start, &self.source.text[written.start..written.start + space]));
-        Text { value: self.value, place, secret: false, raw: Some(raw.into()), steps: self.steps.into() }
+        Text { value: self.value, place, masked: None, raw: Some(raw.into()), steps: self.steps.into() }
     }
 
     /// The next CDATA section that is not inside an expression.

@@ -6,13 +6,15 @@ mod attributes;
 mod build;
 mod decode;
 mod escape;
+mod pretty;
 mod shield;
 mod source;
 mod write;
 
+pub(super) use pretty::{around, pretty};
 pub(super) use source::Origin;
 use source::Source;
-pub(super) use write::{document, inner};
+pub(super) use write::{Secrets, document, inner};
 
 use super::{Element, Problem, document::Around};
 

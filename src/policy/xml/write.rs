@@ -5,67 +5,92 @@ use std::fmt::Write;
 use super::escape;
 use crate::policy::{Attribute, Child, Element, Text, document::Around};
 
+/// Whether secrets are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::policy) enum Secrets {
+    /// For a policy that needs them.
+    Told,
+    /// For anyone else: `{{name}}`.
+    Masked,
+}
+
 /// The document as it was read.
 pub(in crate::policy) fn document(root: &Element, around: &Around) -> String {
-    let mut out = String::from(&*around.before);
-    element(&mut out, root);
-    out + &around.after
+    let mut writer = Writer { out: String::from(&*around.before), secrets: Secrets::Masked };
+    writer.element(root);
+    writer.out + &around.after
 }
 
 /// What an element contains, as XML.
-pub(in crate::policy) fn inner(element: &Element) -> String {
-    let mut out = String::new();
-    children(&mut out, element);
-    out
+pub(in crate::policy) fn inner(element: &Element, secrets: Secrets) -> String {
+    let mut writer = Writer { out: String::new(), secrets };
+    writer.children(element);
+    writer.out
 }
 
-fn element(out: &mut String, element: &Element) {
-    out.push('<');
-    out.push_str(&element.name);
-    for one in &element.attributes {
-        attribute(out, one);
+struct Writer {
+    out: String,
+    secrets: Secrets,
+}
+
+impl Writer {
+    fn element(&mut self, element: &Element) {
+        self.out.push('<');
+        self.out.push_str(&element.name);
+        for attribute in &element.attributes {
+            self.attribute(attribute);
+        }
+        self.out.push_str(&element.spelling.end_of_start);
+        if element.spelling.empty && element.children.is_empty() {
+            self.out.push_str("/>");
+            return;
+        }
+        self.out.push('>');
+        self.children(element);
+        self.append(format_args!("</{}{}>", element.name, element.spelling.end));
     }
-    out.push_str(&element.spelling.end_of_start);
-    if element.spelling.empty && element.children.is_empty() {
-        out.push_str("/>");
-        return;
+
+    fn append(&mut self, arguments: std::fmt::Arguments<'_>) {
+        self.out.write_fmt(arguments).expect("writing to a string cannot fail");
     }
-    out.push('>');
-    children(out, element);
-    append(out, format_args!("</{}{}>", element.name, element.spelling.end));
-}
 
-fn append(out: &mut String, arguments: std::fmt::Arguments<'_>) {
-    out.write_fmt(arguments).expect("writing to a string cannot fail");
-}
-
-fn children(out: &mut String, element: &Element) {
-    for child in &element.children {
-        match child {
-            Child::Element(child) => self::element(out, child),
-            Child::Text(text) => {
-                out.push_str(&written(text).map_or_else(|| escape::content(&text.value), str::to_owned))
+    fn children(&mut self, element: &Element) {
+        for child in &element.children {
+            match child {
+                Child::Element(child) => self.element(child),
+                Child::Text(text) => match written(text) {
+                    Some(written) => self.out.push_str(written),
+                    None => self.out.push_str(&escape::content(self.value(text))),
+                },
+                Child::Comment(comment) => self.append(format_args!("<!--{}-->", comment.text)),
+                Child::Instruction(text) => self.append(format_args!("<?{text}?>")),
             }
-            Child::Comment(comment) => append(out, format_args!("<!--{}-->", comment.text)),
-            Child::Instruction(text) => append(out, format_args!("<?{text}?>")),
         }
     }
-}
 
-fn attribute(out: &mut String, attribute: &Attribute) {
-    let (before, joint) = if attribute.joint.is_empty() { (" ", "=") } else { (&*attribute.before, &*attribute.joint) };
-    append(out, format_args!("{before}{}{joint}", attribute.name));
-    match written(&attribute.value) {
-        Some(written) => {
-            // What was read between single quotes may hold double ones, also inside an expression.
-            let quote = if attribute.single_quoted { '\'' } else { '"' };
-            append(out, format_args!("{quote}{written}{quote}"));
+    fn attribute(&mut self, attribute: &Attribute) {
+        let new = attribute.joint.is_empty();
+        let (before, joint) = if new { (" ", "=") } else { (&*attribute.before, &*attribute.joint) };
+        self.append(format_args!("{before}{}{joint}", attribute.name));
+        match written(&attribute.value) {
+            Some(written) => {
+                // What was read between single quotes may hold double ones, also inside an expression.
+                let quote = if attribute.single_quoted { '\'' } else { '"' };
+                self.append(format_args!("{quote}{written}{quote}"));
+            }
+            None => {
+                let value = escape::attribute(self.value(&attribute.value));
+                self.append(format_args!("\"{value}\""));
+            }
         }
-        None => append(out, format_args!("\"{}\"", escape::attribute(&attribute.value.value))),
+    }
+
+    fn value<'a>(&self, text: &'a Text) -> &'a str {
+        if self.secrets == Secrets::Told { &text.value } else { text.shown() }
     }
 }
 
 /// The text as it was read, unless its value was changed since.
 fn written(text: &Text) -> Option<&str> {
-    text.raw.as_ref().filter(|raw| *raw.value == text.value).map(|raw| &*raw.written)
+    text.raw.as_ref().filter(|raw| *raw.value == *text.value).map(|raw| &*raw.written)
 }

@@ -31,6 +31,14 @@ pub struct PolicySource {
     pub marks: BTreeMap<String, (usize, usize)>,
 }
 
+impl PolicySource {
+    /// XML that stands in no file.
+    #[must_use]
+    pub fn of_xml(xml: &str) -> Self {
+        Self { xml: Some(xml.to_owned()), elements: None, file: None, marks: BTreeMap::new() }
+    }
+}
+
 impl JsonSchema for PolicySource {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "PolicySource".into()
