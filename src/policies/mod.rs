@@ -8,6 +8,9 @@
 //! [`catalogue`] and [`reading`] (how they are compiled).
 //! Deliberately not here: HTTP on the wire and backends (`gateway` lends them through [`Link`]), counters (`limits`).
 
+pub mod authentication_basic;
+pub mod authentication_certificate;
+pub mod authentication_managed_identity;
 pub mod block;
 pub mod catalogue;
 pub mod compile;
@@ -16,6 +19,7 @@ pub mod facts;
 pub mod failure;
 pub mod flow;
 pub mod forward_request;
+pub mod get_authorization_context;
 mod host;
 pub mod link;
 pub mod outside;
@@ -27,6 +31,7 @@ pub mod set_header;
 #[cfg(test)]
 pub mod testing;
 pub mod tracing;
+pub mod values;
 
 pub use block::{Block, Statement};
 pub use catalogue::{AttributeEntry, CATALOGUE, ElementEntry, Entry, Sections};

@@ -6,6 +6,8 @@ pub mod fresh;
 pub mod loggers;
 pub mod metrics;
 pub mod named;
+#[cfg(test)]
+pub mod scripted;
 pub mod tokens;
 
 use std::{sync::Arc, time::Duration};
