@@ -10,6 +10,7 @@
 
 pub mod block;
 pub mod catalogue;
+pub mod choose;
 pub mod compile;
 pub mod dynamic;
 pub mod facts;
@@ -20,9 +21,14 @@ mod host;
 pub mod link;
 pub mod pipeline;
 pub mod policy;
+pub mod query;
 pub mod reading;
 pub mod services;
 pub mod set_header;
+pub mod set_method;
+pub mod set_query_parameter;
+pub mod set_status;
+pub mod set_variable;
 #[cfg(test)]
 pub mod testing;
 pub mod tracing;
