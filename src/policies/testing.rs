@@ -20,13 +20,13 @@ use super::{
     compile::{Known, OnUnsupported},
     flow::Variables,
     forward_request::ForwardRequest,
-    link::{Settled, Target},
+    link::Target,
     outside::{Named, Outside, scripted::{Script, script}},
     tracing::Trace,
 };
 use crate::{
     expression::Value,
-    limits::Limits,
+    limits::{Limits, Scope as Counter},
     model::{Clock, Entropy, Timestamp},
     policy::{Document, Place, Scope, Section},
 };
@@ -52,6 +52,7 @@ pub struct Scene {
     body: Bytes,
     replies: VecDeque<Reply>,
     traced: bool,
+    is_preflight: bool,
 }
 
 /// What the backend does with a request.
@@ -133,6 +134,8 @@ pub struct Played {
     pub last_error: Option<LastError>,
     /// What the backend saw.
     pub sent: Vec<Sent>,
+    /// Counters that policies let the exchange fall under.
+    pub counters: Vec<Counter>,
     /// Steps, where [`Scene::traced`].
     pub trace: Option<Box<Trace>>,
     /// How long it took, by the runtime's time.
@@ -165,6 +168,7 @@ impl Scene {
             body: Bytes::new(),
             replies: VecDeque::new(),
             traced: false,
+            is_preflight: false,
         }
     }
 
@@ -267,6 +271,13 @@ impl Scene {
         self
     }
 
+    /// As the gateway asks the documents first when a browser asks whether it may send.
+    #[must_use]
+    pub const fn preflight(mut self) -> Self {
+        self.is_preflight = true;
+        self
+    }
+
     /// What is wrong with the documents, in words.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
@@ -310,11 +321,28 @@ impl Scene {
             link: &mut wire,
             after: Vec::new(),
             trace: self.traced.then(Box::default),
+            is_preflight: self.is_preflight,
         };
-        let ended = Pipeline::run(&mut flow).await;
+        let ended = if flow.is_preflight {
+            Pipeline::preflight(&mut flow).await.map_or_else(Ended::Failed, |_| Ended::Answered)
+        } else {
+            Pipeline::run(&mut flow).await
+        };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, answer: passing, .. } = wire;
-        Played { request, response, variables, route, ended, last_error, sent, trace, took: began.elapsed(), passing }
+        let Wire { sent, counters, answer: passing, .. } = wire;
+        Played {
+            request,
+            response,
+            variables,
+            route,
+            ended,
+            last_error,
+            sent,
+            counters,
+            trace,
+            took: began.elapsed(),
+            passing,
+        }
     }
 
     /// The documents, the narrowest first, and the built-in one, which forwards.
@@ -398,12 +426,14 @@ struct Wire {
     answer: Bytes,
     replies: VecDeque<Reply>,
     sent: Vec<Sent>,
+    counters: Vec<Counter>,
     began: Instant,
 }
 
 impl Wire {
     fn new(body: Bytes) -> Self {
-        Self { body, answer: Bytes::new(), replies: VecDeque::new(), sent: Vec::new(), began: Instant::now() }
+        let began = Instant::now();
+        Self { body, answer: Bytes::new(), replies: VecDeque::new(), sent: Vec::new(), counters: Vec::new(), began }
     }
 
     fn next(&mut self) -> Reply {
@@ -453,18 +483,12 @@ impl Link for Wire {
         Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
     }
 
-    fn settlement(&mut self) -> &mut dyn Settled {
-        self
+    fn limit(&mut self, scope: Counter) {
+        self.counters.push(scope);
     }
-}
 
-impl Settled for Wire {
     fn backend(&self) -> Option<Arc<str>> {
         (!self.sent.is_empty()).then(|| "scripted".into())
-    }
-
-    fn tokens(&self) -> (u64, u64) {
-        (0, 0)
     }
 }
 
