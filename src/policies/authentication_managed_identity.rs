@@ -156,7 +156,8 @@ mod tests {
     use crate::policies::{outside::scripted::configured, testing::Scene};
 
     fn scene(policy: &str) -> Scene {
-        let named = configured(&[r#"{"kind": "token_sources", "id": "a", "token": "t0ken", "resources": ["https://a.test"]}"#]);
+        let named =
+            configured(&[r#"{"kind": "token_sources", "id": "a", "token": "t0ken", "resources": ["https://a.test"]}"#]);
         Scene::new().named(named).section("inbound", &format!("<base />{policy}"))
     }
 

@@ -1,7 +1,11 @@
 //! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
-use super::{Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, choose, forward_request, get_authorization_context, send_one_way_request, send_request, set_header, set_method, set_query_parameter, set_status, set_variable};
+use super::{
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, choose,
+    forward_request, get_authorization_context, send_one_way_request, send_request, set_header, set_method,
+    set_query_parameter, set_status, set_variable,
+};
 use crate::policy::Section;
 
 /// A policy as the catalogue knows it.

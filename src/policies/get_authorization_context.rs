@@ -22,10 +22,16 @@ pub const ENTRY: Entry = Entry {
         AttributeEntry::required("provider-id", "The credential provider.").dynamic(),
         AttributeEntry::required("authorization-id", "The connection of the provider.").dynamic(),
         AttributeEntry::required("context-variable-name", "Variable that receives the `Authorization` object."),
-        AttributeEntry::optional("identity-type", "managed", "Who asks: the gateway (`managed`), or the token in `identity`.")
-            .one_of(&["managed", "jwt"]),
-        AttributeEntry::absent("identity", "A token of the caller; with `identity-type=\"jwt\"`. Not used here.").dynamic(),
-        AttributeEntry::optional("ignore-error", "false", "Whether to go on without: the variable is null then.").dynamic(),
+        AttributeEntry::optional(
+            "identity-type",
+            "managed",
+            "Who asks: the gateway (`managed`), or the token in `identity`.",
+        )
+        .one_of(&["managed", "jwt"]),
+        AttributeEntry::absent("identity", "A token of the caller; with `identity-type=\"jwt\"`. Not used here.")
+            .dynamic(),
+        AttributeEntry::optional("ignore-error", "false", "Whether to go on without: the variable is null then.")
+            .dynamic(),
     ],
     children: &[],
     content: Content::Nothing,

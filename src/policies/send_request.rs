@@ -118,8 +118,14 @@ mod tests {
         assert_eq!(played.status(), 200);
         assert!(played.variable("answer").is_some());
         let call = calls.call(0);
-        assert_eq!((call.method.as_str(), &*call.url, &call.body[..]), ("POST", "https://a.test/token?x=1", &b"grant=1"[..]));
-        assert_eq!((&call.headers["x-key"], &call.headers["authorization"]), (&"k".parse().expect("v"), &"Basic dTpw".parse().expect("v")));
+        assert_eq!(
+            (call.method.as_str(), &*call.url, &call.body[..]),
+            ("POST", "https://a.test/token?x=1", &b"grant=1"[..])
+        );
+        assert_eq!(
+            (&call.headers["x-key"], &call.headers["authorization"]),
+            (&"k".parse().expect("v"), &"Basic dTpw".parse().expect("v"))
+        );
         assert_eq!((call.timeout, call.redirects), (Duration::from_secs(7), 0));
         assert!(!played.sent[0].headers.contains_key("x-key"), "the exchange's own request is left alone");
     }

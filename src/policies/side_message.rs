@@ -36,7 +36,12 @@ pub const MODE: AttributeEntry = AttributeEntry::optional(
 pub const TIMEOUT: AttributeEntry =
     AttributeEntry::optional("timeout", "60", "Seconds until the whole answer must be there.").dynamic();
 
-const fn child(name: &'static str, attributes: &'static [AttributeEntry], content: Content, text: &'static str) -> ElementEntry {
+const fn child(
+    name: &'static str,
+    attributes: &'static [AttributeEntry],
+    content: Content,
+    text: &'static str,
+) -> ElementEntry {
     ElementEntry { name, required: false, many: false, attributes, children: &[], content, text }
 }
 
@@ -142,7 +147,8 @@ impl SideMessage {
             "set-method" => self.method = reading.text(),
             "set-header" => self.headers.extend(SetHeader::read(reading)),
             "set-body" if reading.attribute("template").is_some() => {
-                reading.refuse::<()>("templates inside a side request are not available: write the body as an expression");
+                reading
+                    .refuse::<()>("templates inside a side request are not available: write the body as an expression");
             }
             "set-body" => self.body = reading.text(),
             "authentication-certificate" => self.certificate = Shown::read(reading),

@@ -21,7 +21,10 @@ use super::{
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
-    outside::{Named, Outside, scripted::{Script, script}},
+    outside::{
+        Named, Outside,
+        scripted::{Script, script},
+    },
     tracing::Trace,
 };
 use crate::{
@@ -157,7 +160,12 @@ impl Scene {
         let limits = Arc::new(Limits::new(clock.clone()));
         Self {
             facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
-            services: Services { outside: Outside::with_calls(&clock, script()), clock, entropy: Entropy::seeded(1), limits },
+            services: Services {
+                outside: Outside::with_calls(&clock, script()),
+                clock,
+                entropy: Entropy::seeded(1),
+                limits,
+            },
             request: request(),
             on_unsupported: OnUnsupported::Refuse,
             named: Arc::default(),
