@@ -1,7 +1,11 @@
 //! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
-use super::{Policy, Reading, forward_request, set_header};
+use super::{
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, choose,
+    forward_request, get_authorization_context, send_one_way_request, send_request, set_header, set_method,
+    set_query_parameter, set_status, set_variable,
+};
 use crate::policy::Section;
 
 /// A policy as the catalogue knows it.
@@ -122,7 +126,21 @@ pub enum Content {
 }
 
 /// Every policy, in the order of the manual.
-pub const CATALOGUE: &[&Entry] = &[&forward_request::ENTRY, &set_header::ENTRY];
+pub const CATALOGUE: &[&Entry] = &[
+    &authentication_basic::ENTRY,
+    &authentication_certificate::ENTRY,
+    &authentication_managed_identity::ENTRY,
+    &choose::ENTRY,
+    &forward_request::ENTRY,
+    &get_authorization_context::ENTRY,
+    &send_one_way_request::ENTRY,
+    &send_request::ENTRY,
+    &set_header::ENTRY,
+    &set_method::ENTRY,
+    &set_query_parameter::ENTRY,
+    &set_status::ENTRY,
+    &set_variable::ENTRY,
+];
 
 /// The entry of that name.
 #[must_use]

@@ -8,26 +8,41 @@
 //! [`catalogue`] and [`reading`] (how they are compiled).
 //! Deliberately not here: HTTP on the wire and backends (`gateway` lends them through [`Link`]), counters (`limits`).
 
+pub mod authentication_basic;
+pub mod authentication_certificate;
+pub mod authentication_managed_identity;
 pub mod block;
 pub mod catalogue;
+pub mod choose;
 pub mod compile;
 pub mod dynamic;
 pub mod facts;
 pub mod failure;
 pub mod flow;
 pub mod forward_request;
+pub mod get_authorization_context;
 mod host;
 pub mod link;
+pub mod outside;
 pub mod pipeline;
 pub mod policy;
+pub mod query;
 pub mod quota;
 pub mod rate_limit;
 pub mod reading;
+pub mod send_one_way_request;
+pub mod send_request;
 pub mod services;
 pub mod set_header;
+pub mod set_method;
+pub mod set_query_parameter;
+pub mod set_status;
+pub mod set_variable;
+pub mod side_message;
 #[cfg(test)]
 pub mod testing;
 pub mod tracing;
+pub mod values;
 
 pub use block::{Block, Statement};
 pub use catalogue::{AttributeEntry, CATALOGUE, ElementEntry, Entry, Sections};
@@ -37,6 +52,7 @@ pub use facts::Facts;
 pub use failure::{Failure, LastError};
 pub use flow::{Body, Flow, Request, Response};
 pub use link::{Forwarding, Link, Route};
+pub use outside::{Named, Outside};
 pub use pipeline::{Compiled, Ended, Pipeline};
 pub use policy::{Needs, Policy, Step, Verdict};
 pub use reading::Reading;

@@ -68,25 +68,15 @@ impl ExistsAction {
     }
 }
 
-struct SetHeader {
+/// The element, compiled; also inside `send-request` and `return-response`.
+pub struct SetHeader {
     name: Dynamic<Arc<str>>,
     values: Vec<Dynamic<Arc<str>>>,
     action: ExistsAction,
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    let action = ExistsAction::of(reading);
-    let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
-    if let Some(name) = name.fixed()
-        && HeaderName::try_from(&**name).is_err()
-    {
-        return reading.refuse(format!("`{name}` is not the name of a header"));
-    }
-    let values = reading.texts("value");
-    if values.is_empty() && action != ExistsAction::Delete {
-        return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
-    }
-    Some(Box::new(SetHeader { name, values, action }))
+    Some(Box::new(SetHeader::read(reading)?))
 }
 
 impl Policy for SetHeader {
@@ -95,12 +85,47 @@ impl Policy for SetHeader {
     }
 
     fn needs(&self) -> Needs {
-        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+        self.all_needs()
     }
 }
 
 impl SetHeader {
+    /// Reads the element.
+    pub fn read(reading: &mut Reading<'_, '_>) -> Option<Self> {
+        let action = ExistsAction::of(reading);
+        let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
+        if let Some(name) = name.fixed()
+            && HeaderName::try_from(&**name).is_err()
+        {
+            return reading.refuse(format!("`{name}` is not the name of a header"));
+        }
+        let values = reading.texts("value");
+        if values.is_empty() && action != ExistsAction::Delete {
+            return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
+        }
+        Some(Self { name, values, action })
+    }
+
+    /// Bodies that its expressions read.
+    #[must_use]
+    pub fn all_needs(&self) -> Needs {
+        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+    }
+
+    /// Changes these headers, with the values of this exchange.
+    pub fn change(&self, flow: &mut Flow<'_>, headers: &mut HeaderMap) -> Result<(), Failure> {
+        let (header, values) = self.values(flow)?;
+        apply(headers, &header, values, self.action);
+        Ok(())
+    }
+
     fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+        let (header, values) = self.values(flow)?;
+        apply(flow.headers_mut(), &header, values, self.action);
+        Ok(())
+    }
+
+    fn values(&self, flow: &mut Flow<'_>) -> Result<(HeaderName, Vec<HeaderValue>), Failure> {
         let name = self.name.get(flow)?;
         let bad = |what: &str| Failure::new("set-header", "InvalidHeader", 500, format!("`{what}` cannot be a header"));
         let header = HeaderName::try_from(&*name).map_err(|_| bad(&name))?;
@@ -109,8 +134,7 @@ impl SetHeader {
             HeaderValue::from_str(text.trim()).map_err(|_| bad(&header_text(&header, &text)))
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        apply(flow.headers_mut(), &header, values, self.action);
-        Ok(())
+        Ok((header, values))
     }
 }
 
