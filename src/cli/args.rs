@@ -5,6 +5,7 @@
 mod import;
 mod keys;
 mod models;
+mod policy;
 pub mod usage;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -19,6 +20,7 @@ use super::print::Format;
 pub use self::import::{Apim, Import};
 pub use self::keys::{CreateKey, Keys, Which};
 pub use self::models::{CountTokens, Models, Prices};
+pub use self::policy::{Policy, PolicyExplain, PolicyFmt, PolicyTest, Spelled};
 
 /// Self-hosted API gateway for HTTP services and AI models.
 #[derive(Debug, Parser)]
@@ -194,6 +196,9 @@ Examples:
     /// Administrators, backup, database
     #[command(subcommand)]
     Admin(Admin),
+    /// Policy documents: format, explain, test
+    #[command(subcommand)]
+    Policy(Policy),
     /// Take over the configuration of another gateway
     #[command(subcommand)]
     Import(Import),
@@ -394,6 +399,9 @@ mod tests {
             "tollgate logs -f -n 10",
             "tollgate quotas raise a#b --by 5M --until +24h --reason launch",
             "tollgate ledger verify",
+            "tollgate policy fmt a.xml --to yaml",
+            "tollgate policy explain --api orders --operation list --product team",
+            "tollgate policy test a.xml --request r.json -o json",
             "tollgate import apim dir --out x --strict",
             "tollgate import apim dir --stats -o json --var-file v.tfvars",
             "tollgate completions bash",

@@ -20,6 +20,7 @@ mod models_count;
 mod objects;
 mod offline;
 mod place;
+mod policy;
 mod print;
 mod questions;
 mod quotas;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Logs(logs) => wait_for(logs::run(global, &logs)),
         Command::Quotas(quotas) => wait_for(quotas::run(global, quotas)),
         Command::Ledger(ledger) => wait_for(ledger::run(global, ledger)),
+        Command::Policy(policy) => policy::run(global, policy),
         Command::Import(import) => import::run(global, &import),
         Command::Admin(admin) => wait_for(admin::run(global, admin)),
         Command::Reload => wait_for(reload::run(global)),

@@ -6,13 +6,10 @@ use super::{
     report::{Judged, Standing},
 };
 use crate::{
+    cli::policy::world::World as Surroundings,
     model::{BackendId, PoolId},
-    policies::{
-        self, Trouble,
-        compile::{Known, OnUnsupported},
-        link::Target,
-    },
-    policy::{self, Document, Fragment, Fragments, NamedValue, NamedValues, Problem, Scope, Section},
+    policies::{self, Trouble, compile::OnUnsupported, link::Target},
+    policy::{self, Document, Fragment, Problem, Scope, Section},
 };
 
 /// The gateway's own compilation as a judge.
@@ -69,9 +66,10 @@ fn in_sections(file: &str, text: &str) -> Result<Vec<Document>, Troubles> {
 }
 
 fn outcome(document: &Document, world: &World) -> Outcome {
-    let (values, fragments) = surroundings(document, world)?;
-    let document = policy::resolve(document, &values, &fragments).map_err(told)?;
-    let known = Names { world };
+    let around = surroundings(world);
+    let document = around.complete(document).map_err(told)?;
+    // What the import names is written beside the document; the rest of a service is not at hand.
+    let known = around.with_names_of(std::iter::once(&document));
     // Operation scope: what may stand there may stand anywhere.
     let compiled = |how| policies::compile(&document, Scope::Operation, &known, how);
     let Err(refused) = compiled(OnUnsupported::Refuse) else { return Ok((Standing::Full, Vec::new())) };
@@ -81,41 +79,22 @@ fn outcome(document: &Document, world: &World) -> Outcome {
     }
 }
 
-/// Named values and fragments: those of the world, and in an open one stand-ins for whatever else is referred to.
-fn surroundings(document: &Document, world: &World) -> Result<(NamedValues, Fragments), Troubles> {
-    let value = |text: &str| NamedValue { value: text.to_owned(), secret: false };
-    let mut values: NamedValues = world.named_values.iter().map(|(name, text)| (name.clone(), value(text))).collect();
-    let mut fragments = Fragments::new();
+/// The world of the import as a document's surroundings.
+fn surroundings(world: &World) -> Surroundings {
+    let mut around = if world.open { Surroundings::open() } else { Surroundings::default() };
+    for (name, text) in &world.named_values {
+        around = around.with_value(name, text);
+    }
     for (id, text) in &world.fragments {
         // One that cannot be read is reported by itself; here it is missing.
-        if let Ok(fragment) = Fragment::from_xml(&format!("fragment {id}"), text) {
-            fragments.insert(id.clone(), fragment);
+        if let Ok(fragment) = Fragment::read(&format!("fragment {id}"), text) {
+            around.fragments.insert(id.clone(), fragment);
         }
     }
-    if world.open {
-        let roots = std::iter::once(&document.root).chain(fragments.values().map(|fragment| &fragment.root));
-        let roots: Vec<policy::Element> = roots.cloned().collect();
-        for root in &roots {
-            for (id, _) in policy::included(root) {
-                let empty = Fragment::from_xml("stand-in", "<fragment />").map_err(told)?;
-                fragments.entry(id.to_string()).or_insert(empty);
-            }
-            for reference in policy::references(root).into_iter().filter(|reference| !reference.maybe_liquid) {
-                values.entry(reference.name.clone()).or_insert_with(|| value(stand_in(&reference.name)));
-            }
-        }
-    }
-    Ok((values, fragments))
-}
-
-/// A text that a named value of that name could have: many stand where a URL or a number does.
-fn stand_in(name: &str) -> &'static str {
-    let name = name.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    if says(&["url", "endpoint", "host", "uri", "origin", "issuer"]) {
-        return "https://stand-in.example";
-    }
-    "1"
+    let backends = world.backends.iter().map(|id| (id.clone(), Target::Backend(BackendId::from(id.as_str()))));
+    let pools = world.pools.iter().map(|id| (id.clone(), Target::Pool(PoolId::from(id.as_str()))));
+    around.targets = backends.chain(pools).collect();
+    around
 }
 
 fn told(problems: Vec<Problem>) -> Troubles {
@@ -128,28 +107,4 @@ fn listed(troubles: Vec<Trouble>) -> Troubles {
 
 fn place(place: &policy::Place) -> Place {
     Place { file: place.file.clone(), line: place.line as usize, column: place.column as usize }
-}
-
-/// What documents may name.
-struct Names<'w> {
-    world: &'w World,
-}
-
-impl Known for Names<'_> {
-    fn backend(&self, id: &str) -> Option<Target> {
-        if self.world.pools.contains(id) {
-            Some(Target::Pool(PoolId::from(id)))
-        } else if self.world.open || self.world.backends.contains(id) {
-            Some(Target::Backend(BackendId::from(id)))
-        } else {
-            None
-        }
-    }
-
-    fn names(&self, kind: &str) -> Vec<String> {
-        match kind {
-            "backend" => self.world.backends.iter().chain(&self.world.pools).cloned().collect(),
-            _ => Vec::new(),
-        }
-    }
 }

@@ -29,6 +29,7 @@ use super::{
 use convert::Converted;
 use found::{Found, Place, Unread};
 use report::Report;
+pub use single::root;
 
 /// Runs the command.
 pub fn run(global: &Global, import: &Import) -> Result<(), Failure> {
@@ -50,6 +51,16 @@ pub fn run(global: &Global, import: &Import) -> Result<(), Failure> {
         return Err(Failure::new(Exit::InPart, message));
     }
     Ok(())
+}
+
+/// The policy documents of a folder with their standing.
+///
+/// # Errors
+/// There are none.
+#[cfg(test)]
+pub fn judged(path: &Path) -> Result<Vec<report::Judged>, Failure> {
+    let converted = convert::convert(&read(path)?, &variables::Variables::new(), &judge::Compilation);
+    Ok(converted.report.judged)
 }
 
 fn read_variables(file: &Path) -> Result<variables::Variables, Failure> {

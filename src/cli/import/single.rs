@@ -44,8 +44,9 @@ fn document(name: &str, text: String, place: Place) -> Option<Document> {
     Some(Document { kind: kind.to_owned(), names: vec![id], text, place })
 }
 
-/// The name of the first element.
-fn root(text: &str) -> Option<&str> {
+/// The name of the first element of an XML text.
+#[must_use]
+pub fn root(text: &str) -> Option<&str> {
     let mut rest = text.trim_start_matches('\u{FEFF}').trim_start();
     loop {
         let (open, close) = match rest {

@@ -124,6 +124,7 @@ impl Converter<'_> {
 
     /// The text with the variables of Terraform and of deployments in place.
     fn filled(&mut self, document: &Document) -> String {
+        self.managed_identity(document);
         let mut text = document.text.clone();
         if !self.variables.is_empty() || variables::is_template(&document.place.file, &text) {
             let filled = variables::fill(&text, self.variables);

@@ -3,6 +3,7 @@
 mod apis;
 mod backends;
 mod documents;
+mod identity;
 mod operations;
 mod people;
 mod products;
@@ -60,6 +61,7 @@ pub fn convert(found: &Found, variables: &Variables, judge: &dyn Judge) -> Conve
     converter.values();
     converter.people();
     converter.backends();
+    converter.loggers();
     converter.fragments();
     converter.apis();
     converter.products();
@@ -85,6 +87,8 @@ struct Converter<'a> {
     subscriptions: BTreeMap<String, Tree>,
     named_values: BTreeMap<String, Tree>,
     fragments: BTreeMap<String, Tree>,
+    loggers: BTreeMap<String, Tree>,
+    token_sources: BTreeMap<String, Tree>,
     global: Option<Tree>,
     /// A document in part: what cannot run fails when it is reached.
     in_part: bool,
@@ -111,6 +115,8 @@ impl<'a> Converter<'a> {
             subscriptions: BTreeMap::new(),
             named_values: BTreeMap::new(),
             fragments: BTreeMap::new(),
+            loggers: BTreeMap::new(),
+            token_sources: BTreeMap::new(),
             global: None,
             in_part: false,
             placed: BTreeSet::new(),
@@ -191,6 +197,8 @@ impl<'a> Converter<'a> {
             ("apis", list(self.apis)),
             ("products", list(self.products)),
             ("subscriptions", list(self.subscriptions)),
+            ("token_sources", list(self.token_sources)),
+            ("loggers", list(self.loggers)),
             ("named_values", list(self.named_values)),
             ("policy_fragments", list(self.fragments)),
         ];

@@ -67,7 +67,9 @@ impl Converter<'_> {
     pub(super) fn rest(&mut self) {
         for resource in &self.found.resources {
             let kind = resource.kind.strip_prefix("workspaces/").unwrap_or(&resource.kind);
-            if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind)) {
+            let is_logger =
+                kind.eq_ignore_ascii_case("loggers") && self.loggers.contains_key(&super::names::id(resource.name()));
+            if is_logger || TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(kind)) {
                 continue;
             }
             let own = kind.rsplit('/').next().unwrap_or(kind);

@@ -1,0 +1,210 @@
+//! Plays a case: the documents as the gateway compiles and runs them, everything around them scripted.
+//!
+//! Waiting is played, not waited for: the runtime's clock stands still and jumps.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use url::Url;
+
+use super::{
+    case::{self, Case},
+    script::{Others, Sent, Wire, headers},
+    world::World,
+};
+use crate::{
+    expression::Value,
+    limits::Limits,
+    model::{Clock, Entropy, Secret, Timestamp},
+    policies::{
+        Body, Compiled, Ended, Facts, Flow, LastError, Outside, Pipeline, Request, Response, Route, Services, Trouble,
+        compile,
+        compile::OnUnsupported,
+        facts::{ApiFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
+        flow::Variables,
+        tracing::Trace,
+    },
+    policy::{Document, Scope, Section},
+};
+
+/// When a case is played unless it says otherwise: 2026-03-01T12:00:00Z.
+const NOW: u64 = 1_772_366_400;
+
+/// How a case ended.
+pub struct Played {
+    /// The answer.
+    pub response: Option<Response>,
+    /// The answer's body, also one that would have passed.
+    pub body: Bytes,
+    /// Variables at the end.
+    pub variables: Variables,
+    /// How the journey ended.
+    pub ended: Ended,
+    /// What `context.LastError` shows.
+    pub last_error: Option<LastError>,
+    /// What the backend saw.
+    pub sent: Vec<Sent>,
+    /// What others were asked.
+    pub called: Vec<Sent>,
+    /// Steps.
+    pub trace: Box<Trace>,
+}
+
+/// Documents of up to five scopes, compiled, the narrowest first; the built-in one is last.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn compiled(documents: &[(Scope, Document)], world: &World, how: OnUnsupported) -> Result<Pipeline, Vec<Trouble>> {
+    let built_in = Document::built_in();
+    let own = documents.iter().map(|(scope, document)| (*scope, document));
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for (scope, document) in own.chain(std::iter::once((Scope::Global, &built_in))) {
+        match compile(document, scope, world, how) {
+            Ok((compiled, _)) => good.push(Arc::<Compiled>::new(compiled)),
+            Err(troubles) => bad.extend(troubles),
+        }
+    }
+    if bad.is_empty() { Ok(Pipeline::new(good)) } else { Err(bad) }
+}
+
+/// Plays a case.
+///
+/// # Errors
+/// What is wrong with the case itself.
+pub fn play(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on(on_stage(pipeline, case))
+}
+
+async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
+    let now = case.now.map_or(Timestamp::from_secs(NOW), |at| {
+        Timestamp::from_secs(u64::try_from(at.as_second()).unwrap_or_default())
+    });
+    let clock = Clock::manual(now);
+    let others = Arc::new(Others::new(&case.calls));
+    let services = Services {
+        outside: Outside::with_calls(&clock, others.clone()),
+        limits: Arc::new(Limits::new(clock.clone())),
+        entropy: Entropy::seeded(1),
+        clock,
+    };
+    let mut wire = Wire::new(case::bytes(case.request.body.as_ref()), &case.answers);
+    let facts = facts(case);
+    let mut flow = Flow {
+        facts: &facts,
+        services: &services,
+        request: request(case)?,
+        response: None,
+        variables: variables(case),
+        route: Route::default(),
+        section: Section::Inbound,
+        last_error: None,
+        pipeline,
+        depth: 0,
+        began: (services.clock.now(), services.clock.ticks()),
+        link: &mut wire,
+        after: Vec::new(),
+        trace: Some(Box::default()),
+        is_preflight: false,
+    };
+    let ended = Pipeline::run(&mut flow).await;
+    let Flow { response, variables, last_error, trace, .. } = flow;
+    services.outside.drain(std::time::Duration::from_secs(1)).await;
+    let body = match response.as_ref().map(|response| &response.body) {
+        Some(Body::Held(bytes)) => bytes.clone(),
+        Some(Body::Passing) => wire.passing().clone(),
+        Some(Body::Consumed) | None => Bytes::new(),
+    };
+    let (sent, called) = (wire.sent, others.asked());
+    Ok(Played { response, body, variables, ended, last_error, sent, called, trace: trace.unwrap_or_default() })
+}
+
+fn request(case: &Case) -> Result<Request, String> {
+    let given = &case.request;
+    let base = Url::parse("https://gateway.test").map_err(|error| error.to_string())?;
+    let url = base.join(&given.url).map_err(|error| format!("request.url `{}`: {error}", given.url))?;
+    let method = given.method.parse().map_err(|_| format!("request.method `{}` is no method", given.method))?;
+    let query = url.query().unwrap_or_default();
+    Ok(Request {
+        method,
+        scheme: url.scheme().into(),
+        host: url.host_str().unwrap_or_default().into(),
+        port: url.port().unwrap_or_default(),
+        path: url.path().to_owned(),
+        query: query.to_owned(),
+        headers: headers(&given.headers),
+        body: Body::Passing,
+        original: (url.path().into(), query.into()),
+        matched: given.matched.clone().into_iter().collect(),
+        ip: given.ip,
+        certificate: None,
+    })
+}
+
+fn variables(case: &Case) -> Variables {
+    let mut variables = Variables::default();
+    for (name, value) in &case.variables {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(on) => Value::Bool(*on),
+            serde_json::Value::String(text) => Value::from(text.as_str()),
+            other => Value::from(other.to_string().as_str()),
+        };
+        variables.set(&Arc::from(name.as_str()), value);
+    }
+    variables
+}
+
+fn facts(case: &Case) -> Facts {
+    let context = &case.context;
+    let get = |of: &std::collections::BTreeMap<String, String>, name: &str| {
+        of.get(name).map(|text| Arc::<str>::from(text.as_str()))
+    };
+    let text = |of: &_, name: &str, other: &str| get(of, name).unwrap_or_else(|| other.into());
+    let api = ApiFacts {
+        id: text(&context.api, "id", "api"),
+        name: text(&context.api, "name", "API"),
+        path: text(&context.api, "path", ""),
+        version: get(&context.api, "version"),
+        revision: "1".into(),
+        is_current: true,
+        service_url: Some(text(&context.api, "service_url", "https://backend.test")),
+        key_names: ("Ocp-Apim-Subscription-Key".into(), "subscription-key".into()),
+        ..ApiFacts::default()
+    };
+    let operation = OperationFacts {
+        id: text(&context.operation, "id", "operation"),
+        name: text(&context.operation, "name", "Operation"),
+        method: text(&context.operation, "method", &case.request.method),
+        url_template: text(&context.operation, "url_template", "/*"),
+    };
+    let is_there = |of: &std::collections::BTreeMap<String, String>| !of.is_empty();
+    let product = is_there(&context.product).then(|| ProductFacts {
+        id: text(&context.product, "id", "product"),
+        name: text(&context.product, "name", "Product"),
+        subscription_required: true,
+        ..ProductFacts::default()
+    });
+    let subscription = is_there(&context.subscription).then(|| SubscriptionFacts {
+        id: text(&context.subscription, "id", "subscription"),
+        name: text(&context.subscription, "name", "Subscription"),
+        ..SubscriptionFacts::default()
+    });
+    let user = is_there(&context.user).then(|| UserFacts {
+        id: text(&context.user, "id", "user"),
+        email: get(&context.user, "email"),
+        name: get(&context.user, "name"),
+        groups: context.groups.iter().map(|group| group.as_str().into()).collect(),
+    });
+    Facts {
+        request_id: context.request_id.clone().unwrap_or_else(|| "00000000-0000-4000-8000-000000000001".to_owned()),
+        api: Some(Arc::new(api)),
+        operation: Some(Arc::new(operation)),
+        product: product.map(Arc::new),
+        subscription: subscription.map(Arc::new),
+        key: context.subscription.get("key").map(|key| Secret::from(key.clone())),
+        user: user.map(Arc::new),
+        ..Facts::default()
+    }
+}

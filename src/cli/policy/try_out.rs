@@ -1,0 +1,145 @@
+//! `tollgate policy test`: runs a document against a scripted backend, and shows each step with before and after.
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    case::Case,
+    expectation,
+    stage::{self, Played},
+    world::World,
+};
+use crate::{
+    cli::{
+        args::{Global, PolicyTest},
+        exit::{Exit, Failure},
+        print,
+    },
+    document::{self, Format},
+    policies::{Ended, compile::OnUnsupported, tracing::TraceStep},
+    policy::{Document, Fragment, Scope},
+};
+
+/// Runs the command. Not async by itself: the case has a runtime of its own, whose clock stands still.
+pub async fn run(global: &Global, asked: PolicyTest) -> Result<(), Failure> {
+    let output = global.output;
+    let task = tokio::task::spawn_blocking(move || tried(&asked));
+    let (case, played) = task.await.map_err(|error| Failure::failed(error.to_string()))??;
+    let differences = case.expect.as_ref().map_or_else(Vec::new, |expect| expectation::differences(expect, &played));
+    match output {
+        print::Format::Table => print::data(&told(&played))?,
+        other => print::data(&print::render_one(other, &to_json(&played, &differences)))?,
+    }
+    if differences.is_empty() {
+        let what =
+            if case.expect.is_some() { "As expected." } else { "Nothing was expected (`expect` in the request file)." };
+        print::say(what);
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Failed, format!("not as expected:\n  {}", differences.join("\n  "))))
+}
+
+fn tried(asked: &PolicyTest) -> Result<(Case, Played), Failure> {
+    let name = asked.request.display().to_string();
+    let case = case(&name, &super::read(&asked.request)?)?;
+    let file = asked.file.display().to_string();
+    let text = super::read(&asked.file)?;
+    let played = play(&file, &text, &case, OnUnsupported::FailWhenReached)?;
+    Ok((case, played))
+}
+
+/// Reads a case: JSON, or YAML by the file's ending.
+pub fn case(name: &str, text: &str) -> Result<Case, Failure> {
+    let format = Format::of(std::path::Path::new(name)).unwrap_or(Format::Json);
+    let usage = |message: String| Failure::usage(format!("{name}: {message}"));
+    let root = document::read(text, format)
+        .map_err(|broken| usage(broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    serde_json::from_value(root.to_json()).map_err(|error| usage(error.to_string()))
+}
+
+/// Plays a document, or a fragment as the only thing in `inbound`.
+pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<Played, Failure> {
+    let document = if super::fmt::is_fragment(text) {
+        including(file, text)?
+    } else {
+        Document::read(file, text).map_err(|problems| super::refused(&problems))?
+    };
+    let mut world = World::open();
+    for (name, value) in &case.named_values {
+        world = world.with_value(name, value);
+    }
+    for (id, text) in &case.fragments {
+        let fragment = Fragment::read(&format!("fragment {id}"), text).map_err(|problems| super::refused(&problems))?;
+        world.fragments.insert(id.clone(), fragment);
+    }
+    let document = world.complete(&document).map_err(|problems| super::refused(&problems))?;
+    let world = world.with_names_of(std::iter::once(&document));
+    let pipeline = stage::compiled(&[(Scope::Api, document)], &world, how);
+    let pipeline = pipeline.map_err(|troubles| super::not_compiled(&troubles))?;
+    stage::play(&pipeline, case).map_err(Failure::usage)
+}
+
+/// A document with a fragment's statements in `inbound`.
+fn including(file: &str, text: &str) -> Result<Document, Failure> {
+    let refused = |problems: Vec<_>| super::refused(&problems);
+    let fragment = Fragment::read(file, text).map_err(refused)?;
+    let mut document = Document::from_xml(file, "<policies><inbound></inbound></policies>").map_err(refused)?;
+    for child in &mut document.root.children {
+        if let crate::policy::Child::Element(section) = child {
+            section.children.clone_from(&fragment.root.children);
+        }
+    }
+    Ok(document)
+}
+
+fn to_json(played: &Played, differences: &[String]) -> Json {
+    let response = played.response.as_ref();
+    json!({
+        "steps": played.trace.steps.iter().map(step_json).collect::<Vec<_>>(),
+        "sent": played.sent.iter().map(|sent| json!({"method": sent.method, "url": sent.url, "backend": sent.backend})).collect::<Vec<_>>(),
+        "status": response.map(|response| response.status.as_u16()),
+        "body": String::from_utf8_lossy(&played.body),
+        "failure": failure(played),
+        "differences": differences,
+    })
+}
+
+fn step_json(step: &TraceStep) -> Json {
+    json!({
+        "policy": step.policy, "scope": step.scope, "section": step.section, "path": step.path, "place": step.place,
+        "changes": step.changes, "said": step.said, "result": step.result, "took_us": step.took.as_micros(),
+    })
+}
+
+fn failure(played: &Played) -> Option<String> {
+    match &played.ended {
+        Ended::Answered => None,
+        Ended::Failed(failure) => Some(format!("{}: {} ({})", failure.source, failure.message, failure.reason)),
+    }
+}
+
+/// The journey for people: a line a step, what it changed below it.
+fn told(played: &Played) -> String {
+    let mut lines = Vec::new();
+    for step in &played.trace.steps {
+        let place = step.place.rsplit_once('/').map_or(step.place.as_str(), |(_, name)| name);
+        lines.push(format!("{:<9} {}  ({place})  {}", step.section, step.path, step.result));
+        lines.extend(step.said.iter().map(|said| format!("            said {said}")));
+        for (name, change) in &step.changes {
+            lines.push(format!("            {name}: {} -> {}", change[0], change[1]));
+        }
+    }
+    for sent in &played.sent {
+        lines.push(format!("sent      {} {} {}", sent.method, sent.backend, sent.url));
+    }
+    for called in &played.called {
+        lines.push(format!("called    {} {}", called.method, called.url));
+    }
+    if let Some(response) = &played.response {
+        lines.push(format!("answered  {} {}", response.status.as_u16(), response.reason()));
+    }
+    if let Some(failure) = failure(played) {
+        lines.push(format!("failed    {failure}"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
