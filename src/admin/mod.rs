@@ -24,6 +24,7 @@ use serde_json::Value;
 use crate::{
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
+    policies::debugging::Debugging,
     pricing::Book,
     settings::Problem,
     snapshot::control::{Control, Refused},
@@ -63,6 +64,8 @@ pub struct AdminState {
     pub tokens: Vec<KeyHash>,
     /// Wrong sign-in attempts, shared with the portal.
     pub attempts: Arc<WrongAttempts>,
+    /// Tokens and traces of live requests.
+    pub debugging: Arc<Debugging>,
     /// Whether the port is bound to loopback: only its names are accepted as `Host` then.
     pub loopback: bool,
     /// Time.

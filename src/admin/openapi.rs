@@ -219,6 +219,18 @@ fn own_schemas() -> Value {
         "LoginLink": { "type": "object", "properties": { "path": text, "expires": text } },
         "NewToken": { "type": "object", "properties": { "name": text }, "required": ["name"] },
         "Token": { "type": "object", "properties": { "name": text, "token": text } },
+        "NewDebugToken": {
+            "type": "object",
+            "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
+            "required": ["api"],
+        },
+        "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
+        "Trace": {
+            "type": "object",
+            "properties": {
+                "id": text, "about": { "type": "object" }, "steps": { "type": "array", "items": { "type": "object" } },
+            },
+        },
         "TokenList": page(&json!({ "type": "object", "properties": { "name": text, "created": text } })),
         "OperationList": page(&reference("Operation")),
         "PriceList": {

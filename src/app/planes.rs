@@ -25,7 +25,7 @@ use crate::{
     },
     limits::WrongAttempts,
     model::{Clock, Entropy, KeyHash},
-    policies::{Outside, Services},
+    policies::{Outside, Services, debugging::Debugging},
     portal::PortalState,
     settings::{
         Server,
@@ -84,6 +84,7 @@ fn admin_state(
     local: &LocalServer,
     ports: &Ports,
     reloader: &Arc<Reloader>,
+    debugging: Arc<Debugging>,
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
     let priced = hub.clone();
@@ -101,6 +102,7 @@ fn admin_state(
         prices: Arc::new(move || priced.peek().prices.clone()),
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
+        debugging,
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),
@@ -132,6 +134,7 @@ fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
         clock: clock.clone(),
         entropy: entropy.clone(),
         outside: Outside::new(clock),
+        debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
         limits: Arc::new(ground.metering.meter.limits.clone()),
     }
 }
@@ -168,7 +171,8 @@ impl Planes {
             targets: Targets::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
-        let admin = admin_state(options, ground, local, ports, &reloader);
+        let debugging = gateway.services.debugging.clone();
+        let admin = admin_state(options, ground, local, ports, &reloader, debugging);
         let portal = PortalState {
             store: ground.store.clone(),
             attempts: admin.attempts.clone(),

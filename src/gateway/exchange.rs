@@ -82,6 +82,8 @@ pub struct Exchange {
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// What the answer says of a trace that was asked for.
+    pub traced: Option<(HeaderName, HeaderValue)>,
     /// How it ended, where the answer made here is not simply complete.
     pub outcome: Option<Outcome>,
 }
@@ -113,6 +115,7 @@ impl Exchange {
             shown_key: None,
             original_query: None,
             policy_scopes: Vec::new(),
+            traced: None,
             pool: None,
             outcome: None,
         }

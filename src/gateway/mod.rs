@@ -100,10 +100,13 @@ impl Gateway {
                 () = self.drain.ended() => Err(shutting_down()),
             }
         };
-        match ended {
+        let traced = exchange.traced.take();
+        let mut answer = match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),
-        }
+        };
+        answer.headers_mut().extend(traced);
+        answer
     }
 }
 

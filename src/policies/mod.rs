@@ -15,6 +15,7 @@ pub mod block;
 pub mod catalogue;
 pub mod choose;
 pub mod compile;
+pub mod debugging;
 pub mod dynamic;
 pub mod facts;
 pub mod failure;

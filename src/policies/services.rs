@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Outside;
+use super::{Outside, debugging::Debugging};
 use crate::{
     limits::Limits,
     model::{Clock, Entropy},
@@ -16,6 +16,8 @@ pub struct Services {
     pub entropy: Entropy,
     /// Side calls, tokens, keys, loggers.
     pub outside: Outside,
+    /// Traces of live requests.
+    pub debugging: Arc<Debugging>,
     /// Counters of rates, quotas and tokens.
     pub limits: Arc<Limits>,
 }

@@ -18,6 +18,7 @@ use super::{
     Block, Body, Compiled, Ended, Facts, Failure, Flow, Forwarding, LastError, Link, Pipeline, Request, Response,
     Route, Services, Statement, compile,
     compile::{Known, OnUnsupported},
+    debugging::Debugging,
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
@@ -162,6 +163,7 @@ impl Scene {
             facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
             services: Services {
                 outside: Outside::with_calls(&clock, script()),
+                debugging: Arc::new(Debugging::new(clock.clone(), Entropy::seeded(2))),
                 clock,
                 entropy: Entropy::seeded(1),
                 limits,

@@ -1,6 +1,7 @@
 //! All endpoints of `/admin/v1` on one page. Each has its file, named after what it does.
 
 mod audit;
+mod debug_tokens;
 mod focus;
 mod login_links;
 mod metering;
@@ -16,6 +17,7 @@ mod statement;
 mod status;
 mod subscriptions;
 mod tokens;
+mod traces;
 mod validate;
 
 use http::Method;
@@ -65,6 +67,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .tag("access")
             .takes(Nothing)
             .answers(204, None),
+        Endpoint::new(
+            Method::POST,
+            "/debug-tokens",
+            "Make a short-lived token for traces of one API",
+            debug_tokens::post,
+        )
+        .tag("debugging")
+        .takes(Json("NewDebugToken"))
+        .answers(201, Some("DebugToken")),
+        Endpoint::new(Method::GET, "/traces/{id}", "The steps of a request that carried a debug token", traces::get)
+            .tag("debugging")
+            .answers(200, Some("Trace")),
         Endpoint::new(Method::GET, "/apis/{id}/operations", "Operations of an API", operations::list)
             .tag("apis")
             .takes(Page)

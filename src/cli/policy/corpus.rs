@@ -1,4 +1,4 @@
-//! Real documents, where they are at hand (`TOLLGATE_POLICY_CORPUS`, or the folder that lies beside the sources): each
+//! Real documents, where they are at hand (`TOLLGATE_POLICY_CORPUS`, or `shared/data` beside the repository): each
 //! parses and compiles or says where it does not, what compiles is played against scripted answers without a panic,
 //! and the cases under `tests/fixtures/policies/cases` come out as written down.
 //!
@@ -30,12 +30,11 @@ fn root() -> PathBuf {
 
 /// The folder of documents; none, and it is said.
 fn corpus() -> Option<PathBuf> {
-    let beside = root().join("../../shared/data/apim-policies");
     let named = std::env::var_os("TOLLGATE_POLICY_CORPUS").map(PathBuf::from);
-    let folder =
-        named.into_iter().chain([beside, root().join("../shared/data/apim-policies")]).find(|one| one.is_dir());
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|up| up.join("shared/data/apim-policies"));
+    let folder = named.into_iter().chain(above).find(|folder| folder.is_dir());
     if folder.is_none() {
-        println!("no corpus of policy documents at hand: set TOLLGATE_POLICY_CORPUS to a folder of them");
+        println!("no corpus of policies here: set TOLLGATE_POLICY_CORPUS to a folder of XML documents");
     }
     folder
 }

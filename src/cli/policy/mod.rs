@@ -9,6 +9,8 @@ mod corpus;
 mod expectation;
 mod explain;
 mod fmt;
+#[cfg(test)]
+mod fuzz;
 mod script;
 mod stage;
 #[cfg(test)]

@@ -130,7 +130,7 @@ fn target(target: Option<&Target>) -> String {
         None => String::new(),
         Some(Target::Backend(id)) => id.to_string(),
         Some(Target::Pool(id)) => id.to_string(),
-        Some(Target::Url(url)) => url.to_string(),
+        Some(Target::Url { url, .. }) => url.to_string(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         Body, Compiled, Ended, Facts, Flow, LastError, Outside, Pipeline, Request, Response, Route, Services, Trouble,
         compile,
         compile::OnUnsupported,
+        debugging::Debugging,
         facts::{ApiFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
         flow::Variables,
         tracing::Trace,
@@ -85,6 +86,7 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
     let others = Arc::new(Others::new(&case.calls));
     let services = Services {
         outside: Outside::with_calls(&clock, others.clone()),
+        debugging: Arc::new(Debugging::new(clock.clone(), Entropy::seeded(2))),
         limits: Arc::new(Limits::new(clock.clone())),
         entropy: Entropy::seeded(1),
         clock,

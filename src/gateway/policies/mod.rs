@@ -3,6 +3,7 @@
 //! Lives here: handing an exchange to its pipeline and taking the answer back. `wire` is what the pipeline is lent
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
+mod debug;
 mod target;
 mod wire;
 
@@ -96,6 +97,7 @@ async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Result<Optio
 
 async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Result<Answer, Fault> {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
+    let trace = debug::wanted(exchange);
     let request = request(exchange, target.as_ref().ok());
     let (target, refused) = match target {
         Ok(target) => (Some(target), None),
@@ -103,13 +105,18 @@ async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipelin
     };
     let mut wire = Wire::new(exchange, target);
     let mut flow = flow((&facts, &services), pipeline, request, &mut wire);
+    flow.trace = trace;
     let ended = match refused {
         None => Pipeline::run(&mut flow).await,
         Some(fault) => Pipeline::fail(&mut flow, fault.into()).await,
     };
-    let response = flow.response.take();
+    let (response, trace) = (flow.response.take(), flow.trace.take());
     drop(flow);
-    wire.conclude(response, ended).await
+    let answer = wire.conclude(response, ended).await;
+    if let Some(trace) = trace {
+        debug::keep(exchange, &trace);
+    }
+    answer
 }
 
 /// A flow at its beginning.
