@@ -16,8 +16,6 @@ pub struct Found {
     pub specifications: Vec<Specification>,
     /// Files that look as if they belonged here and could not be read.
     pub unread: Vec<Unread>,
-    /// Values that deployments set and no file names: each has to be supplied through the environment.
-    pub missing: Vec<String>,
 }
 
 /// A resource: kind, names from the outermost to its own, properties.

@@ -110,11 +110,15 @@ fn step_json(step: &TraceStep) -> Json {
     })
 }
 
+/// Why it failed, and where: also where `on-error` made an answer of it.
 fn failure(played: &Played) -> Option<String> {
-    match &played.ended {
-        Ended::Answered => None,
-        Ended::Failed(failure) => Some(format!("{}: {} ({})", failure.source, failure.message, failure.reason)),
-    }
+    let told = match (&played.ended, &played.last_error) {
+        (Ended::Failed(failure), _) => format!("{}: {} ({})", failure.source, failure.message, failure.reason),
+        (Ended::Answered, Some(error)) => format!("{}: {} ({})", error.source, error.message, error.reason),
+        (Ended::Answered, None) => return None,
+    };
+    let path = played.last_error.as_ref().and_then(|error| error.path.clone());
+    Some(path.map_or_else(|| told.clone(), |path| format!("{told} at {path}")))
 }
 
 /// The journey for people: a line a step, what it changed below it.
