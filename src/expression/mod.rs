@@ -69,9 +69,3 @@ pub fn compile(source: Source<'_>) -> Result<Expression, Vec<Trouble>> {
     let (Source::Inline(text) | Source::Block(text)) = source;
     Err(vec![Trouble { offset: 0, message: format!("`{text}`: not yet") }])
 }
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Text(number.to_string().into())
-    }
-}

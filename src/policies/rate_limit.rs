@@ -413,8 +413,8 @@ mod tests {
             let mut scene = limited(xml).reply(Reply::new(200, "ok"));
             scene.services.clock = clock.clone();
             scene.services.limits = limits.clone();
-            let played = scene.run();
-            left.push((played.status(), played.header("x-left").as_deref().map(ToOwned::to_owned)));
+            let played = scene.run().await;
+            left.push((played.status(), played.header("x-left").map(ToOwned::to_owned)));
         }
         assert_eq!(left, [(200, Some("1".into())), (200, Some("0".into())), (429, None)]);
     }
@@ -423,9 +423,9 @@ mod tests {
     async fn a_refusal_has_apims_words() {
         let xml =
             r#"<rate-limit-by-key calls="0" renewal-period="7" counter-key="k" retry-after-header-name="x-wait" />"#;
-        let played = limited(xml).run();
+        let played = limited(xml).run().await;
         assert_eq!(played.status(), 429);
         assert!(played.header("x-wait").is_some());
-        assert!(played.body().contains("Rate limit is exceeded. Try again in"), "{}", played.body());
+        assert!(played.text().contains("Rate limit is exceeded. Try again in"), "{}", played.text());
     }
 }
