@@ -1,7 +1,10 @@
 //! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
-use super::{Policy, Reading, forward_request, set_header};
+use super::{
+    Policy, Reading, choose, forward_request, quota, rate_limit, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, token_limit,
+};
 use crate::policy::Section;
 
 /// A policy as the catalogue knows it.
@@ -122,7 +125,21 @@ pub enum Content {
 }
 
 /// Every policy, in the order of the manual.
-pub const CATALOGUE: &[&Entry] = &[&forward_request::ENTRY, &set_header::ENTRY];
+pub const CATALOGUE: &[&Entry] = &[
+    &choose::ENTRY,
+    &forward_request::ENTRY,
+    &quota::BY_KEY,
+    &quota::ENTRY,
+    &rate_limit::BY_KEY,
+    &rate_limit::ENTRY,
+    &set_body::ENTRY,
+    &set_header::ENTRY,
+    &set_method::ENTRY,
+    &set_query_parameter::ENTRY,
+    &set_status::ENTRY,
+    &set_variable::ENTRY,
+    &token_limit::ENTRY,
+];
 
 /// The entry of that name.
 #[must_use]

@@ -30,6 +30,12 @@ impl FromValue for Arc<str> {
     }
 }
 
+impl FromValue for Value {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        Ok(value.clone())
+    }
+}
+
 impl FromValue for bool {
     fn from_value(value: &Value) -> Result<Self, String> {
         value
@@ -49,7 +55,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u16, u32, u64, i64, f64);
+numbers!(u16, u32, u64, i64, f64, usize);
 
 impl<T: FromValue> Dynamic<T> {
     /// The value for this exchange. Bodies that the expression reads have to be in memory: see [`Dynamic::needs`].

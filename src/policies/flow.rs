@@ -52,9 +52,18 @@ pub struct Flow<'a> {
 pub trait After: Send {
     /// Does it.
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure>;
+
+    /// Bodies that have to be in memory for it.
+    fn needs(&self, _: &Flow<'_>) -> Needs {
+        Needs::NONE
+    }
+
+    /// The exchange failed instead: a word to the failure before `on-error` sees it.
+    fn refused(&self, _: &mut Flow<'_>, _: &mut Failure) {}
 }
 
 /// The request that will be sent.
+#[derive(Clone)]
 pub struct Request {
     /// Method.
     pub method: Method,
@@ -83,6 +92,7 @@ pub struct Request {
 }
 
 /// The answer.
+#[derive(Clone, Debug)]
 pub struct Response {
     /// Status.
     pub status: StatusCode,
@@ -99,6 +109,13 @@ impl Response {
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
         Self { status, reason: None, headers: HeaderMap::new(), body: Body::Held(Bytes::new()) }
+    }
+
+    /// Whether it is an event stream: its body is never kept back for a header.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
     }
 
     /// The reason phrase: the one that was set, or the status's usual one.
@@ -132,27 +149,42 @@ impl Body {
 }
 
 /// `context.Variables`: few, so a list.
-#[derive(Default)]
-pub struct Variables(Vec<(Arc<str>, Value)>);
+#[derive(Clone, Default)]
+pub struct Variables {
+    values: Vec<(Arc<str>, Value)>,
+    responses: Vec<(Arc<str>, Response)>,
+}
 
 impl Variables {
     /// The value of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+        self.values.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
     }
 
     /// Sets it.
     pub fn set(&mut self, name: &Arc<str>, value: Value) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
+        match self.values.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
-            None => self.0.push((name.clone(), value)),
+            None => self.values.push((name.clone(), value)),
         }
+    }
+
+    /// The answer of a side call that is kept under that name.
+    #[must_use]
+    pub fn response(&self, name: &str) -> Option<&Response> {
+        self.responses.iter().find(|(known, _)| **known == *name).map(|(_, response)| response)
+    }
+
+    /// Keeps the answer of a side call; `None` forgets it.
+    pub fn set_response(&mut self, name: &Arc<str>, response: Option<Response>) {
+        self.responses.retain(|(known, _)| known != name);
+        self.responses.extend(response.map(|response| (name.clone(), response)));
     }
 
     /// All of them, in the order they were first set.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Value)> {
-        self.0.iter().map(|(name, value)| (name, value))
+        self.values.iter().map(|(name, value)| (name, value))
     }
 }
 
@@ -178,18 +210,39 @@ impl Flow<'_> {
         (needs.request_body && self.request.body == Body::Passing) || (needs.response_body && of_answer())
     }
 
-    /// The message that a policy of this section changes: the request in `inbound` and `backend` (before there is an
-    /// answer), the answer elsewhere.
+    /// The headers that a policy of this section changes: those of the request in `inbound` and `backend`, those of the
+    /// answer in `outbound` and `on-error`.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         match &mut self.response {
-            Some(response) => &mut response.headers,
-            None => &mut self.request.headers,
+            Some(response) if is_of_answer(self.section) => &mut response.headers,
+            _ => &mut self.request.headers,
         }
     }
 
-    /// Whether statements act on the answer now.
+    /// The body that a policy of this section changes.
+    pub fn body_mut(&mut self) -> &mut Body {
+        match &mut self.response {
+            Some(response) if is_of_answer(self.section) => &mut response.body,
+            _ => &mut self.request.body,
+        }
+    }
+
+    /// What has to be in memory to change the body of this section's message.
+    #[must_use]
+    pub const fn body_needs(&self) -> Needs {
+        let is_answered = self.is_answered();
+        Needs { request_body: !is_answered, response_body: is_answered }
+    }
+
+    /// Whether statements of this section act on the answer.
     #[must_use]
     pub const fn is_answered(&self) -> bool {
-        self.response.is_some()
+        self.response.is_some() && is_of_answer(self.section)
     }
+}
+
+/// Whether a section's statements act on the answer. Those of `backend` act on the request even when there is an answer
+/// already: inside `retry` they prepare the next attempt.
+const fn is_of_answer(section: Section) -> bool {
+    matches!(section, Section::Outbound | Section::OnError)
 }

@@ -10,6 +10,7 @@
 
 pub mod block;
 pub mod catalogue;
+pub mod choose;
 pub mod compile;
 pub mod dynamic;
 pub mod facts;
@@ -18,15 +19,23 @@ pub mod flow;
 pub mod forward_request;
 mod host;
 pub mod link;
+pub mod parts;
 pub mod pipeline;
 pub mod policy;
+pub mod query;
 pub mod quota;
 pub mod rate_limit;
 pub mod reading;
 pub mod services;
+pub mod set_body;
 pub mod set_header;
+pub mod set_method;
+pub mod set_query_parameter;
+pub mod set_status;
+pub mod set_variable;
 #[cfg(test)]
 pub mod testing;
+pub mod token_limit;
 pub mod tracing;
 
 pub use block::{Block, Statement};

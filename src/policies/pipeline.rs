@@ -95,13 +95,17 @@ impl Pipeline {
             Self::section(flow, Section::Outbound).await?;
         }
         for after in std::mem::take(&mut flow.after) {
+            flow.hold(after.needs(flow)).await?;
             after.answered(flow)?;
         }
         Ok(())
     }
 
     /// Runs `on-error` on a failure, also on one from before the first section.
-    pub async fn fail(flow: &mut Flow<'_>, failure: Failure) -> Ended {
+    pub async fn fail(flow: &mut Flow<'_>, mut failure: Failure) -> Ended {
+        for after in std::mem::take(&mut flow.after) {
+            after.refused(flow, &mut failure);
+        }
         let noted = flow.last_error.take().unwrap_or_default();
         let Failure { source, reason, message, .. } = &failure;
         let (source, reason, message) = (source.to_string(), reason.to_string(), message.clone());

@@ -123,10 +123,7 @@ impl<'c, 's> Reading<'c, 's> {
     }
 
     /// The reading of a child.
-    pub fn child(&mut self, element: &'c Element) -> Reading<'_, 's>
-    where
-        'c: 's,
-    {
+    pub fn child<'r>(&'r mut self, element: &'r Element) -> Reading<'r, 's> {
         Reading { element, policy: self.policy, compiler: self.compiler }
     }
 

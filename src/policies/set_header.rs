@@ -68,49 +68,74 @@ impl ExistsAction {
     }
 }
 
-struct SetHeader {
+/// Changes a header.
+pub struct SetHeader {
     name: Dynamic<Arc<str>>,
     values: Vec<Dynamic<Arc<str>>>,
     action: ExistsAction,
 }
 
+/// What becomes of a header.
+pub struct Change {
+    name: HeaderName,
+    values: Vec<HeaderValue>,
+    action: ExistsAction,
+}
+
+impl Change {
+    /// Makes it.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        apply(headers, &self.name, self.values, self.action);
+    }
+}
+
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    let action = ExistsAction::of(reading);
-    let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
-    if let Some(name) = name.fixed()
-        && HeaderName::try_from(&**name).is_err()
-    {
-        return reading.refuse(format!("`{name}` is not the name of a header"));
-    }
-    let values = reading.texts("value");
-    if values.is_empty() && action != ExistsAction::Delete {
-        return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
-    }
-    Some(Box::new(SetHeader { name, values, action }))
+    SetHeader::of(reading).map(|header| Box::new(header) as Box<dyn Policy>)
 }
 
 impl Policy for SetHeader {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
-        self.set(flow).into()
+        self.change(flow).map(|change| change.apply(flow.headers_mut())).into()
     }
 
     fn needs(&self) -> Needs {
-        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+        self.needs()
     }
 }
 
 impl SetHeader {
-    fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+    /// As the element says.
+    pub fn of(reading: &mut Reading<'_, '_>) -> Option<Self> {
+        let action = ExistsAction::of(reading);
+        let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
+        if let Some(name) = name.fixed()
+            && HeaderName::try_from(name.trim()).is_err()
+        {
+            return reading.refuse(format!("`{name}` is not the name of a header"));
+        }
+        let values = reading.texts("value");
+        if values.is_empty() && action != ExistsAction::Delete {
+            return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
+        }
+        Some(Self { name, values, action })
+    }
+
+    /// What becomes of the header in this exchange.
+    pub fn change(&self, flow: &mut Flow<'_>) -> Result<Change, Failure> {
         let name = self.name.get(flow)?;
         let bad = |what: &str| Failure::new("set-header", "InvalidHeader", 500, format!("`{what}` cannot be a header"));
-        let header = HeaderName::try_from(&*name).map_err(|_| bad(&name))?;
+        let header = HeaderName::try_from(name.trim()).map_err(|_| bad(&name))?;
         let values = self.values.iter().map(|value| {
             let text = value.get(flow)?;
             HeaderValue::from_str(text.trim()).map_err(|_| bad(&header_text(&header, &text)))
         });
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        apply(flow.headers_mut(), &header, values, self.action);
-        Ok(())
+        Ok(Change { values: values.collect::<Result<_, _>>()?, name: header, action: self.action })
+    }
+
+    /// Bodies that it reads.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
     }
 }
 

@@ -470,6 +470,10 @@ impl Link for Wire {
         self.counters.push(scope);
     }
 
+    fn tokens(&mut self) -> u64 {
+        0
+    }
+
     fn backend(&self) -> Option<Arc<str>> {
         (!self.sent.is_empty()).then(|| "scripted".into())
     }

@@ -23,6 +23,7 @@ use crate::{
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    usage::Metered,
 };
 
 /// Largest answer that a policy may read, in bytes; models' answers with pictures take tens of megabytes.
@@ -189,8 +190,8 @@ impl<'e> Wire<'e> {
     async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
         self.leave_answer().await;
         self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault {
-            return Err(*fault);
+        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
+            return Err(fault.clone());
         }
         if failure.status >= 500 {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
@@ -247,7 +248,13 @@ impl Link for Wire<'_> {
     fn rendered(&mut self, failure: &Failure) -> Response {
         let request_id = self.exchange.request_id();
         let (head, bytes) = match &failure.fault {
-            Some(fault) => respond::rendered(self.exchange.envelope, fault, &request_id),
+            Some(fault) => {
+                let (mut head, bytes) = respond::rendered(self.exchange.envelope, fault, &request_id);
+                for (name, value) in &failure.headers {
+                    head.headers_mut().insert(name.clone(), value.clone());
+                }
+                (head, bytes)
+            }
             None => respond::failure(self.exchange.envelope, failure, &request_id),
         };
         let (parts, ()) = head.into_parts();
@@ -256,6 +263,14 @@ impl Link for Wire<'_> {
 
     fn limit(&mut self, scope: Scope) {
         self.exchange.policy_scopes.push(scope);
+    }
+
+    fn tokens(&mut self) -> u64 {
+        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
+        match &self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
+            _ => prompt,
+        }
     }
 
     fn backend(&self) -> Option<Arc<str>> {
