@@ -2,8 +2,8 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, choose, forward_request, set_body, set_header, set_method, set_query_parameter, set_status,
-    set_variable,
+    Policy, Reading, choose, forward_request, return_response, rewrite_uri, set_backend_service, set_body, set_header,
+    set_method, set_query_parameter, set_status, set_variable,
 };
 use crate::policy::Section;
 
@@ -128,6 +128,9 @@ pub enum Content {
 pub const CATALOGUE: &[&Entry] = &[
     &choose::ENTRY,
     &forward_request::ENTRY,
+    &return_response::ENTRY,
+    &rewrite_uri::ENTRY,
+    &set_backend_service::ENTRY,
     &set_body::ENTRY,
     &set_header::ENTRY,
     &set_method::ENTRY,
