@@ -2,8 +2,8 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, choose, forward_request, return_response, rewrite_uri, set_backend_service, set_body, set_header,
-    set_method, set_query_parameter, set_status, set_variable,
+    Policy, Reading, check_header, choose, forward_request, include_fragment, ip_filter, retry, return_response,
+    rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable,
 };
 use crate::policy::Section;
 
@@ -126,8 +126,12 @@ pub enum Content {
 
 /// Every policy, in the order of the manual.
 pub const CATALOGUE: &[&Entry] = &[
+    &check_header::ENTRY,
     &choose::ENTRY,
     &forward_request::ENTRY,
+    &include_fragment::ENTRY,
+    &ip_filter::ENTRY,
+    &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
     &set_backend_service::ENTRY,

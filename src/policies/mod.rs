@@ -10,6 +10,7 @@
 
 pub mod block;
 pub mod catalogue;
+pub mod check_header;
 pub mod choose;
 pub mod compile;
 pub mod dynamic;
@@ -18,12 +19,15 @@ pub mod failure;
 pub mod flow;
 pub mod forward_request;
 mod host;
+pub mod include_fragment;
+pub mod ip_filter;
 pub mod link;
 pub mod parts;
 pub mod pipeline;
 pub mod policy;
 pub mod query;
 pub mod reading;
+pub mod retry;
 pub mod return_response;
 pub mod rewrite_uri;
 pub mod services;
