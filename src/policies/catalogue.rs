@@ -2,8 +2,9 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, check_header, choose, forward_request, include_fragment, ip_filter, retry, return_response,
-    rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable,
+    Policy, Reading, check_header, choose, cors, find_and_replace, forward_request, include_fragment, ip_filter,
+    json_to_xml, limit_concurrency, retry, return_response, rewrite_uri, set_backend_service, set_body, set_header,
+    set_method, set_query_parameter, set_status, set_variable, trace, xml_to_json,
 };
 use crate::policy::Section;
 
@@ -128,9 +129,13 @@ pub enum Content {
 pub const CATALOGUE: &[&Entry] = &[
     &check_header::ENTRY,
     &choose::ENTRY,
+    &cors::ENTRY,
+    &find_and_replace::ENTRY,
     &forward_request::ENTRY,
     &include_fragment::ENTRY,
     &ip_filter::ENTRY,
+    &json_to_xml::ENTRY,
+    &limit_concurrency::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
@@ -141,6 +146,8 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_query_parameter::ENTRY,
     &set_status::ENTRY,
     &set_variable::ENTRY,
+    &trace::ENTRY,
+    &xml_to_json::ENTRY,
 ];
 
 /// The entry of that name.

@@ -9,18 +9,23 @@
 //! Deliberately not here: HTTP on the wire and backends (`gateway` lends them through [`Link`]), counters (`limits`).
 
 pub mod block;
+pub mod body_text;
 pub mod catalogue;
 pub mod check_header;
 pub mod choose;
 pub mod compile;
+pub mod cors;
 pub mod dynamic;
 pub mod facts;
 pub mod failure;
+pub mod find_and_replace;
 pub mod flow;
 pub mod forward_request;
 mod host;
 pub mod include_fragment;
 pub mod ip_filter;
+pub mod json_to_xml;
+pub mod limit_concurrency;
 pub mod link;
 pub mod parts;
 pub mod pipeline;
@@ -38,9 +43,12 @@ pub mod set_method;
 pub mod set_query_parameter;
 pub mod set_status;
 pub mod set_variable;
+pub mod slots;
 #[cfg(test)]
 pub mod testing;
+pub mod trace;
 pub mod tracing;
+pub mod xml_to_json;
 
 pub use block::{Block, Statement};
 pub use catalogue::{AttributeEntry, CATALOGUE, ElementEntry, Entry, Sections};
@@ -54,3 +62,4 @@ pub use pipeline::{Compiled, Ended, Pipeline};
 pub use policy::{Needs, Policy, Step, Verdict};
 pub use reading::Reading;
 pub use services::Services;
+pub use slots::Slots;

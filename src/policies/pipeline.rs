@@ -76,13 +76,19 @@ impl Pipeline {
     pub async fn run(flow: &mut Flow<'_>) -> Ended {
         match Self::journey(flow).await {
             Ok(()) => Ended::Answered,
-            Err(failure) => Self::fail(flow, failure).await,
+            Err(failure) => {
+                let ended = Self::fail(flow, failure).await;
+                for after in std::mem::take(&mut flow.after) {
+                    after.failed(flow);
+                }
+                ended
+            }
         }
     }
 
     /// Answers a browser's question whether it may send, when a `cors` does; `flow.is_preflight` is set.
     pub async fn preflight(flow: &mut Flow<'_>) -> Result<bool, Failure> {
-        Ok(Self::section(flow, Section::Inbound).await? == Verdict::Answer)
+        Ok(Self::section(flow, Section::Inbound).await? == Verdict::Answer || flow.response.is_some())
     }
 
     async fn journey(flow: &mut Flow<'_>) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ use super::{
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
+    slots::Slots,
     tracing::Trace,
 };
 use crate::{
@@ -155,7 +156,7 @@ impl Scene {
         let limits = Arc::new(Limits::new(clock.clone()));
         Self {
             facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
-            services: Services { clock, entropy: Entropy::seeded(1), limits },
+            services: Services { clock, entropy: Entropy::seeded(1), limits, slots: Slots::default() },
             request: request(),
             on_unsupported: OnUnsupported::Refuse,
             sections: HashMap::new(),
