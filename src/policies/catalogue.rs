@@ -2,9 +2,10 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, check_header, choose, cors, find_and_replace, forward_request, include_fragment, ip_filter,
-    json_to_xml, limit_concurrency, retry, return_response, rewrite_uri, set_backend_service, set_body, set_header,
-    set_method, set_query_parameter, set_status, set_variable, trace, xml_to_json,
+    Policy, Reading, check_header, choose, cors, cross_domain, find_and_replace, forward_request, include_fragment,
+    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, retry, return_response, rewrite_uri,
+    set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable, trace,
+    validate_content, validate_headers, validate_parameters, validate_status_code, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -130,12 +131,15 @@ pub const CATALOGUE: &[&Entry] = &[
     &check_header::ENTRY,
     &choose::ENTRY,
     &cors::ENTRY,
+    &cross_domain::ENTRY,
     &find_and_replace::ENTRY,
     &forward_request::ENTRY,
     &include_fragment::ENTRY,
     &ip_filter::ENTRY,
     &json_to_xml::ENTRY,
+    &jsonp::ENTRY,
     &limit_concurrency::ENTRY,
+    &mock_response::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
@@ -147,7 +151,12 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_status::ENTRY,
     &set_variable::ENTRY,
     &trace::ENTRY,
+    &validate_content::ENTRY,
+    &validate_headers::ENTRY,
+    &validate_parameters::ENTRY,
+    &validate_status_code::ENTRY,
     &xml_to_json::ENTRY,
+    &xsl_transform::ENTRY,
 ];
 
 /// The entry of that name.

@@ -147,6 +147,7 @@ impl Style {
                     let text = format!("&{};", &*name);
                     add(&mut open, &quick_xml::escape::unescape(&text).map_err(|error| error.to_string())?);
                 }
+                Event::Eof if open.len() > 1 => return Err("an element does not end".to_owned()),
                 Event::Eof => {
                     let root = open.swap_remove(0);
                     return if root.members.is_empty() {
