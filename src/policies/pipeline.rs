@@ -146,11 +146,14 @@ impl Pipeline {
     }
 }
 
-/// `<base />`: the same section of the next wider scope.
+/// `<base />`: the same section of the next wider scope; nothing in the widest.
 pub struct Base;
 
 impl Policy for Base {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
+        if flow.pipeline.scope(flow.depth) == Some(Scope::Global) {
+            return Step::NEXT;
+        }
         Step::Wait(Box::pin(Pipeline::at(flow, flow.depth + 1)))
     }
 

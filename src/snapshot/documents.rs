@@ -11,7 +11,7 @@ use crate::{
         compile::{Known, OnUnsupported},
         link::Target,
     },
-    policy::{self, Document, Place, Scope},
+    policy::{self, Document, Fragment, Fragments, NamedValue, NamedValues, Place, Scope},
     settings::{self, ObjectKind, Origin, PolicySource, Problem, Settings},
 };
 
@@ -79,7 +79,8 @@ impl Documents {
 
 /// Reads and compiles the documents of `settings`; `known` is what they may refer to.
 pub(super) fn compile(settings: &Settings, known: &dyn Known) -> Result<Documents, Vec<Problem>> {
-    let mut reading = Reading { settings, known, documents: Documents::default(), problems: Vec::new() };
+    let parts = Parts::of(settings).map_err(|problems| in_fragments(settings, problems))?;
+    let mut reading = Reading { settings, known, parts, documents: Documents::default(), problems: Vec::new() };
     reading.all();
     if reading.problems.is_empty() { Ok(reading.documents) } else { Err(reading.problems) }
 }
@@ -90,6 +91,7 @@ type Owner<'a> = Option<(ObjectKind, &'a str)>;
 struct Reading<'a> {
     settings: &'a Settings,
     known: &'a dyn Known,
+    parts: Parts,
     documents: Documents,
     problems: Vec<Problem>,
 }
@@ -135,7 +137,7 @@ impl Reading<'_> {
     /// Reads, completes and compiles one document.
     fn one(&mut self, source: &PolicySource, owner: Owner<'_>, scope: Scope) -> Option<Arc<Compiled>> {
         let name = self.name(source, owner);
-        let document = match complete(source, &name, self.settings) {
+        let document = match self.parts.complete(source, &name) {
             Ok(document) => document,
             Err(problems) => {
                 self.refuse(owner, problems.into_iter().map(|problem| (problem.place, problem.message)));
@@ -161,12 +163,7 @@ impl Reading<'_> {
 
     fn refuse(&mut self, owner: Owner<'_>, found: impl Iterator<Item = (Place, String)>) {
         let path = owner.map_or_else(|| "policies".to_owned(), |(kind, id)| format!("{}.{id}.policy", kind.plural()));
-        self.problems.extend(found.map(|(place, message)| {
-            let file = Arc::new(PathBuf::from(&*place.file));
-            let mark = place.mark();
-            let origin = Origin { file, line: mark.line, column: mark.column };
-            Problem { origin: Some(origin), path: path.clone(), message }
-        }));
+        self.problems.extend(found.map(|(place, message)| located(&path, &place, message)));
     }
 
     /// The name of a document in places: its file, or the file that it stands in.
@@ -181,13 +178,69 @@ impl Reading<'_> {
     }
 }
 
-/// A document with its named values and fragments put in.
-///
-/// # Errors
-/// Everything wrong with it.
-pub fn complete(source: &PolicySource, name: &str, settings: &Settings) -> Result<Document, Vec<policy::Problem>> {
-    let text = source.xml.as_deref().unwrap_or_default();
-    Document::from_xml(name, text)
+fn in_fragments(settings: &Settings, problems: Vec<(String, policy::Problem)>) -> Vec<Problem> {
+    let kind = ObjectKind::PolicyFragment;
+    let told = problems.into_iter().map(|(id, problem)| {
+        let mut told = located(&format!("{}.{id}.policy", kind.plural()), &problem.place, problem.message);
+        if told.origin.as_ref().is_some_and(|origin| !origin.file.exists()) {
+            told.origin = settings.origins.get(&(kind, id)).cloned();
+        }
+        told
+    });
+    told.collect()
+}
+
+fn located(path: &str, place: &Place, message: String) -> Problem {
+    let (file, mark) = (Arc::new(PathBuf::from(&*place.file)), place.mark());
+    let origin = Origin { file, line: mark.line, column: mark.column };
+    Problem { origin: Some(origin), path: path.to_owned(), message }
+}
+
+/// Named values and fragments of a configuration, ready to be put into documents.
+pub struct Parts {
+    values: NamedValues,
+    fragments: Fragments,
+}
+
+impl Parts {
+    /// Reads the fragments.
+    ///
+    /// # Errors
+    /// What is wrong with each, and which it is.
+    pub fn of(settings: &Settings) -> Result<Self, Vec<(String, policy::Problem)>> {
+        let values = settings.named_values.iter().map(|named| {
+            let value = NamedValue { value: named.value.expose().to_owned(), secret: named.secret };
+            (named.id.clone(), value)
+        });
+        let (mut fragments, mut problems) = (Fragments::new(), Vec::new());
+        for fragment in &settings.policy_fragments {
+            match Fragment::from_xml(&file_of(&fragment.policy, &fragment.id), xml_of(&fragment.policy)) {
+                Ok(read) => {
+                    fragments.insert(fragment.id.clone(), read);
+                }
+                Err(found) => problems.extend(found.into_iter().map(|problem| (fragment.id.clone(), problem))),
+            }
+        }
+        let parts = Self { values: values.collect(), fragments };
+        if problems.is_empty() { Ok(parts) } else { Err(problems) }
+    }
+
+    /// A document with its named values and fragments put in. `name` is its name in places.
+    ///
+    /// # Errors
+    /// Everything wrong with it.
+    pub fn complete(&self, source: &PolicySource, name: &str) -> Result<Document, Vec<policy::Problem>> {
+        let document = Document::from_xml(name, xml_of(source))?;
+        policy::resolve(&document, &self.values, &self.fragments)
+    }
+}
+
+fn xml_of(source: &PolicySource) -> &str {
+    source.xml.as_deref().unwrap_or_default()
+}
+
+fn file_of(source: &PolicySource, id: &str) -> String {
+    source.file.clone().unwrap_or_else(|| format!("policy-fragments/{id}"))
 }
 
 /// What documents may refer to.
