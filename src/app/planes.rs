@@ -25,7 +25,7 @@ use crate::{
     },
     limits::WrongAttempts,
     model::{Clock, Entropy, KeyHash},
-    policies::Services,
+    policies::{Services, Slots},
     portal::PortalState,
     settings::{
         Server,
@@ -128,7 +128,12 @@ fn statuses(hub: &Hub) -> Vec<Value> {
 
 /// What policies share.
 fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
-    Services { clock: clock.clone(), entropy: entropy.clone(), limits: Arc::new(ground.metering.meter.limits.clone()) }
+    Services {
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        limits: Arc::new(ground.metering.meter.limits.clone()),
+        slots: Slots::default(),
+    }
 }
 
 /// The services of both ports and what runs beside them.

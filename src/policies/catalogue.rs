@@ -1,10 +1,7 @@
 //! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
-use super::{
-    Policy, Reading, choose, forward_request, quota, rate_limit, set_body, set_header, set_method, set_query_parameter,
-    set_status, set_variable, token_limit,
-};
+use super::{Policy, Reading, check_header, choose, cors, cross_domain, find_and_replace, forward_request, include_fragment, ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, quota, rate_limit, retry, return_response, rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable, token_limit, trace, validate_content, validate_headers, validate_parameters, validate_status_code, xml_to_json, xsl_transform};
 use crate::policy::Section;
 
 /// A policy as the catalogue knows it.
@@ -126,12 +123,26 @@ pub enum Content {
 
 /// Every policy, in the order of the manual.
 pub const CATALOGUE: &[&Entry] = &[
+    &check_header::ENTRY,
     &choose::ENTRY,
+    &cors::ENTRY,
+    &cross_domain::ENTRY,
+    &find_and_replace::ENTRY,
     &forward_request::ENTRY,
+    &include_fragment::ENTRY,
+    &ip_filter::ENTRY,
+    &json_to_xml::ENTRY,
+    &jsonp::ENTRY,
+    &limit_concurrency::ENTRY,
+    &mock_response::ENTRY,
     &quota::BY_KEY,
     &quota::ENTRY,
     &rate_limit::BY_KEY,
     &rate_limit::ENTRY,
+    &retry::ENTRY,
+    &return_response::ENTRY,
+    &rewrite_uri::ENTRY,
+    &set_backend_service::ENTRY,
     &set_body::ENTRY,
     &set_header::ENTRY,
     &set_method::ENTRY,
@@ -139,6 +150,13 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_status::ENTRY,
     &set_variable::ENTRY,
     &token_limit::ENTRY,
+    &trace::ENTRY,
+    &validate_content::ENTRY,
+    &validate_headers::ENTRY,
+    &validate_parameters::ENTRY,
+    &validate_status_code::ENTRY,
+    &xml_to_json::ENTRY,
+    &xsl_transform::ENTRY,
 ];
 
 /// The entry of that name.

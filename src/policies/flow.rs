@@ -48,7 +48,7 @@ pub struct Flow<'a> {
 }
 
 /// What a policy of the inbound section does when the outbound section has ended (such as headers that tell what was
-/// consumed). Not run when the exchange fails.
+/// consumed).
 pub trait After: Send {
     /// Does it.
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure>;
@@ -60,6 +60,9 @@ pub trait After: Send {
 
     /// The exchange failed instead: a word to the failure before `on-error` sees it.
     fn refused(&self, _: &mut Flow<'_>, _: &mut Failure) {}
+
+    /// Takes its place when the exchange has failed and `on-error` has run: for what an answer with an error needs too.
+    fn failed(self: Box<Self>, _: &mut Flow<'_>) {}
 }
 
 /// The request that will be sent.

@@ -62,6 +62,8 @@ pub enum Target {
     Backend(BackendId),
     /// A configured pool.
     Pool(PoolId),
+    /// A configured backend or pool whose id was computed.
+    Named(Arc<str>),
     /// A URL, with base path; egress rules apply.
     Url {
         /// The URL.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::slots::Slots;
 use crate::{
     limits::Limits,
     model::{Clock, Entropy},
@@ -15,4 +16,6 @@ pub struct Services {
     pub entropy: Entropy,
     /// Counters of rates, quotas and tokens.
     pub limits: Arc<Limits>,
+    /// Who is inside `limit-concurrency`.
+    pub slots: Slots,
 }

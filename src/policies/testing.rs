@@ -18,9 +18,11 @@ use super::{
     Block, Body, Compiled, Ended, Facts, Failure, Flow, Forwarding, LastError, Link, Pipeline, Request, Response,
     Route, Services, Statement, compile,
     compile::{Known, OnUnsupported},
+    facts::{ApiFacts, OperationFacts},
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
+    slots::Slots,
     tracing::Trace,
 };
 use crate::{
@@ -155,7 +157,7 @@ impl Scene {
         let limits = Arc::new(Limits::new(clock.clone()));
         Self {
             facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
-            services: Services { clock, entropy: Entropy::seeded(1), limits },
+            services: Services { clock, entropy: Entropy::seeded(1), limits, slots: Slots::default() },
             request: request(),
             on_unsupported: OnUnsupported::Refuse,
             sections: HashMap::new(),
@@ -505,6 +507,13 @@ impl Known for Backends<'_> {
     fn names(&self, kind: &str) -> Vec<String> {
         if kind == "backend" { self.0.iter().map(|(name, _)| (*name).to_owned()).collect() } else { Vec::new() }
     }
+}
+
+/// Makes an OpenAPI document the API's, and an operation of it the one under way.
+pub fn openapi(scene: &mut Scene, method: &str, url_template: &str, document: serde_json::Value) {
+    let (method, url_template) = (method.into(), url_template.into());
+    scene.facts.api = Some(Arc::new(ApiFacts { openapi: Some(Arc::new(document)), ..ApiFacts::default() }));
+    scene.facts.operation = Some(Arc::new(OperationFacts { method, url_template, ..OperationFacts::default() }));
 }
 
 fn read(text: &str) -> Document {

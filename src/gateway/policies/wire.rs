@@ -19,7 +19,7 @@ use super::{
     target,
 };
 use crate::{
-    exchange::{Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
@@ -165,8 +165,10 @@ impl<'e> Wire<'e> {
 
     /// Turns what the pipeline ended with into the exchange's answer.
     pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
-        if let Ended::Failed(failure) = ended {
-            return self.failed(response, failure).await;
+        match ended {
+            Ended::Answered => {}
+            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
             return Ok(Answer::Local(Answered::new(Bytes::new())));
@@ -197,9 +199,20 @@ impl<'e> Wire<'e> {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(Outcome::Refused);
+        self.exchange.outcome = Some(outcome(&failure));
         let response = response.unwrap_or_else(|| self.rendered(&failure));
         Ok(Answer::Local(local(response)))
+    }
+
+    /// What `on-error` made of a failure.
+    async fn recovered(mut self, response: Option<Response>, failure: &Failure) -> Answer {
+        self.leave_answer().await;
+        let response = response.unwrap_or_else(|| self.rendered(failure));
+        if response.status.as_u16() >= 400 {
+            self.exchange.settlement.error = Some(failure.code());
+            self.exchange.outcome = Some(outcome(failure));
+        }
+        Answer::Local(local(response))
     }
 
     /// A backend's answer with what policies made of it.
@@ -289,6 +302,15 @@ async fn drain(exchange: &mut Exchange, upstream: &mut Upstream) {
     }
     let Upstream { tap, .. } = upstream;
     exchange.settlement.consume(tap, upstream.broken.is_none());
+}
+
+/// Whose fault it was, as the record says it.
+fn outcome(failure: &Failure) -> Outcome {
+    let blame = failure.fault.as_ref().map(|fault| fault.kind.blame());
+    match blame {
+        Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
+        _ => Outcome::Refused,
+    }
 }
 
 /// Headers of a body that is in memory.

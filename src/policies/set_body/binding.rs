@@ -71,6 +71,7 @@ impl Reader {
                     let text = format!("&{};", &*name);
                     add(&mut open, &quick_xml::escape::unescape(&text).map_err(|error| bad(error.to_string()))?);
                 }
+                Event::Eof if open.len() > 1 => return Err(bad("an element does not end".to_owned())),
                 Event::Eof => return Ok(self.value(open.swap_remove(0))),
                 _ => {}
             }
