@@ -82,67 +82,66 @@ fn everything_wrong_is_told_with_its_place() {
     }
 }
 
+/// Policies with something wrong in them, and all that is said about it.
+const WRONG: &[(&str, &[&str])] = &[
+    (
+        "<a v=\"x < y & z &nbsp;\"/>",
+        &[
+            "p:1:28: `<` cannot stand in a value outside expressions: write `&lt;`",
+            "p:1:32: `&` cannot stand alone outside expressions: write `&amp;`",
+            "p:1:36: `&nbsp;` is not known: write the character itself, its number as in `&#160;`, or one of `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`",
+        ],
+    ),
+    (
+        "<a>a & b; &#0; </a>",
+        &[
+            "p:1:25: `&` cannot stand alone outside expressions: write `&amp;`",
+            "p:1:30: `&#0;` is not known: write the character itself, its number as in `&#160;`, or one of `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`",
+        ],
+    ),
+    (
+        "<a b c=d e=“f” g='1'h='2' b='3' 9='x'/>",
+        &[
+            "p:1:24: the attribute `b` has no value: write `b=\"...\"`",
+            "p:1:27: the value of `c` needs straight quotes: `c=\"...\"`",
+            "p:1:31: the value of `e` needs straight quotes: `e=\"...\"`",
+            "p:1:40: a space is missing between two attributes",
+            "p:1:52: `9` is no name of an attribute: attributes are written `name=\"value\"`",
+        ],
+    ),
+    ("<a b='1' b='2'/>", &["p:1:29: the attribute `b` was given before, on line 1"]),
+    (
+        "<a>x < y</a>",
+        &[
+            "p:1:25: `<` begins no element: if it is text, write `&lt;`",
+            "p:1:20: `<a>` is not closed before `</inbound>` on line 1: write `</a>`",
+        ],
+    ),
+    ("<a>\u{1}</a>", &["p:1:23: the control character U+0001 cannot stand in XML: remove it"]),
+    (
+        "<a v=\"@(b\"/>",
+        &[
+            "p:1:29: in the expression that begins at 1:26, this string is never closed: check the quotes and brackets before and behind it",
+        ],
+    ),
+    (
+        "<a v=\"@(b) + c\"/>",
+        &[
+            "p:1:26: an expression must be the whole value, but this one ends at 1:30 and more follows: check its brackets and quotes, or take what follows into the expression",
+        ],
+    ),
+    (
+        "<a>@{ return 'x; }</a>",
+        &[
+            "p:1:33: in the expression that begins at 1:23, this `'` begins a character that is not closed: check the quotes and brackets before and behind it",
+        ],
+    ),
+    ("<a>@(1</a>", &["p:1:23: this expression is never closed: check the quotes and brackets before and behind it"]),
+];
+
 #[test]
 fn wrong_values_and_attributes_are_told_with_their_place() {
-    let rows: &[(&str, &[&str])] = &[
-        (
-            "<a v=\"x < y & z &nbsp;\"/>",
-            &[
-                "p:1:28: `<` cannot stand in a value outside expressions: write `&lt;`",
-                "p:1:32: `&` cannot stand alone outside expressions: write `&amp;`",
-                "p:1:36: `&nbsp;` is not known: write the character itself, its number as in `&#160;`, or one of `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`",
-            ],
-        ),
-        (
-            "<a>a & b; &#0; </a>",
-            &[
-                "p:1:25: `&` cannot stand alone outside expressions: write `&amp;`",
-                "p:1:30: `&#0;` is not known: write the character itself, its number as in `&#160;`, or one of `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`",
-            ],
-        ),
-        (
-            "<a b c=d e=“f” g='1'h='2' b='3' 9='x'/>",
-            &[
-                "p:1:24: the attribute `b` has no value: write `b=\"...\"`",
-                "p:1:27: the value of `c` needs straight quotes: `c=\"...\"`",
-                "p:1:31: the value of `e` needs straight quotes: `e=\"...\"`",
-                "p:1:40: a space is missing between two attributes",
-                "p:1:52: `9` is no name of an attribute: attributes are written `name=\"value\"`",
-            ],
-        ),
-        ("<a b='1' b='2'/>", &["p:1:29: the attribute `b` was given before, on line 1"]),
-        (
-            "<a>x < y</a>",
-            &[
-                "p:1:25: `<` begins no element: if it is text, write `&lt;`",
-                "p:1:20: `<a>` is not closed before `</inbound>` on line 1: write `</a>`",
-            ],
-        ),
-        ("<a>\u{1}</a>", &["p:1:23: the control character U+0001 cannot stand in XML: remove it"]),
-        (
-            "<a v=\"@(b\"/>",
-            &[
-                "p:1:29: in the expression that begins at 1:26, this string is never closed: check the quotes and brackets before and behind it",
-            ],
-        ),
-        (
-            "<a v=\"@(b) + c\"/>",
-            &[
-                "p:1:26: an expression must be the whole value, but this one ends at 1:30 and more follows: check its brackets and quotes, or take what follows into the expression",
-            ],
-        ),
-        (
-            "<a>@{ return 'x; }</a>",
-            &[
-                "p:1:33: in the expression that begins at 1:23, this `'` begins a character that is not closed: check the quotes and brackets before and behind it",
-            ],
-        ),
-        (
-            "<a>@(1</a>",
-            &["p:1:23: this expression is never closed: check the quotes and brackets before and behind it"],
-        ),
-    ];
-    for (inner, wanted) in rows {
+    for (inner, wanted) in WRONG {
         let mut wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
         let mut found = problems(&within(inner));
         found.sort();
