@@ -21,9 +21,11 @@ use crate::{
         listener::{self, BindProblem, Bound, Drain},
         owners::Owners,
         peer::TrustedProxies,
+        policies::Targets,
     },
     limits::WrongAttempts,
-    model::KeyHash,
+    model::{Clock, Entropy, KeyHash},
+    policies::Services,
     portal::PortalState,
     settings::{
         Server,
@@ -124,6 +126,11 @@ fn statuses(hub: &Hub) -> Vec<Value> {
     statuses.iter().map(as_value).collect()
 }
 
+/// What policies share.
+fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
+    Services { clock: clock.clone(), entropy: entropy.clone(), limits: Arc::new(ground.metering.meter.limits.clone()) }
+}
+
 /// The services of both ports and what runs beside them.
 pub struct Planes {
     gateway: Arc<Gateway>,
@@ -152,6 +159,8 @@ impl Planes {
                 journal: ground.metering.meter.journal.clone(),
             }),
             learned: Learned::default(),
+            services: Arc::new(services(ground, &clock, &entropy)),
+            targets: Targets::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
         let admin = admin_state(options, ground, local, ports, &reloader);

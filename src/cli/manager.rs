@@ -41,7 +41,7 @@ impl Manager {
     /// All objects of a kind.
     pub async fn list(&self, kind: ObjectKind) -> Result<Vec<Value>, Failure> {
         match self {
-            Self::Server(client) => client.list(kind.plural()).await,
+            Self::Server(client) => client.list(kind.path()).await,
             Self::Database(offline) => Ok(offline.list(kind)),
         }
     }
@@ -120,5 +120,5 @@ impl Manager {
 }
 
 fn path(kind: ObjectKind, id: &str) -> String {
-    format!("{}/{}", kind.plural(), segment(id))
+    format!("{}/{}", kind.path(), segment(id))
 }

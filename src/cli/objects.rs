@@ -112,6 +112,8 @@ const fn columns(kind: ObjectKind) -> &'static [&'static str] {
         ObjectKind::Api => &["id", "kind", "path", "backend", "pool", "owner"],
         ObjectKind::Workspace | ObjectKind::Group => &["id", "title"],
         ObjectKind::User => &["id", "name", "email", "groups", "blocked"],
+        ObjectKind::NamedValue => &["id", "value", "secret", "owner"],
+        ObjectKind::PolicyFragment => &["id", "description", "owner"],
         ObjectKind::Price => &["id", "model", "backend", "kind", "input", "output", "valid_from", "valid_to", "owner"],
     }
 }

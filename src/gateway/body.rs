@@ -54,6 +54,22 @@ pub async fn rest(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault>
     Ok(pieces.whole())
 }
 
+/// All of a backend's answer, decoded and looked at as it would have been relayed; it is kept in `upstream.held`.
+pub async fn all(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault> {
+    let mut size: usize = upstream.held.iter().map(Bytes::len).sum();
+    while !upstream.ended && upstream.broken.is_none() {
+        size += next(upstream).await;
+        if size > limit {
+            let message = format!("The backend's answer is larger than the {limit} bytes that a policy may read.");
+            return Err(Fault::new(FaultKind::BackendUnreachable, message));
+        }
+    }
+    if let Some(why) = &upstream.broken {
+        return Err(Fault::new(FaultKind::BackendUnreachable, format!("The backend broke off: {why}")));
+    }
+    Ok(upstream.held.concat().into())
+}
+
 /// Reads the beginning of an error answer into `upstream.held` (and its end, when it is short) and returns it.
 ///
 /// A body that breaks or dawdles is judged by what came; that it broke is kept for those who relay it.
@@ -66,19 +82,25 @@ pub async fn beginning(upstream: &mut Upstream) -> Bytes {
 async fn fill(upstream: &mut Upstream) {
     let mut size = 0;
     while size < LARGEST_ERROR && !upstream.ended && upstream.broken.is_none() {
-        match poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else { continue };
-                size += keep(upstream, |decoder| decoder.push(&data), &data);
-            }
-            Some(Err(fault)) => upstream.broken = Some(fault.to_string()),
-            None => {
-                keep(upstream, Decoder::finish, &Bytes::new());
-                upstream.tap.finish(&mut upstream.held);
-                upstream.ended = true;
-            }
+        size += next(upstream).await;
+    }
+}
+
+/// Reads the next piece into `upstream.held`, or that there is none; how much it was.
+async fn next(upstream: &mut Upstream) -> usize {
+    match poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
+        Some(Ok(frame)) => {
+            let Ok(data) = frame.into_data() else { return 0 };
+            return keep(upstream, |decoder| decoder.push(&data), &data);
+        }
+        Some(Err(fault)) => upstream.broken = Some(fault.to_string()),
+        None => {
+            keep(upstream, Decoder::finish, &Bytes::new());
+            upstream.tap.finish(&mut upstream.held);
+            upstream.ended = true;
         }
     }
+    0
 }
 
 /// Keeps a piece, decoded where the body is coded; how much there was.

@@ -17,8 +17,10 @@ use super::{
     upgrade::{self, Upgrade},
 };
 use crate::{
-    exchange::{Fault, FaultKind, Record},
-    model::Trace,
+    exchange::{Fault, FaultKind, Outcome, Record},
+    limits::Scope,
+    model::{Secret, Trace},
+    outbound::Pool,
     snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
@@ -72,6 +74,16 @@ pub struct Exchange {
     pub upgrade: Option<OnUpgrade>,
     /// A cookie to set with the answer, for cookie affinity.
     pub set_cookie: Option<String>,
+    /// The key that the caller showed, where policies may ask for it.
+    pub shown_key: Option<Secret>,
+    /// The query as the caller sent it, its key taken out.
+    pub original_query: Option<Arc<str>>,
+    /// Counters that policies put the exchange under.
+    pub policy_scopes: Vec<Scope>,
+    /// Who answers in place of the model's own pool, where a policy says so.
+    pub pool: Option<Arc<Pool>>,
+    /// How it ended, where the answer made here is not simply complete.
+    pub outcome: Option<Outcome>,
 }
 
 impl Exchange {
@@ -98,6 +110,11 @@ impl Exchange {
             model_by_header: None,
             upgrade,
             set_cookie: None,
+            shown_key: None,
+            original_query: None,
+            policy_scopes: Vec::new(),
+            pool: None,
+            outcome: None,
         }
     }
 

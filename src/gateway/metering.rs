@@ -19,6 +19,10 @@ use crate::{
 /// Reserves for a model call and announces it: after this it may be sent.
 pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
     let wish = call.wish(exchange);
+    if exchange.settlement.metered().is_some() {
+        // A policy sends it again: what is held moves on.
+        return exchange.settlement.move_to(wish);
+    }
     exchange.settlement.admit(wish).await
 }
 
@@ -33,6 +37,9 @@ pub async fn admit_plain(exchange: &mut Exchange) -> Result<(), Fault> {
     let scopes = scopes(exchange, None);
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
     let wish = Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true };
+    if exchange.settlement.metered().is_some() {
+        return exchange.settlement.move_to(wish);
+    }
     exchange.settlement.admit(wish).await
 }
 
@@ -122,5 +129,7 @@ fn nothing() -> Output {
 fn scopes(exchange: &Exchange, model: Option<&ModelTarget>) -> Vec<Scope> {
     let Some(api) = exchange.api.as_deref() else { return Vec::new() };
     let (subscription, product) = (exchange.subscription.as_deref(), exchange.product.as_deref());
-    Parties { api, subscription, product, model }.scopes()
+    let mut scopes = Parties { api, subscription, product, model }.scopes();
+    scopes.extend(exchange.policy_scopes.iter().cloned());
+    scopes
 }

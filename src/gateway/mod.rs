@@ -26,6 +26,7 @@ pub mod owners;
 mod path;
 pub mod peer;
 pub mod plain_dispatch;
+pub mod policies;
 pub mod relay;
 pub mod respond;
 pub mod route;
@@ -52,6 +53,7 @@ use crate::{
         route::Target,
     },
     model::{Clock, Entropy},
+    policies::Services,
     snapshot::Hub,
     usage::Sink,
 };
@@ -74,6 +76,10 @@ pub struct Gateway {
     pub readiness: Arc<dyn health::Readiness + Send + Sync>,
     /// What backends have been found not to understand.
     pub learned: Learned,
+    /// What policies share.
+    pub services: Arc<Services>,
+    /// Backends that policies name by URL.
+    pub targets: policies::Targets,
 }
 
 impl Gateway {
@@ -125,9 +131,18 @@ fn shutting_down() -> Fault {
 }
 
 async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
+    if policies::apply(exchange) {
+        // Boxed: exchanges without policies do not carry the size of those with them.
+        return Box::pin(policies::journey(exchange)).await;
+    }
     let target = route::resolve(exchange)?;
     exchange.authenticate()?;
     exchange.clean_headers();
+    dispatch(exchange, target).await
+}
+
+/// To the backends and back.
+async fn dispatch(exchange: &mut Exchange, target: Target) -> Result<Answer, Fault> {
     match target {
         Target::Models(call) => model_dispatch::dispatch(exchange, call).await,
         Target::Http(pool, path) => plain_dispatch::dispatch(exchange, &pool, &path).await,

@@ -51,6 +51,7 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let batch = batch::authorise(exchange, &head)?;
     let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));
     let model = model(exchange, &call, by_body, home.as_ref())?;
+    let model = elsewhere(exchange, model);
     let called = Called { surface: call.surface, head: &head, body: &body, model: &model };
     metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
@@ -183,6 +184,12 @@ pub fn model(
     };
     exchange.settlement.model = Some(found.name.clone());
     Ok(found)
+}
+
+/// The model at the pool that a policy names, where one does.
+fn elsewhere(exchange: &Exchange, model: Arc<ModelTarget>) -> Arc<ModelTarget> {
+    let Some(pool) = &exchange.pool else { return model };
+    Arc::new(ModelTarget { pool: pool.clone(), ..ModelTarget::clone(&model) })
 }
 
 /// The model of that name, when the caller may use it.

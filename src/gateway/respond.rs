@@ -12,7 +12,10 @@ use super::{
     headers,
     relay::AnswerBody,
 };
-use crate::exchange::{Blame, Fault, FaultKind, Outcome};
+use crate::{
+    exchange::{Blame, Fault, FaultKind, Outcome},
+    policies::Failure,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_ANTHROPIC: HeaderName = HeaderName::from_static("request-id");
@@ -56,6 +59,35 @@ pub fn rendered(envelope: Envelope, fault: &Fault, request_id: &str) -> (Respons
     (answer, bytes)
 }
 
+/// What a policy refused or failed at, as an answer. A 500 tells the caller nothing of the inside, as APIM's.
+#[must_use]
+pub fn failure(envelope: Envelope, failure: &Failure, request_id: &str) -> (Response<()>, Bytes) {
+    let is_inside = failure.status == 500;
+    let text = ErrorText {
+        status: failure.status,
+        code: failure.code(),
+        message: if is_inside { "Internal server error" } else { &failure.message },
+        param: None,
+        request_id,
+        kind_hint: None,
+    };
+    let bytes: Bytes = match envelope {
+        Envelope::Plain if is_inside => {
+            serde_json::json!({"statusCode": 500, "message": text.message, "activityId": request_id}).to_string().into()
+        }
+        Envelope::Plain => envelope::plain_error_body(&text).into(),
+        Envelope::Model(family, _) => envelope::error_body(family, &text).into(),
+    };
+    let mut answer = Response::new(());
+    *answer.status_mut() = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in &failure.headers {
+        headers.append(name.clone(), value.clone());
+    }
+    (answer, bytes)
+}
+
 fn body(envelope: Envelope, fault: &Fault, request_id: &str) -> Bytes {
     let text = ErrorText {
         status: fault.kind.status(),
@@ -95,9 +127,10 @@ pub fn local(exchange: Exchange, answer: Response<Bytes>) -> Response<AnswerBody
     let (mut head, bytes) = answer.into_parts();
     ids(&mut head.headers, &exchange.request_id());
     head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    let outcome = exchange.outcome.unwrap_or(Outcome::Complete);
     let mut settlement = exchange.settlement;
     settlement.status = head.status.as_u16();
-    Response::from_parts(head, AnswerBody::settling(bytes, settlement, Outcome::Complete))
+    Response::from_parts(head, AnswerBody::settling(bytes, settlement, outcome))
 }
 
 /// Makes a backend's headers ours: hop-by-hop ones out, request ids and backend's name in.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use http::{Method, header, request::Parts};
 use tollgate_providers::{Call, Family, surface};
 
 use super::{
     admission,
     exchange::{Envelope, Exchange},
+    policies,
 };
 use crate::{
     exchange::{Fault, FaultKind},
@@ -25,6 +27,24 @@ pub enum Target {
 
 /// Finds API and operation, and settles in whose words errors are told from here on.
 pub fn resolve(exchange: &mut Exchange) -> Result<Target, Fault> {
+    let asked = policies::is_preflight(&exchange.parts).then(|| asked_method(&exchange.parts)).flatten();
+    let has_policies = policies::apply(exchange);
+    let method = asked.filter(|_| has_policies).unwrap_or_else(|| exchange.parts.method.clone());
+    resolve_for(exchange, &method)
+}
+
+/// Finds API and operation of the method that was sent, also of a browser's question whether it may send.
+pub fn resolve_as_sent(exchange: &mut Exchange) -> Result<Target, Fault> {
+    let method = exchange.parts.method.clone();
+    resolve_for(exchange, &method)
+}
+
+/// The method that a browser asks about.
+fn asked_method(parts: &Parts) -> Option<Method> {
+    Method::from_bytes(parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()
+}
+
+fn resolve_for(exchange: &mut Exchange, method: &Method) -> Result<Target, Fault> {
     let uri = &exchange.parts.uri;
     let host = host(exchange);
     let matched = exchange.snapshot.apis.find(&host, uri.path(), uri.query(), &exchange.parts.headers);
@@ -35,9 +55,9 @@ pub fn resolve(exchange: &mut Exchange) -> Result<Target, Fault> {
     exchange.settlement.workspace.clone_from(&api.workspace);
     exchange.api = Some(api.clone());
     match (api.kind, &api.pool) {
-        (ApiKind::Models, _) => model_call(exchange, &below),
+        (ApiKind::Models, _) => model_call(exchange, method, &below),
         (ApiKind::Http, Some(pool)) => {
-            match api.operation(&exchange.parts.method, &below) {
+            match api.operation(method, &below) {
                 None => {}
                 Some(Match::Found(id)) => exchange.settlement.operation = Some(id.clone()),
                 Some(Match::WrongMethod | Match::None) => return Err(not_found()),
@@ -49,10 +69,10 @@ pub fn resolve(exchange: &mut Exchange) -> Result<Target, Fault> {
     }
 }
 
-fn model_call(exchange: &mut Exchange, below: &str) -> Result<Target, Fault> {
+fn model_call(exchange: &mut Exchange, method: &Method, below: &str) -> Result<Target, Fault> {
     exchange.envelope = Envelope::Model(family_by_path(below), None);
-    let Some(call) = surface::recognise(&exchange.parts.method, below) else {
-        let message = format!("Unknown request URL: {} {below}.", exchange.parts.method);
+    let Some(call) = surface::recognise(method, below) else {
+        let message = format!("Unknown request URL: {method} {below}.");
         return Err(Fault::new(FaultKind::NoRoute, message));
     };
     exchange.envelope = Envelope::Model(call.surface.family(), Some(call.surface));

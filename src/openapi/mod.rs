@@ -4,9 +4,11 @@
 //! Deliberately not here: schemas, validation of bodies, and files.
 
 pub mod operations;
+pub mod parameters;
 mod pointer;
 mod segment;
 pub mod templates;
 
 pub use operations::{OpenApiProblem, Operation, operations};
+pub use parameters::parameters;
 pub use templates::{Match, Template, Templates};

@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use crate::model::WorkspaceId;
 
-use super::{Api, Backend, Group, Model, ObjectKind, Pool, Price, Product, Settings, Subscription, User, Workspace};
+use super::{
+    Api, Backend, Group, Model, NamedValue, ObjectKind, PolicyFragment, Pool, Price, Product, Settings, Subscription,
+    User, Workspace,
+};
 
 macro_rules! collections {
     ($($kind:ident($type:ty) in $list:ident by $id:ident;)*) => {
@@ -120,6 +123,8 @@ collections! {
     User(User) in users by id;
     Group(Group) in groups by id;
     Price(Price) in prices by id;
+    NamedValue(NamedValue) in named_values by id;
+    PolicyFragment(PolicyFragment) in policy_fragments by id;
 }
 
 impl Settings {
@@ -132,7 +137,12 @@ impl Settings {
             ObjectKind::Product => self.products[at].workspace.as_ref(),
             ObjectKind::Subscription => self.subscriptions[at].workspace.as_ref(),
             ObjectKind::Api => self.apis[at].workspace.as_ref(),
-            ObjectKind::Workspace | ObjectKind::User | ObjectKind::Group | ObjectKind::Price => None,
+            ObjectKind::Workspace
+            | ObjectKind::User
+            | ObjectKind::Group
+            | ObjectKind::Price
+            | ObjectKind::NamedValue
+            | ObjectKind::PolicyFragment => None,
         }
     }
 

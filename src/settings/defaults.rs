@@ -68,6 +68,7 @@ fn product(id: &str, title: &str) -> Product {
         subscription_required: true,
         limits: Limits::default(),
         time_zone: None,
+        policy: None,
         workspace: None,
     }
 }

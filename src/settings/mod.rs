@@ -28,7 +28,8 @@ pub use load::{Loaded, Source, load};
 
 pub use objects::{
     Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, LimitSet, Limits, Member, Model,
-    Operation, Pool, Price, Product, Rates, Scope, State, Subscription, User, Workspace,
+    NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool, Price, Product, Rates, Scope,
+    State, Subscription, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
 pub use problem::Problem;
@@ -69,6 +70,12 @@ pub struct Settings {
     pub groups: Vec<Group>,
     /// What tokens cost, where the built-in table does not know or a contract says otherwise.
     pub prices: Vec<Price>,
+    /// Values that policy documents name.
+    pub named_values: Vec<NamedValue>,
+    /// Parts that policy documents share.
+    pub policy_fragments: Vec<PolicyFragment>,
+    /// Policy documents that belong to no object.
+    pub policies: Policies,
     /// Where each object was declared; empty for objects of the database.
     #[serde(skip)]
     pub origins: HashMap<(ObjectKind, String), Origin>,
@@ -89,6 +96,9 @@ impl Default for Settings {
             users: Vec::new(),
             groups: Vec::new(),
             prices: Vec::new(),
+            named_values: Vec::new(),
+            policy_fragments: Vec::new(),
+            policies: Policies::default(),
             origins: HashMap::new(),
         }
     }

@@ -25,11 +25,15 @@ pub enum ObjectKind {
     Group,
     /// `prices`
     Price,
+    /// `named_values`
+    NamedValue,
+    /// `policy_fragments`
+    PolicyFragment,
 }
 
 impl ObjectKind {
     /// All kinds, in the order they are compiled.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Workspace,
         Self::Group,
         Self::User,
@@ -40,6 +44,8 @@ impl ObjectKind {
         Self::Product,
         Self::Subscription,
         Self::Price,
+        Self::NamedValue,
+        Self::PolicyFragment,
     ];
 
     /// The plural used in the file, the admin API and the database.
@@ -56,6 +62,8 @@ impl ObjectKind {
             Self::User => "users",
             Self::Group => "groups",
             Self::Price => "prices",
+            Self::NamedValue => "named_values",
+            Self::PolicyFragment => "policy_fragments",
         }
     }
 }
@@ -75,6 +83,8 @@ impl ObjectKind {
             Self::User => "user",
             Self::Group => "group",
             Self::Price => "price",
+            Self::NamedValue => "named value",
+            Self::PolicyFragment => "policy fragment",
         }
     }
 
@@ -84,6 +94,16 @@ impl ObjectKind {
         match self {
             Self::Model => "name",
             _ => "id",
+        }
+    }
+
+    /// The plural in paths of the admin API and in commands.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::NamedValue => "named-values",
+            Self::PolicyFragment => "policy-fragments",
+            _ => self.plural(),
         }
     }
 

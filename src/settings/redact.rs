@@ -8,6 +8,7 @@ use super::{Object, ObjectKind};
 ///
 /// * backend: `key` becomes `"key_set": true`, each of `credentials` becomes `{"key_set": true}`, and `headers`
 ///   becomes the list of their names, `headers_set`;
+/// * named value: `value` of one that is `secret` becomes `"value_set": true`;
 /// * price: `table`, which is long rather than secret, becomes `"table_set": true`;
 /// * subscription: `key` and `secondary_key` become `"key_set": true` and `"secondary_key_set": true`.
 ///
@@ -24,6 +25,7 @@ pub fn redacted(object: &Object) -> Value {
             hide(fields, "secondary_key");
         }
         ObjectKind::Price => hide(fields, "table"),
+        ObjectKind::NamedValue => redact_value(fields),
         _ => {}
     }
     value
@@ -40,6 +42,13 @@ fn redact_backend(fields: &mut Map<String, Value>) {
         && !headers.is_empty()
     {
         fields.insert("headers_set".into(), headers.keys().cloned().collect());
+    }
+}
+
+/// A plain value is shown; a secret one is not.
+fn redact_value(fields: &mut Map<String, Value>) {
+    if fields.get("secret") == Some(&Value::Bool(true)) {
+        hide(fields, "value");
     }
 }
 

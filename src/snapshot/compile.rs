@@ -17,9 +17,12 @@ use crate::{
 };
 
 use super::{
-    ApiEntry, ApiTable, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot, SubscriptionEntry,
+    ApiEntry, ApiTable, Documents, FactTable, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot,
+    SubscriptionEntry,
     access::Reach,
     api_table::{OpenAccess, VersionAsked},
+    documents::{self, Names},
+    facts::ApiDescription,
     limits::{self, Compiled},
 };
 
@@ -48,11 +51,14 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let apis = compiler.apis(&backends, &pools, &products);
     let subscriptions = compiler.subscriptions(&products, &limited);
     let keys = compiler.keys(&subscriptions);
+    let facts = compiler.facts();
+    let documents = compiler.documents(&backends, &pools);
     let (prices, problems) = (compiler.prices(), compiler.problems);
     let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
     let held = subscriptions.values().map(|entry| &entry.limits).chain(apis.iter().map(|api| &api.limits));
     let counters = limits::distinct(held.chain(models.iter().map(|model| &model.limits)));
-    Ok(Snapshot { revision, settings, apis, keys, models, backends, prices: Arc::new(prices), counters })
+    let prices = Arc::new(prices);
+    Ok(Snapshot { revision, settings, apis, keys, models, backends, pools, documents, facts, prices, counters })
 }
 
 struct Compiler<'a> {
@@ -214,6 +220,31 @@ impl Compiler<'_> {
         self.took(ObjectKind::Api, api.id.as_str(), compiled)
     }
 
+    fn documents(&mut self, backends: &Backends, pools: &Pools) -> Documents {
+        let known = Names { backends, pools, settings: self.settings };
+        documents::compile(self.settings, &known).unwrap_or_else(|problems| {
+            self.problems.extend(problems);
+            Documents::default()
+        })
+    }
+
+    fn facts(&self) -> FactTable {
+        let described = self.settings.apis.iter().map(|api| (api.id.clone(), self.description(api)));
+        FactTable::new(self.settings, &described.collect())
+    }
+
+    /// An API with what its OpenAPI document says; one that cannot be read has been told of.
+    fn description(&self, api: &settings::Api) -> ApiDescription {
+        let Some(path) = &api.openapi else {
+            return ApiDescription { operations: api.operations.clone(), document: None };
+        };
+        let path = self.around.base_dir.join(path);
+        let operations = read_openapi(&path).unwrap_or_default();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let document = crate::document::read(&text, Format::of(&path).unwrap_or(Format::Yaml));
+        ApiDescription { operations, document: document.ok().map(|root| Arc::new(root.to_json())) }
+    }
+
     fn open_access(&self, api: &settings::Api, products: &Products) -> Option<OpenAccess> {
         let open = self.settings.products.iter().filter(|product| !product.subscription_required);
         let mut entries = open.filter_map(|product| products.get(&product.id));
@@ -322,6 +353,7 @@ fn read_openapi(path: &PathBuf) -> Result<Vec<settings::Operation>, Vec<String>>
         method: operation.method,
         path: operation.path,
         title: operation.title,
+        policy: None,
     });
     Ok(named.collect())
 }

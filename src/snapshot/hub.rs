@@ -13,9 +13,9 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::{
     model::{BackendId, SubscriptionId},
-    outbound::Fleet,
+    outbound::{Backend, Fleet, Pool},
     pricing::{Book, Tables},
-    settings::{Problem, Settings},
+    settings::{self, Problem, Settings, server::Egress},
     store::KeyRow,
 };
 
@@ -64,6 +64,9 @@ impl Hub {
             keys: super::KeyRing::default(),
             models: super::Models::default(),
             backends: HashMap::new(),
+            pools: HashMap::new(),
+            documents: super::Documents::default(),
+            facts: super::FactTable::default(),
             prices: Arc::new(Book::empty(&tables)),
             counters: Vec::new(),
         };
@@ -87,6 +90,27 @@ impl Hub {
     #[must_use]
     pub fn fleet(&self) -> &Fleet {
         &self.fleet
+    }
+
+    /// A pool of one backend.
+    #[must_use]
+    pub fn single(&self, backend: Arc<Backend>) -> Arc<Pool> {
+        self.fleet.single(backend)
+    }
+
+    /// A pool of one backend that no configuration declares, for a URL that a policy names. `is_declared`: it is
+    /// written in a document, so that it may lead to this machine.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn adhoc(
+        &self,
+        setting: &settings::Backend,
+        is_declared: bool,
+        egress: &Egress,
+    ) -> Result<Arc<Pool>, Vec<String>> {
+        let backend = self.fleet.backend(setting, is_declared, egress, &self.base_dir)?;
+        Ok(self.fleet.single(backend))
     }
 
     /// Last-used times since the last call, in milliseconds since the epoch.

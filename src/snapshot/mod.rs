@@ -7,6 +7,8 @@ pub mod access;
 pub mod api_table;
 pub mod compile;
 pub mod control;
+pub mod documents;
+pub mod facts;
 pub mod hub;
 pub mod key_ring;
 pub mod limits;
@@ -15,13 +17,15 @@ use std::{collections::HashMap, sync::Arc};
 
 pub use access::{ModelAccess, ProductEntry, SubscriptionEntry};
 pub use api_table::{ApiEntry, ApiTable, Matched};
+pub use documents::{Documents, Holders};
+pub use facts::FactTable;
 pub use hub::Hub;
 pub use key_ring::KeyRing;
 pub use limits::{Held, Parties};
 
 use crate::{
     limits::Scope,
-    model::{BackendId, WorkspaceId},
+    model::{BackendId, PoolId, WorkspaceId},
     outbound::{Backend, Pool},
     pricing::Book,
     settings::Settings,
@@ -41,6 +45,12 @@ pub struct Snapshot {
     pub models: Models,
     /// Backends by id.
     pub backends: HashMap<BackendId, Arc<Backend>>,
+    /// Pools by id.
+    pub pools: HashMap<PoolId, Arc<Pool>>,
+    /// Policy documents.
+    pub documents: Documents,
+    /// What policies' expressions may ask of the configuration.
+    pub facts: FactTable,
     /// What calls cost.
     pub prices: Arc<Book>,
     /// Every counter that is known without a request: to be shown before its first one.
@@ -57,6 +67,7 @@ impl Snapshot {
 }
 
 /// What a caller's model name stands for.
+#[derive(Clone)]
 pub struct ModelTarget {
     /// The callers' name.
     pub name: Arc<str>,

@@ -7,7 +7,7 @@ use crate::source::{Source, none, sources};
 /// Levels of ARCHITECTURE.md, the lowest first.
 const LEVELS: &[&[&str]] = &[
     &["document", "model"],
-    &["exchange", "expression", "policy", "settings", "telemetry", "openapi", "tokens"],
+    &["exchange", "expression", "policy", "settings", "telemetry", "openapi", "policy", "tokens"],
     &["limits", "cache", "outbound", "store", "journal", "pricing"],
     &["policies"],
     &["snapshot", "usage"],

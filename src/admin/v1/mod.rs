@@ -86,7 +86,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Kinds that are created, changed and removed by the uniform endpoints.
-const MANAGED: [ObjectKind; 7] = [
+const MANAGED: [ObjectKind; 9] = [
     ObjectKind::Backend,
     ObjectKind::Pool,
     ObjectKind::Model,
@@ -94,10 +94,12 @@ const MANAGED: [ObjectKind; 7] = [
     ObjectKind::Api,
     ObjectKind::Subscription,
     ObjectKind::Price,
+    ObjectKind::NamedValue,
+    ObjectKind::PolicyFragment,
 ];
 
 fn reading(kind: ObjectKind) -> [Endpoint; 2] {
-    let (plural, schema) = (kind.plural(), schema(kind));
+    let (plural, schema) = (kind.path(), schema(kind));
     [
         Endpoint::new(Method::GET, format!("/{plural}"), format!("List {plural}"), move |call| {
             objects::list(call, kind)
@@ -114,7 +116,7 @@ fn reading(kind: ObjectKind) -> [Endpoint; 2] {
 }
 
 fn writing(kind: ObjectKind) -> [Endpoint; 4] {
-    let (plural, schema) = (kind.plural(), schema(kind));
+    let (plural, schema) = (kind.path(), schema(kind));
     let one = format!("/{plural}/{{id}}");
     [
         Endpoint::new(Method::POST, format!("/{plural}"), format!("Create one of {plural}"), move |call| {
@@ -181,5 +183,7 @@ pub(super) const fn schema(kind: ObjectKind) -> &'static str {
         ObjectKind::User => "User",
         ObjectKind::Group => "Group",
         ObjectKind::Price => "Price",
+        ObjectKind::NamedValue => "NamedValue",
+        ObjectKind::PolicyFragment => "PolicyFragment",
     }
 }

@@ -121,7 +121,7 @@ mod tests {
     fn shared_objects_are_seen_everywhere_and_others_at_home_only() {
         let mut settings = Settings::default();
         for id in ["a", "b"] {
-            settings.workspaces.push(Workspace { id: id.into(), title: None });
+            settings.workspaces.push(Workspace { id: id.into(), title: None, policy: None });
         }
         let home = |id: &str| Some(WorkspaceId::from(id));
         settings.backends.push(Backend::new("shared", tollgate_providers::Kind::Sim));

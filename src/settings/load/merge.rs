@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{place::Places, source::Text};
@@ -34,7 +35,7 @@ pub struct Merge {
     pub places: Places,
     /// Every file could be parsed.
     pub complete: bool,
-    server: Option<Origin>,
+    singles: HashMap<&'static str, Origin>,
     declared: HashMap<(ObjectKind, String), Origin>,
 }
 
@@ -47,7 +48,7 @@ impl Default for Merge {
             files: Vec::new(),
             places: Places::default(),
             complete: true,
-            server: None,
+            singles: HashMap::new(),
             declared: HashMap::new(),
         }
     }
@@ -102,18 +103,32 @@ impl Merge {
             let message = format!("version {version} of the format is not known here; write {VERSION}");
             self.problems.push(Problem::new("version", message).at(Some(origin(name, node.at))));
         }
-        let (Some(server), Some(node)) = (pieces.server.take(), root.get("server")) else { return };
+        if let Some(server) = self.single("server", name, root, pieces.server.take()) {
+            self.settings.server = server;
+        }
+        if let Some(policies) = self.single("policies", name, root, pieces.policies.take()) {
+            self.settings.policies = policies;
+        }
+    }
+
+    /// A part that one file describes.
+    fn single<T: DeserializeOwned>(
+        &mut self,
+        part: &'static str,
+        name: &Arc<PathBuf>,
+        root: &Node,
+        written: Option<Json>,
+    ) -> Option<T> {
+        let (written, node) = (written?, root.get(part)?);
         let at = origin(name, node.at);
-        if let Some(first) = &self.server {
-            let message = format!("`server` is described twice: first at {first}; write it in one file");
-            self.problems.push(Problem::new("server", message).at(Some(at)));
-            return;
+        if let Some(first) = self.singles.get(part) {
+            let message = format!("`{part}` is described twice: first at {first}; write it in one file");
+            self.problems.push(Problem::new(part, message).at(Some(at)));
+            return None;
         }
-        self.server = Some(at.clone());
-        match serde_json::from_value(server) {
-            Ok(server) => self.settings.server = server,
-            Err(error) => self.problems.push(Problem::new("server", error.to_string()).at(Some(at))),
-        }
+        self.singles.insert(part, at.clone());
+        let read = serde_json::from_value(written);
+        read.map_err(|error| self.problems.push(Problem::new(part, error.to_string()).at(Some(at)))).ok()
     }
 
     fn object(
@@ -158,6 +173,7 @@ impl Merge {
 struct Pieces {
     version: Option<u64>,
     server: Option<Json>,
+    policies: Option<Json>,
     objects: Vec<(ObjectKind, Vec<Option<Json>>)>,
 }
 
@@ -167,6 +183,7 @@ impl Pieces {
         Self {
             version: whole["version"].as_u64(),
             server: whole.get("server").cloned(),
+            policies: whole.get("policies").cloned(),
             objects: ObjectKind::ALL.map(|kind| (kind, list(kind).into_iter().map(Some).collect())).into(),
         }
     }

@@ -1,13 +1,13 @@
 //! APIs: what is offered on the gateway port, their operations and versions.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, BackendId, OperationId, PoolId, WorkspaceId};
 
-use super::{Limits, yes};
+use super::{Limits, PolicySource, yes};
 
 /// An API offered on the gateway port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,12 @@ pub struct Api {
     /// What it may consume by all callers together, unless `per` says otherwise. One mapping, or a list of them.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySource>,
+    /// Policy documents of operations by their id, for those of an OpenAPI document.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub operation_policies: BTreeMap<String, PolicySource>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,
@@ -73,6 +79,8 @@ impl Api {
             subscription_required: true,
             key_names: None,
             limits: Limits::default(),
+            policy: None,
+            operation_policies: BTreeMap::new(),
             workspace: None,
         }
     }
@@ -107,6 +115,9 @@ pub struct Operation {
     /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
+    /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySource>,
 }
 
 /// How versions of an API are told apart.

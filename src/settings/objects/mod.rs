@@ -8,6 +8,7 @@ pub mod backend;
 pub mod limits;
 pub mod model;
 pub mod people;
+pub mod policy;
 pub mod pool;
 pub mod price;
 pub mod product;
@@ -19,6 +20,7 @@ pub use backend::{Backend, BackendTls, BreakerRule, Credential, FailureCondition
 pub use limits::{LimitSet, Limits, Per, Percent, Reserve};
 pub use model::Model;
 pub use people::{Group, User, Workspace};
+pub use policy::{NamedValue, OnUnsupported, Policies, PolicyFragment, PolicySource};
 pub use pool::{Affinity, Balance, Member, Pool, Retry};
 pub use price::{LongPrompt, Moment, Price, Rates};
 pub use product::{Approval, Product};

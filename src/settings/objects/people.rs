@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupId, UserId, WorkspaceId};
 
-use super::Limits;
+use super::{Limits, PolicySource};
 
 /// A tenant inside one gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub struct Workspace {
     /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
+    /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySource>,
 }
 
 /// A person who owns subscriptions.

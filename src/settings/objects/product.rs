@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, GroupId, ProductId, WorkspaceId};
 
-use super::{Limits, yes};
+use super::{Limits, PolicySource, yes};
 
 /// A bundle of APIs and models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,9 @@ pub struct Product {
     #[serde(default)]
     #[schemars(extend("format" = "time-zone"))]
     pub time_zone: Option<String>,
+    /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicySource>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,

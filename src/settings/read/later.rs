@@ -3,29 +3,16 @@
 
 /// Type of the settings, and the fields of it that belong to later versions.
 const LATER: &[(&str, &[&str])] = &[
-    (
-        "Settings",
-        &[
-            "cache",
-            "certificates",
-            "limits",
-            "named_values",
-            "policies",
-            "policy",
-            "policy_fragments",
-            "tags",
-            "version_sets",
-        ],
-    ),
+    ("Settings", &["cache", "certificates", "limits", "policy", "tags", "version_sets"]),
     ("Server", &["shared_state"]),
     ("Backend", &["auth"]),
     ("Credential", &["auth"]),
     ("Model", &["cache", "policy"]),
-    ("Product", &["cache", "policy"]),
+    ("Product", &["cache"]),
     ("Subscription", &["policy"]),
-    ("Api", &["cache", "policy", "releases", "revisions", "tags"]),
-    ("Operation", &["cache", "limits", "policy"]),
-    ("Workspace", &["limits", "policy"]),
+    ("Api", &["cache", "releases", "revisions", "tags"]),
+    ("Operation", &["cache", "limits"]),
+    ("Workspace", &["limits"]),
     ("Group", &["limits"]),
 ];
 

@@ -6,6 +6,7 @@
 pub(super) mod expand;
 pub(super) mod later;
 mod leaf;
+mod policy;
 mod scalar;
 pub(super) mod shape;
 pub(super) mod suggest;

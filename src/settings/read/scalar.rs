@@ -61,6 +61,7 @@ fn quoted(text: &str) -> String {
 /// What does not fit and what would.
 pub fn accept(shape: &Shape, given: &Given) -> Result<Json, String> {
     match shape {
+        Shape::Policy => Err(mistyped(shape, given)),
         Shape::Text { leaf, secret } => match given {
             Given::Text { text, .. } if leaf.is_none_or(|leaf| (leaf.fits)(text)) => Ok(text.as_str().into()),
             Given::Text { .. } => Err(unfit(shape, given, *secret)),

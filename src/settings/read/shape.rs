@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use super::leaf::{self, Leaf};
-use crate::settings::{ObjectKind, schema};
+use crate::settings::{ObjectKind, objects::policy::POLICY_FORMAT, schema};
 
 /// What a value must look like.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum Shape {
     Map(Box<Shape>),
     /// A list, with the least number of items.
     List(Box<Shape>, u64),
+    /// A policy document: text, or its elements as a mapping.
+    Policy,
     /// One of these, or a list of them.
     OneOrMany(Box<Shape>),
     /// Text.
@@ -127,6 +129,9 @@ impl Compiler<'_> {
     }
 
     fn typed(&self, schema: &Value, name: &str) -> Shape {
+        if schema["format"] == POLICY_FORMAT {
+            return Shape::Policy;
+        }
         let kinds = kinds(schema);
         let leaf = schema["pattern"].as_str().or_else(|| schema["format"].as_str()).and_then(leaf::find);
         match (kinds.as_slice(), leaf) {
@@ -177,6 +182,7 @@ impl Shape {
     pub fn expected(&self) -> String {
         match self {
             Self::Object(_) | Self::Map(_) => "a mapping".into(),
+            Self::Policy => "the path of a policy document, its XML, or its elements as a mapping".into(),
             Self::OneOrMany(_) => "a mapping or a list of mappings".into(),
             Self::List(..) => "a list".into(),
             Self::Text { leaf: None, .. } => "text".into(),
@@ -212,7 +218,7 @@ mod tests {
         let mut patterns = Vec::new();
         texts(&schema, "pattern", &mut patterns);
         texts(&schema, "format", &mut patterns);
-        let numeric = ["uint8", "uint16", "uint32", "uint64", "uint", "double", "auto"];
+        let numeric = ["uint8", "uint16", "uint32", "uint64", "uint", "double", "auto", POLICY_FORMAT];
         for pattern in patterns.into_iter().filter(|pattern| !numeric.contains(pattern)) {
             assert!(leaf::find(pattern).is_some(), "no row in leaf.rs for {pattern}");
         }

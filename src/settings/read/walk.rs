@@ -49,6 +49,10 @@ impl<'a> Reader<'a> {
         Self { rules, marks: HashMap::new(), found: Vec::new(), files: Vec::new() }
     }
 
+    pub(super) const fn rules(&self) -> &Rules<'a> {
+        &self.rules
+    }
+
     /// All files that took part: those that settings name and those of `${file:...}`.
     pub fn into_files(self) -> Vec<PathBuf> {
         let mut files = self.files;
@@ -62,6 +66,7 @@ impl<'a> Reader<'a> {
     pub fn read(&mut self, node: &Node, shape: &Shape, path: &str) -> Option<Json> {
         self.marks.insert(path.to_owned(), node.at);
         match (shape, &node.value) {
+            (Shape::Policy, _) => self.policy(node).map_err(|message| self.add(node.at, path, message)).ok(),
             (Shape::Object(object), Value::Mapping(entries)) => self.object(node.at, entries, object, path),
             (Shape::OneOrMany(item), Value::Mapping(_)) => self.read(node, item, path),
             (Shape::Map(item), Value::Mapping(entries)) => self.map(entries, item, path),

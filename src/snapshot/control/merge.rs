@@ -102,6 +102,8 @@ fn put(settings: &mut Settings, replaces: bool, object: Object) {
         Object::User(object) => settings.users.push(*object),
         Object::Group(object) => settings.groups.push(*object),
         Object::Price(object) => settings.prices.push(*object),
+        Object::NamedValue(object) => settings.named_values.push(*object),
+        Object::PolicyFragment(object) => settings.policy_fragments.push(*object),
     }
 }
 

@@ -97,5 +97,5 @@ pub(super) fn missing(kind: ObjectKind, id: &str) -> Refusal {
 
 /// Where the object is read; names of models may hold slashes.
 pub(in crate::admin::v1) fn path_of(kind: ObjectKind, id: &str) -> String {
-    format!("/admin/v1/{}/{}", kind.plural(), utf8_percent_encode(id, NON_ALPHANUMERIC))
+    format!("/admin/v1/{}/{}", kind.path(), utf8_percent_encode(id, NON_ALPHANUMERIC))
 }

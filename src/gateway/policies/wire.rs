@@ -1,0 +1,318 @@
+//! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderValue, Response as Answered, StatusCode, Uri, header};
+use tokio::time::timeout;
+
+use super::{
+    super::{
+        answer::{Answer, Upstream},
+        body, dispatch,
+        exchange::Exchange,
+        listener::Inbound,
+        respond,
+        route::Target,
+    },
+    target,
+};
+use crate::{
+    exchange::{Fault, FaultKind, Outcome},
+    limits::Scope,
+    model::{Timestamp, clock::Ticks},
+    policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+};
+
+/// Largest answer that a policy may read, in bytes; models' answers with pictures take tens of megabytes.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// The gateway's side of an exchange that runs through policies.
+pub struct Wire<'e> {
+    exchange: &'e mut Exchange,
+    target: Option<Target>,
+    /// What a backend answered last.
+    answer: Option<Answer>,
+    /// Why there is no answer, where policies were given one in its place.
+    fault: Option<Fault>,
+    /// Whether the caller's body has been sent and is gone.
+    spent: bool,
+}
+
+impl<'e> Wire<'e> {
+    /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
+    pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
+        Self { exchange, target, answer: None, fault: None, spent: false }
+    }
+
+    /// When the exchange began.
+    pub fn began(&self) -> (Timestamp, Ticks) {
+        (self.exchange.settlement.time, self.exchange.settlement.started)
+    }
+
+    async fn send(&mut self, request: &mut Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+        if how.buffer_request_body && request.body == Body::Passing {
+            request.body = Body::Held(self.collect().await?);
+        }
+        self.give_back(request)?;
+        let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
+        self.leave_answer().await;
+        let sent = match how.timeout {
+            Some(longest) => match timeout(longest, dispatch(self.exchange, target)).await {
+                Ok(sent) => sent,
+                Err(_) => return Err(late(longest)),
+            },
+            None => dispatch(self.exchange, target).await,
+        };
+        let response = self.answered(sent)?;
+        if how.fail_on_error_status_code && response.status.as_u16() >= 400 {
+            let code = response.status.as_u16();
+            return Err(Failure::new(
+                "forward-request",
+                "BackendErrorStatusCode",
+                code,
+                format!("The backend answered {code}."),
+            ));
+        }
+        Ok(response)
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, Failure> {
+        Ok(body::collect(self.exchange).await?)
+    }
+
+    /// Puts the request back into the exchange as it is to be sent.
+    fn give_back(&mut self, request: &Request) -> Result<(), Failure> {
+        let parts = &mut self.exchange.parts;
+        parts.method = request.method.clone();
+        parts.uri = uri(&request.path, &request.query)?;
+        parts.headers = request.headers.clone();
+        match &request.body {
+            Body::Passing if self.spent => {
+                let message = "The request cannot be sent again: its body has gone out. \
+                               Use buffer-request-body=\"true\" on forward-request.";
+                return Err(Failure::new("forward-request", "RequestBodyNotBuffered", 500, message));
+            }
+            Body::Passing => {}
+            Body::Held(bytes) => {
+                parts.headers.remove(header::TRANSFER_ENCODING);
+                if bytes.is_empty() {
+                    parts.headers.remove(header::CONTENT_LENGTH);
+                } else {
+                    parts.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+                }
+                self.exchange.body = Some(Inbound::from_bytes(bytes.clone()));
+            }
+            Body::Consumed => {
+                parts.headers.remove(header::CONTENT_LENGTH);
+                self.exchange.body = Some(Inbound::from_bytes(Bytes::new()));
+            }
+        }
+        self.spent = true;
+        Ok(())
+    }
+
+    /// The answer that is about to be replaced was never relayed: what it consumed is still ours to pay.
+    async fn leave_answer(&mut self) {
+        if let Some(Answer::Upstream(mut upstream)) = self.answer.take() {
+            drain(self.exchange, &mut upstream).await;
+        }
+    }
+
+    fn answered(&mut self, sent: Result<Answer, Fault>) -> Result<Response, Failure> {
+        self.fault = None;
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(fault) if is_about_the_pool(fault.kind) => return Ok(self.unavailable(fault)),
+            Err(fault) => return Err(fault.into()),
+        };
+        let answer = self.answer.insert(answer);
+        Ok(match answer {
+            Answer::Local(answer) => Response {
+                status: answer.status(),
+                reason: None,
+                headers: std::mem::take(answer.headers_mut()),
+                body: Body::Held(answer.body().clone()),
+            },
+            Answer::Upstream(upstream) => Response {
+                status: upstream.head.status,
+                reason: None,
+                headers: std::mem::take(&mut upstream.head.headers),
+                body: Body::Passing,
+            },
+            Answer::Upgraded(upgraded) => Response {
+                status: upgraded.head.status,
+                reason: None,
+                headers: std::mem::take(&mut upgraded.head.headers),
+                body: Body::Passing,
+            },
+        })
+    }
+
+    /// Nobody of a pool could be asked: an answer of its own, as in APIM, that conditions of `retry` can see.
+    fn unavailable(&mut self, fault: Fault) -> Response {
+        let pool = match &self.target {
+            Some(Target::Http(pool, _)) => pool.id().to_string(),
+            _ => self.exchange.settlement.model.as_deref().unwrap_or("of the model").to_owned(),
+        };
+        let mut response = self.rendered(&Failure::from(fault.clone()));
+        response.reason = Some(format!("Backend pool {pool} is temporarily unavailable"));
+        self.fault = Some(fault);
+        response
+    }
+
+    /// Turns what the pipeline ended with into the exchange's answer.
+    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
+        if let Ended::Failed(failure) = ended {
+            return self.failed(response, failure).await;
+        }
+        let Some(response) = response else {
+            return Ok(Answer::Local(Answered::new(Bytes::new())));
+        };
+        if let Some(fault) = self.fault.take()
+            && response.status.as_u16() == fault.kind.status()
+        {
+            return Err(fault);
+        }
+        Ok(match self.answer.take() {
+            Some(Answer::Upstream(upstream)) => self.relayed(upstream, response).await,
+            Some(Answer::Upgraded(mut upgraded)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
+                upgraded.head.headers = response.headers;
+                Answer::Upgraded(upgraded)
+            }
+            _ => Answer::Local(local(response)),
+        })
+    }
+
+    /// A failure that no `on-error` turned into another answer.
+    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
+        self.leave_answer().await;
+        self.exchange.settlement.error = Some(failure.code());
+        if let Some(fault) = failure.fault {
+            return Err(*fault);
+        }
+        if failure.status >= 500 {
+            let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
+            tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
+        }
+        self.exchange.outcome = Some(Outcome::Refused);
+        let response = response.unwrap_or_else(|| self.rendered(&failure));
+        Ok(Answer::Local(local(response)))
+    }
+
+    /// A backend's answer with what policies made of it.
+    async fn relayed(&mut self, mut upstream: Box<Upstream>, response: Response) -> Answer {
+        upstream.head.status = response.status;
+        upstream.head.headers = response.headers;
+        let bytes = match response.body {
+            Body::Passing => return Answer::Upstream(upstream),
+            Body::Held(bytes) => bytes,
+            Body::Consumed => Bytes::new(),
+        };
+        if !upstream.ended {
+            drain(self.exchange, &mut upstream).await;
+        }
+        whole(&mut upstream.head.headers, bytes.len());
+        upstream.held = if bytes.is_empty() { Vec::new() } else { vec![bytes] };
+        upstream.is_stream = false;
+        upstream.withholds = false;
+        Answer::Upstream(upstream)
+    }
+}
+
+impl Link for Wire<'_> {
+    fn read_request(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
+        self.collect().boxed()
+    }
+
+    fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
+        async move {
+            let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
+            let read = body::all(upstream, LARGEST_ANSWER).await?;
+            Ok(read)
+        }
+        .boxed()
+    }
+
+    fn forward<'f>(
+        &'f mut self,
+        request: &'f mut Request,
+        route: &'f Route,
+        how: &'f Forwarding,
+    ) -> BoxFuture<'f, Result<Response, Failure>> {
+        self.send(request, route, how).boxed()
+    }
+
+    fn rendered(&mut self, failure: &Failure) -> Response {
+        let request_id = self.exchange.request_id();
+        let (head, bytes) = match &failure.fault {
+            Some(fault) => respond::rendered(self.exchange.envelope, fault, &request_id),
+            None => respond::failure(self.exchange.envelope, failure, &request_id),
+        };
+        let (parts, ()) = head.into_parts();
+        Response { status: parts.status, reason: None, headers: parts.headers, body: Body::Held(bytes) }
+    }
+
+    fn limit(&mut self, scope: Scope) {
+        self.exchange.policy_scopes.push(scope);
+    }
+
+    fn backend(&self) -> Option<Arc<str>> {
+        match &self.answer {
+            Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads what is left of an answer that nobody will see, so that its usage is known.
+async fn drain(exchange: &mut Exchange, upstream: &mut Upstream) {
+    let read = body::all(upstream, LARGEST_ANSWER).await;
+    if let Err(fault) = read {
+        tracing::debug!(request_id = %exchange.settlement.id, %fault.message, "an answer that a policy replaced broke off");
+    }
+    let Upstream { tap, .. } = upstream;
+    exchange.settlement.consume(tap, upstream.broken.is_none());
+}
+
+/// Headers of a body that is in memory.
+fn whole(headers: &mut HeaderMap, length: usize) {
+    headers.remove(header::TRANSFER_ENCODING);
+    headers.remove(header::CONTENT_ENCODING);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+}
+
+fn local(response: Response) -> Answered<Bytes> {
+    let bytes = match response.body {
+        Body::Held(bytes) => bytes,
+        Body::Passing | Body::Consumed => Bytes::new(),
+    };
+    let mut answer = Answered::new(bytes);
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    if let Some(reason) =
+        response.reason.and_then(|reason| hyper::ext::ReasonPhrase::try_from(reason.into_bytes()).ok())
+    {
+        answer.extensions_mut().insert(reason);
+    }
+    answer
+}
+
+fn uri(path: &str, query: &str) -> Result<Uri, Failure> {
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let text = if query.is_empty() { path } else { format!("{path}?{query}") };
+    Uri::try_from(&text).map_err(|error| {
+        Failure::new("rewrite-uri", "InvalidUri", 500, format!("`{text}` is not a path with query: {error}"))
+    })
+}
+
+/// No member could be asked: nothing was sent.
+const fn is_about_the_pool(kind: FaultKind) -> bool {
+    matches!(kind, FaultKind::NoBackend | FaultKind::AllThrottled)
+}
+
+fn late(longest: Duration) -> Failure {
+    let message = format!("The backend did not answer within {} s.", longest.as_secs_f64());
+    Failure::from(Fault::new(FaultKind::BackendTimeout, message))
+}

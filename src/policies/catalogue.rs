@@ -1,0 +1,131 @@
+//! Every policy there is: one line each. The table of its attributes and children drives the check at load, the
+//! manual page and the compliance suite; what it means is in the policy's own file.
+
+use super::{Policy, Reading, forward_request, set_header};
+use crate::policy::Section;
+
+/// A policy as the catalogue knows it.
+pub struct Entry {
+    /// The element's name.
+    pub name: &'static str,
+    /// Other names of the same element, such as `azure-openai-token-limit`.
+    pub aliases: &'static [&'static str],
+    /// Sections where it may stand.
+    pub sections: Sections,
+    /// Its attributes; `id` goes without saying.
+    pub attributes: &'static [AttributeEntry],
+    /// Its children.
+    pub children: &'static [ElementEntry],
+    /// What else is inside it.
+    pub content: Content,
+    /// What it does, for the manual page: Markdown.
+    pub manual: &'static str,
+    /// A complete example: compiles, and round-trips.
+    pub example: &'static str,
+    /// Makes the policy of an element that fits the table; `None` when a trouble was noted.
+    pub build: fn(&mut Reading<'_, '_>) -> Option<Box<dyn Policy>>,
+}
+
+/// Sections where a policy may stand.
+pub type Sections = &'static [Section];
+
+/// Any section.
+pub const ANYWHERE: Sections = &Section::ALL;
+/// Before the backend.
+pub const INBOUND: Sections = &[Section::Inbound];
+/// Where the request can still be changed.
+pub const REQUEST: Sections = &[Section::Inbound, Section::Backend];
+/// Where there is an answer.
+pub const ANSWER: Sections = &[Section::Outbound, Section::OnError];
+/// Everywhere but around sending.
+pub const AROUND: Sections = &[Section::Inbound, Section::Outbound, Section::OnError];
+
+/// An attribute.
+pub struct AttributeEntry {
+    /// Name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// Value when it is not there; for the manual.
+    pub default: Option<&'static str>,
+    /// Whether an expression may stand for the value.
+    pub dynamic: bool,
+    /// The values that there are; empty: any.
+    pub values: &'static [&'static str],
+    /// What it says, for the manual.
+    pub text: &'static str,
+}
+
+impl AttributeEntry {
+    /// One that must be there.
+    #[must_use]
+    pub const fn required(name: &'static str, text: &'static str) -> Self {
+        Self { name, required: true, default: None, dynamic: false, values: &[], text }
+    }
+
+    /// One that may be left out.
+    #[must_use]
+    pub const fn optional(name: &'static str, default: &'static str, text: &'static str) -> Self {
+        Self { name, required: false, default: Some(default), dynamic: false, values: &[], text }
+    }
+
+    /// One that may be left out, without a default.
+    #[must_use]
+    pub const fn absent(name: &'static str, text: &'static str) -> Self {
+        Self { name, required: false, default: None, dynamic: false, values: &[], text }
+    }
+
+    /// Which may be an expression.
+    #[must_use]
+    pub const fn dynamic(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+
+    /// With these values only.
+    #[must_use]
+    pub const fn one_of(mut self, values: &'static [&'static str]) -> Self {
+        self.values = values;
+        self
+    }
+}
+
+/// A child element.
+pub struct ElementEntry {
+    /// Name.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// Whether there may be several.
+    pub many: bool,
+    /// Its attributes.
+    pub attributes: &'static [AttributeEntry],
+    /// Its children.
+    pub children: &'static [ElementEntry],
+    /// What else is inside it.
+    pub content: Content,
+    /// What it says, for the manual.
+    pub text: &'static str,
+}
+
+/// What is inside an element beside the children of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Nothing,
+    /// Text: a value or an expression.
+    Text,
+    /// Statements: policies of their own.
+    Statements,
+    /// Any XML: it is data (`xsl-transform`, literal bodies).
+    Anything,
+}
+
+/// Every policy, in the order of the manual.
+pub const CATALOGUE: &[&Entry] = &[&forward_request::ENTRY, &set_header::ENTRY];
+
+/// The entry of that name.
+#[must_use]
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    CATALOGUE.iter().copied().find(|entry| entry.name == name || entry.aliases.contains(&name))
+}

@@ -1,0 +1,195 @@
+//! What a policy sees of an exchange and may change.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::{
+    expression::Value,
+    model::{Timestamp, clock::Ticks},
+    policy::Section,
+};
+
+use super::{Facts, Failure, LastError, Link, Needs, Pipeline, Route, Services, tracing::Trace};
+
+/// One exchange, as its policies see it.
+pub struct Flow<'a> {
+    /// What was matched: API, operation, product, subscription, user.
+    pub facts: &'a Facts,
+    /// What all exchanges share.
+    pub services: &'a Services,
+    /// The request as it will be sent.
+    pub request: Request,
+    /// The answer, once there is one.
+    pub response: Option<Response>,
+    /// `context.Variables`.
+    pub variables: Variables,
+    /// Where the request will go, as far as policies say.
+    pub route: Route,
+    /// The section that runs.
+    pub section: Section,
+    /// What went wrong: set while `on-error` runs.
+    pub last_error: Option<LastError>,
+    /// The documents that apply.
+    pub pipeline: &'a Pipeline,
+    /// Which of the pipeline's documents runs: 0 is the narrowest.
+    pub depth: usize,
+    /// The gateway's side: bodies and backends.
+    pub link: &'a mut dyn Link,
+    /// Work for when the answer's head is known or has been sent, in the order it was asked for.
+    pub after: Vec<Box<dyn After>>,
+    /// Steps taken, where somebody asked for them.
+    pub trace: Option<Box<Trace>>,
+    /// Whether it is a browser's question whether it may send: only what leads to `cors` runs.
+    pub is_preflight: bool,
+    /// When the exchange began.
+    pub began: (Timestamp, Ticks),
+}
+
+/// What a policy of the inbound section does when the outbound section has ended (such as headers that tell what was
+/// consumed). Not run when the exchange fails.
+pub trait After: Send {
+    /// Does it.
+    fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure>;
+}
+
+/// The request that will be sent.
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// `http` or `https`.
+    pub scheme: Arc<str>,
+    /// Host as the caller named it, without port.
+    pub host: Arc<str>,
+    /// Port; 0: the scheme's own.
+    pub port: u16,
+    /// Path of the URL that `context.Request.Url` shows, with its slash: below the API's path.
+    pub path: String,
+    /// Query without its `?`, as it will be sent; empty: none.
+    pub query: String,
+    /// Headers, our own places for keys taken out already.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Body,
+    /// Path and query as the caller sent them (`context.Request.OriginalUrl`).
+    pub original: (Arc<str>, Arc<str>),
+    /// `context.Request.MatchedParameters`: of the operation's template.
+    pub matched: Vec<(String, String)>,
+    /// The caller.
+    pub ip: Option<IpAddr>,
+    /// The caller's certificate (DER), when it showed one.
+    pub certificate: Option<Bytes>,
+}
+
+/// The answer.
+pub struct Response {
+    /// Status.
+    pub status: StatusCode,
+    /// `set-status`'s reason, or the backend's.
+    pub reason: Option<String>,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Body,
+}
+
+impl Response {
+    /// An empty answer.
+    #[must_use]
+    pub fn new(status: StatusCode) -> Self {
+        Self { status, reason: None, headers: HeaderMap::new(), body: Body::Held(Bytes::new()) }
+    }
+
+    /// The reason phrase: the one that was set, or the status's usual one.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().or_else(|| self.status.canonical_reason()).unwrap_or("")
+    }
+}
+
+/// A body, as far as policies know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// Still where it came from: it passes as it comes unless somebody reads it.
+    #[default]
+    Passing,
+    /// In memory.
+    Held(Bytes),
+    /// Read by an expression that did not preserve it.
+    Consumed,
+}
+
+impl Body {
+    /// The bytes in memory.
+    #[must_use]
+    pub const fn held(&self) -> Option<&Bytes> {
+        match self {
+            Self::Held(bytes) => Some(bytes),
+            Self::Passing | Self::Consumed => None,
+        }
+    }
+}
+
+/// `context.Variables`: few, so a list.
+#[derive(Default)]
+pub struct Variables(Vec<(Arc<str>, Value)>);
+
+impl Variables {
+    /// The value of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+    }
+
+    /// Sets it.
+    pub fn set(&mut self, name: &Arc<str>, value: Value) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.clone(), value)),
+        }
+    }
+
+    /// All of them, in the order they were first set.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Value)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+}
+
+impl Flow<'_> {
+    /// Reads the bodies that are needed and not in memory yet.
+    pub async fn hold(&mut self, needs: Needs) -> Result<(), Failure> {
+        if needs.request_body && self.request.body == Body::Passing {
+            self.request.body = Body::Held(self.link.read_request().await?);
+        }
+        if needs.response_body
+            && let Some(response) = &mut self.response
+            && response.body == Body::Passing
+        {
+            response.body = Body::Held(self.link.read_response().await?);
+        }
+        Ok(())
+    }
+
+    /// Whether a body that is needed is not in memory yet.
+    #[must_use]
+    pub fn wants(&self, needs: Needs) -> bool {
+        let of_answer = || self.response.as_ref().is_some_and(|response| response.body == Body::Passing);
+        (needs.request_body && self.request.body == Body::Passing) || (needs.response_body && of_answer())
+    }
+
+    /// The message that a policy of this section changes: the request in `inbound` and `backend` (before there is an
+    /// answer), the answer elsewhere.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        match &mut self.response {
+            Some(response) => &mut response.headers,
+            None => &mut self.request.headers,
+        }
+    }
+
+    /// Whether statements act on the answer now.
+    #[must_use]
+    pub const fn is_answered(&self) -> bool {
+        self.response.is_some()
+    }
+}

@@ -1,0 +1,97 @@
+//! What the gateway lends to policies: the bodies on the wire and the way to the backends.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::{Failure, Request, Response};
+use crate::{
+    limits::Scope,
+    model::{BackendId, PoolId},
+};
+
+/// The gateway's side of an exchange.
+pub trait Link: Send {
+    /// The caller's body, whole.
+    fn read_request(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>>;
+
+    /// The answer's body, whole, without content coding.
+    fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>>;
+
+    /// Sends the request and gives the answer's head; its body stays on the wire until it is read or relayed. May be
+    /// called again with the same request (`retry`) when the request's body is in memory.
+    fn forward<'f>(
+        &'f mut self,
+        request: &'f mut Request,
+        route: &'f Route,
+        how: &'f Forwarding,
+    ) -> BoxFuture<'f, Result<Response, Failure>>;
+
+    /// A failure as the answer that the caller gets unless `on-error` changes it.
+    fn rendered(&mut self, failure: &Failure) -> Response;
+
+    /// Lets the exchange fall under one more counter: reserved with all others before the request is sent, settled
+    /// with them.
+    fn limit(&mut self, scope: Scope);
+
+    /// The backend that answered.
+    fn backend(&self) -> Option<Arc<str>>;
+}
+
+/// Where the request goes, as far as policies say.
+#[derive(Clone, Debug, Default)]
+pub struct Route {
+    /// `set-backend-service`.
+    pub target: Option<Target>,
+    /// `rewrite-uri` was used: path and query are final.
+    pub rewritten: bool,
+    /// `proxy`.
+    pub proxy: Option<Arc<str>>,
+    /// `authentication-certificate`: id of a configured certificate.
+    pub certificate: Option<Arc<str>>,
+}
+
+/// A backend that a policy names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A configured backend.
+    Backend(BackendId),
+    /// A configured pool.
+    Pool(PoolId),
+    /// A URL, with base path; egress rules apply.
+    Url {
+        /// The URL.
+        url: Arc<str>,
+        /// Whether it is written in the document. A computed one never leads to this machine itself.
+        is_literal: bool,
+    },
+}
+
+/// `forward-request`.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// Until the answer's head is there; `None`: as the backend is set.
+    pub timeout: Option<Duration>,
+    /// Whether redirects of the backend are followed.
+    pub follow_redirects: bool,
+    /// Whether the request's body is kept in memory so that it can be sent again.
+    pub buffer_request_body: bool,
+    /// Whether 400 to 599 is a failure.
+    pub fail_on_error_status_code: bool,
+    /// `1`, `2or1` or `2`.
+    pub http_version: Option<u8>,
+}
+
+impl Default for Forwarding {
+    /// As `<forward-request />`.
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            follow_redirects: false,
+            buffer_request_body: false,
+            fail_on_error_status_code: false,
+            http_version: None,
+        }
+    }
+}

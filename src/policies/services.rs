@@ -1,0 +1,18 @@
+//! What all exchanges share with each other through policies: time, side calls, counters, caches, keys.
+
+use std::sync::Arc;
+
+use crate::{
+    limits::Limits,
+    model::{Clock, Entropy},
+};
+
+/// Shared by all exchanges; made once for the process.
+pub struct Services {
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Counters of rates, quotas and tokens.
+    pub limits: Arc<Limits>,
+}

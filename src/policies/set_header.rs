@@ -1,0 +1,158 @@
+//! `set-header`: sets, adds to or removes a header of the message under way.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{
+    Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step,
+    catalogue::{ANYWHERE, AttributeEntry, Content, ElementEntry},
+};
+
+/// Its place in the catalogue.
+pub const ENTRY: Entry = Entry {
+    name: "set-header",
+    aliases: &[],
+    sections: ANYWHERE,
+    attributes: &[AttributeEntry::required("name", "Name of the header.").dynamic(), EXISTS_ACTION],
+    children: &[VALUE],
+    content: Content::Nothing,
+    manual: "Sets a header of the request (`inbound`, `backend`) or of the answer (`outbound`, `on-error`). Several \
+             `value` make several lines of that header. With `exists-action=\"delete\"` the header is removed.",
+    example: r#"<set-header name="x-team" exists-action="override"><value>@(context.Subscription.Id)</value></set-header>"#,
+    build,
+};
+
+/// What happens when there is one already; `set-query-parameter` has it too.
+pub const EXISTS_ACTION: AttributeEntry = AttributeEntry::optional(
+    "exists-action",
+    "override",
+    "When there is one already: `override` replaces it, `skip` leaves it, `append` adds to it, `delete` removes it.",
+)
+.one_of(&["override", "skip", "append", "delete"]);
+
+/// A value; `set-query-parameter` has it too.
+pub const VALUE: ElementEntry = ElementEntry {
+    name: "value",
+    required: false,
+    many: true,
+    attributes: &[],
+    children: &[],
+    content: Content::Text,
+    text: "The value.",
+};
+
+/// What to do with what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExistsAction {
+    /// Replaces it.
+    Override,
+    /// Leaves it.
+    Skip,
+    /// Adds to it.
+    Append,
+    /// Removes it.
+    Delete,
+}
+
+impl ExistsAction {
+    /// As the element says.
+    #[must_use]
+    pub fn of(reading: &Reading<'_, '_>) -> Self {
+        match reading.literal("exists-action").as_deref().map(str::trim) {
+            Some("skip") => Self::Skip,
+            Some("append") => Self::Append,
+            Some("delete") => Self::Delete,
+            _ => Self::Override,
+        }
+    }
+}
+
+struct SetHeader {
+    name: Dynamic<Arc<str>>,
+    values: Vec<Dynamic<Arc<str>>>,
+    action: ExistsAction,
+}
+
+fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
+    let action = ExistsAction::of(reading);
+    let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
+    if let Some(name) = name.fixed()
+        && HeaderName::try_from(&**name).is_err()
+    {
+        return reading.refuse(format!("`{name}` is not the name of a header"));
+    }
+    let values = reading.texts("value");
+    if values.is_empty() && action != ExistsAction::Delete {
+        return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
+    }
+    Some(Box::new(SetHeader { name, values, action }))
+}
+
+impl Policy for SetHeader {
+    fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
+        self.set(flow).into()
+    }
+
+    fn needs(&self) -> Needs {
+        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+    }
+}
+
+impl SetHeader {
+    fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+        let name = self.name.get(flow)?;
+        let bad = |what: &str| Failure::new("set-header", "InvalidHeader", 500, format!("`{what}` cannot be a header"));
+        let header = HeaderName::try_from(&*name).map_err(|_| bad(&name))?;
+        let values = self.values.iter().map(|value| {
+            let text = value.get(flow)?;
+            HeaderValue::from_str(text.trim()).map_err(|_| bad(&header_text(&header, &text)))
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        apply(flow.headers_mut(), &header, values, self.action);
+        Ok(())
+    }
+}
+
+/// A header and its value for a message; control characters shown as escapes.
+fn header_text(name: &HeaderName, value: &str) -> String {
+    format!("{name}: {}", value.escape_debug().take(100).collect::<String>())
+}
+
+fn apply(headers: &mut HeaderMap, name: &HeaderName, values: Vec<HeaderValue>, action: ExistsAction) {
+    match action {
+        ExistsAction::Skip if headers.contains_key(name) => return,
+        ExistsAction::Override | ExistsAction::Delete => {
+            headers.remove(name);
+        }
+        ExistsAction::Skip | ExistsAction::Append => {}
+    }
+    if action != ExistsAction::Delete {
+        for value in values {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_treated_as_asked() {
+        let rows = [
+            (ExistsAction::Override, vec!["new"]),
+            (ExistsAction::Skip, vec!["old"]),
+            (ExistsAction::Append, vec!["old", "new"]),
+            (ExistsAction::Delete, vec![]),
+        ];
+        for (action, wanted) in rows {
+            let mut headers = HeaderMap::new();
+            let name = HeaderName::from_static("x-a");
+            headers.insert(&name, HeaderValue::from_static("old"));
+            apply(&mut headers, &name, vec![HeaderValue::from_static("new")], action);
+            let found: Vec<_> = headers.get_all(&name).iter().map(|value| value.to_str().expect("text")).collect();
+            assert_eq!(found, wanted, "{action:?}");
+        }
+    }
+}

@@ -1,0 +1,576 @@
+//! A scene for tests of policies: documents, one exchange, a scripted backend, a clock that stands still.
+//!
+//! `Scene::new().section("inbound", "<set-header …/>").request("GET", "/a?b=1").run()` gives the exchange as it ended.
+//! Waiting costs nothing: the runtime's time moves by itself, and [`Sent::at`] tells when something was sent.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tokio::time::Instant;
+
+use super::{
+    Block, Body, Compiled, Ended, Facts, Failure, Flow, Forwarding, LastError, Link, Pipeline, Request, Response,
+    Route, Services, Statement, compile,
+    compile::{Known, OnUnsupported},
+    flow::Variables,
+    forward_request::ForwardRequest,
+    link::Target,
+    tracing::Trace,
+};
+use crate::{
+    expression::Value,
+    limits::{Limits, Scope as Counter},
+    model::{Clock, Entropy, Timestamp},
+    policy::{Document, Place, Scope, Section},
+};
+
+/// Wall-clock time of every scene: 2026-03-01T12:00:00Z, in seconds since 1970.
+pub const NOW: u64 = 1_772_366_400;
+
+/// What is played.
+pub struct Scene {
+    /// What is known of the exchange.
+    pub facts: Facts,
+    /// What all exchanges share; its clock stands at [`NOW`].
+    pub services: Services,
+    /// The request.
+    pub request: Request,
+    /// Parts that cannot be done here.
+    pub on_unsupported: OnUnsupported,
+    sections: HashMap<&'static str, String>,
+    documents: Vec<(Scope, String)>,
+    variables: Vec<(&'static str, Value)>,
+    backends: Vec<(&'static str, Target)>,
+    body: Bytes,
+    replies: VecDeque<Reply>,
+    traced: bool,
+    is_preflight: bool,
+}
+
+/// What the backend does with a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    after: Duration,
+    failure: Option<(&'static str, u16)>,
+}
+
+impl Reply {
+    /// An answer at once.
+    #[must_use]
+    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
+            body: body.into(),
+            after: Duration::ZERO,
+            failure: None,
+        }
+    }
+
+    /// No answer, but a failure.
+    #[must_use]
+    pub fn failure(reason: &'static str, status: u16) -> Self {
+        Self { failure: Some((reason, status)), ..Self::new(status, "") }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.append(header(name), HeaderValue::from_str(value).expect("a value"));
+        self
+    }
+
+    /// After a time.
+    #[must_use]
+    pub const fn after(mut self, time: Duration) -> Self {
+        self.after = time;
+        self
+    }
+}
+
+/// A request that the backend saw.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// Where it was to go.
+    pub route: Route,
+    /// How it was to be sent.
+    pub how: Forwarding,
+    /// When, since the beginning.
+    pub at: Duration,
+}
+
+/// The exchange as it ended.
+pub struct Played {
+    /// The request as policies left it.
+    pub request: Request,
+    /// The answer.
+    pub response: Option<Response>,
+    /// Variables.
+    pub variables: Variables,
+    /// The route.
+    pub route: Route,
+    /// How the journey ended.
+    pub ended: Ended,
+    /// What `context.LastError` shows at the end.
+    pub last_error: Option<LastError>,
+    /// What the backend saw.
+    pub sent: Vec<Sent>,
+    /// Counters that policies let the exchange fall under.
+    pub counters: Vec<Counter>,
+    /// Steps, where [`Scene::traced`].
+    pub trace: Option<Box<Trace>>,
+    /// How long it took, by the runtime's time.
+    pub took: Duration,
+    passing: Bytes,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scene {
+    /// A GET of `/` without documents, at a backend that answers 200 with `{"ok":true}`.
+    #[must_use]
+    pub fn new() -> Self {
+        let clock = Clock::manual(Timestamp::from_secs(NOW));
+        let limits = Arc::new(Limits::new(clock.clone()));
+        Self {
+            facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
+            services: Services { clock, entropy: Entropy::seeded(1), limits },
+            request: request(),
+            on_unsupported: OnUnsupported::Refuse,
+            sections: HashMap::new(),
+            documents: Vec::new(),
+            variables: Vec::new(),
+            backends: Vec::new(),
+            body: Bytes::new(),
+            replies: VecDeque::new(),
+            traced: false,
+            is_preflight: false,
+        }
+    }
+
+    /// Statements of a section of the API's document.
+    #[must_use]
+    pub fn section(mut self, name: &'static str, statements: &str) -> Self {
+        assert!(Section::named(name).is_some(), "`{name}` is no section");
+        self.sections.entry(name).or_default().push_str(statements);
+        self
+    }
+
+    /// A whole document beside that of the sections.
+    #[must_use]
+    pub fn document(mut self, scope: Scope, text: &str) -> Self {
+        self.documents.push((scope, text.to_owned()));
+        self
+    }
+
+    /// Method, and path with query or a whole URL.
+    #[must_use]
+    pub fn request(mut self, method: &str, target: &str) -> Self {
+        let url = url::Url::parse("https://gateway.test").expect("a URL").join(target).expect("a target");
+        self.request.method = method.parse().expect("a method");
+        self.request.scheme = url.scheme().into();
+        self.request.host = url.host_str().unwrap_or_default().into();
+        self.request.port = url.port().unwrap_or_default();
+        url.path().clone_into(&mut self.request.path);
+        url.query().unwrap_or_default().clone_into(&mut self.request.query);
+        self.request.original = (url.path().into(), url.query().unwrap_or_default().into());
+        self
+    }
+
+    /// A header of the request.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request.headers.append(header(name), HeaderValue::from_str(value).expect("a value"));
+        self
+    }
+
+    /// The request's body, on the wire.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The caller's address.
+    #[must_use]
+    pub fn ip(mut self, ip: &str) -> Self {
+        self.request.ip = Some(ip.parse().expect("an address"));
+        self
+    }
+
+    /// A parameter of the operation's template.
+    #[must_use]
+    pub fn matched(mut self, name: &str, value: &str) -> Self {
+        self.request.matched.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A variable from before.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: Value) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// A backend that documents may name.
+    #[must_use]
+    pub fn backend(mut self, id: &'static str, target: Target) -> Self {
+        self.backends.push((id, target));
+        self
+    }
+
+    /// What the backend does with the next request; the last goes for all further ones.
+    #[must_use]
+    pub fn reply(mut self, reply: Reply) -> Self {
+        self.replies.push_back(reply);
+        self
+    }
+
+    /// Keeps the steps.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.traced = true;
+        self
+    }
+
+    /// As the gateway asks the documents first when a browser asks whether it may send.
+    #[must_use]
+    pub const fn preflight(mut self) -> Self {
+        self.is_preflight = true;
+        self
+    }
+
+    /// What is wrong with the documents, in words.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        match self.compiled() {
+            Ok(_) => Vec::new(),
+            Err(troubles) => troubles.into_iter().map(|trouble| trouble.message).collect(),
+        }
+    }
+
+    /// Plays it to its end.
+    #[must_use]
+    pub fn run(mut self) -> Played {
+        let pipeline = match self.compiled() {
+            Ok(pipeline) => pipeline,
+            Err(troubles) => panic!("the documents do not compile: {troubles:#?}"),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(self.play(&pipeline))
+    }
+
+    async fn play(&mut self, pipeline: &Pipeline) -> Played {
+        let began = Instant::now();
+        let mut wire = Wire { began, replies: self.replies.clone(), ..Wire::new(self.body.clone()) };
+        let mut variables = Variables::default();
+        for (name, value) in &self.variables {
+            variables.set(&Arc::from(*name), value.clone());
+        }
+        let clock = &self.services.clock;
+        let mut flow = Flow {
+            facts: &self.facts,
+            services: &self.services,
+            request: std::mem::replace(&mut self.request, request()),
+            response: None,
+            variables,
+            route: Route::default(),
+            section: Section::Inbound,
+            last_error: None,
+            pipeline,
+            depth: 0,
+            began: (clock.now(), clock.ticks()),
+            link: &mut wire,
+            after: Vec::new(),
+            trace: self.traced.then(Box::default),
+            is_preflight: self.is_preflight,
+        };
+        let ended = if flow.is_preflight {
+            Pipeline::preflight(&mut flow).await.map_or_else(Ended::Failed, |_| Ended::Answered)
+        } else {
+            Pipeline::run(&mut flow).await
+        };
+        let Flow { request, response, variables, route, last_error, trace, .. } = flow;
+        let Wire { sent, counters, answer: passing, .. } = wire;
+        Played {
+            request,
+            response,
+            variables,
+            route,
+            ended,
+            last_error,
+            sent,
+            counters,
+            trace,
+            took: began.elapsed(),
+            passing,
+        }
+    }
+
+    /// The documents, the narrowest first, and the built-in one, which forwards.
+    fn compiled(&self) -> Result<Pipeline, Vec<super::Trouble>> {
+        let mut documents = self.documents.clone();
+        if !self.sections.is_empty() {
+            documents.push((Scope::Api, self.own()));
+        }
+        documents.sort_by_key(|(scope, _)| std::cmp::Reverse(*scope));
+        let known = Backends(&self.backends);
+        let compiled = documents.iter().map(|(scope, text)| {
+            let document = read(text);
+            compile(&document, *scope, &known, self.on_unsupported).map(|(compiled, _)| Arc::new(compiled))
+        });
+        let mut compiled = compiled.collect::<Result<Vec<_>, _>>()?;
+        compiled.push(Arc::new(built_in()));
+        Ok(Pipeline::new(compiled))
+    }
+
+    fn own(&self) -> String {
+        let sections = Section::ALL.map(|section| {
+            let name = section.name();
+            let written = self.sections.get(name);
+            written.map(|statements| format!("<{name}>{statements}</{name}>")).unwrap_or_default()
+        });
+        format!("<policies>{}</policies>", sections.concat())
+    }
+}
+
+impl Played {
+    /// Status of the answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.as_ref().expect("an answer").status.as_u16()
+    }
+
+    /// The answer's body: from memory, or as it would pass.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let bytes = match &self.response.as_ref().expect("an answer").body {
+            Body::Held(bytes) => bytes,
+            Body::Passing => &self.passing,
+            Body::Consumed => &Bytes::new(),
+        };
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    }
+
+    /// All lines of a header of the answer, joined by `, `; `None`: not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        joined(&self.response.as_ref().expect("an answer").headers, name)
+    }
+
+    /// A variable's text.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(Value::to_text)
+    }
+
+    /// The reason of the failure that nothing turned into another answer.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        match &self.ended {
+            Ended::Answered => None,
+            Ended::Failed(failure) => Some(failure),
+        }
+    }
+}
+
+impl Sent {
+    /// All lines of a header, joined by `, `; `None`: not there.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        joined(&self.headers, name)
+    }
+}
+
+/// The gateway's side, scripted.
+struct Wire {
+    body: Bytes,
+    answer: Bytes,
+    replies: VecDeque<Reply>,
+    sent: Vec<Sent>,
+    counters: Vec<Counter>,
+    began: Instant,
+}
+
+impl Wire {
+    fn new(body: Bytes) -> Self {
+        let began = Instant::now();
+        Self { body, answer: Bytes::new(), replies: VecDeque::new(), sent: Vec::new(), counters: Vec::new(), began }
+    }
+
+    fn next(&mut self) -> Reply {
+        let usual = || Reply::new(200, r#"{"ok":true}"#).header("content-type", "application/json");
+        match self.replies.len() {
+            0 => usual(),
+            1 => self.replies[0].clone(),
+            _ => self.replies.pop_front().expect("two or more"),
+        }
+    }
+}
+
+impl Link for Wire {
+    fn read_request(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
+        std::future::ready(Ok(self.body.clone())).boxed()
+    }
+
+    fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
+        std::future::ready(Ok(self.answer.clone())).boxed()
+    }
+
+    fn forward<'f>(
+        &'f mut self,
+        request: &'f mut Request,
+        route: &'f Route,
+        how: &'f Forwarding,
+    ) -> BoxFuture<'f, Result<Response, Failure>> {
+        let reply = self.next();
+        let question = if request.query.is_empty() { "" } else { "?" };
+        self.sent.push(Sent {
+            method: request.method.clone(),
+            target: format!("{}{question}{}", request.path, request.query),
+            headers: request.headers.clone(),
+            body: request.body.held().unwrap_or(&self.body).clone(),
+            route: route.clone(),
+            how: how.clone(),
+            at: self.began.elapsed(),
+        });
+        self.answer = reply.body.clone();
+        answer(reply, how.timeout).boxed()
+    }
+
+    fn rendered(&mut self, failure: &Failure) -> Response {
+        let status = StatusCode::from_u16(failure.status).expect("a status");
+        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.message }).to_string();
+        let headers = failure.headers.iter().cloned().collect();
+        Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
+    }
+
+    fn limit(&mut self, scope: Counter) {
+        self.counters.push(scope);
+    }
+
+    fn backend(&self) -> Option<Arc<str>> {
+        (!self.sent.is_empty()).then(|| "scripted".into())
+    }
+}
+
+async fn answer(reply: Reply, timeout: Option<Duration>) -> Result<Response, Failure> {
+    let late = || Failure::new("forward-request", "Timeout", 504, "The backend did not answer in time.");
+    match timeout {
+        Some(timeout) if timeout < reply.after => {
+            tokio::time::sleep(timeout).await;
+            return Err(late());
+        }
+        _ => tokio::time::sleep(reply.after).await,
+    }
+    if let Some((reason, status)) = reply.failure {
+        return Err(Failure::new("forward-request", reason, status, "The backend did not answer."));
+    }
+    Ok(Response { status: reply.status, reason: None, headers: reply.headers, body: Body::Passing })
+}
+
+/// What the documents of a scene may name.
+struct Backends<'s>(&'s [(&'static str, Target)]);
+
+impl Known for Backends<'_> {
+    fn backend(&self, id: &str) -> Option<Target> {
+        self.0.iter().find(|(name, _)| *name == id).map(|(_, target)| target.clone())
+    }
+
+    fn names(&self, kind: &str) -> Vec<String> {
+        if kind == "backend" { self.0.iter().map(|(name, _)| (*name).to_owned()).collect() } else { Vec::new() }
+    }
+}
+
+fn read(text: &str) -> Document {
+    Document::from_xml("test.xml", text).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn built_in() -> Compiled {
+    let forward = Box::<ForwardRequest>::default();
+    let statement = Statement::new("forward-request", None, Place::unknown(), "forward-request[1]", forward);
+    let backend = Some(Block::new(vec![statement]));
+    Compiled { scope: Scope::Global, inbound: None, backend, outbound: None, on_error: None }
+}
+
+fn request() -> Request {
+    Request {
+        method: Method::GET,
+        scheme: "https".into(),
+        host: "gateway.test".into(),
+        port: 0,
+        path: "/".to_owned(),
+        query: String::new(),
+        headers: HeaderMap::new(),
+        body: Body::Passing,
+        original: ("/".into(), "".into()),
+        matched: Vec::new(),
+        ip: None,
+        certificate: None,
+    }
+}
+
+fn header(name: &str) -> HeaderName {
+    HeaderName::try_from(name).expect("a header's name")
+}
+
+fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines: Vec<_> = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_plays_a_journey() {
+        let played = Scene::new()
+            .section("inbound", r#"<set-header name="x-a"><value>1</value></set-header><base />"#)
+            .section("outbound", r#"<base /><set-header name="x-b"><value>2</value></set-header>"#)
+            .request("POST", "/a?b=c")
+            .body("hello")
+            .reply(Reply::new(201, "made").after(Duration::from_secs(5)))
+            .run();
+        assert_eq!((played.status(), played.body().as_str(), played.took), (201, "made", Duration::from_secs(5)));
+        let sent = &played.sent[0];
+        assert_eq!(
+            (sent.target.as_str(), &sent.body[..], sent.header("x-a").as_deref()),
+            ("/a?b=c", &b"hello"[..], Some("1"))
+        );
+        assert_eq!(played.header("x-b").as_deref(), Some("2"));
+        assert!(played.failure().is_none());
+    }
+
+    #[test]
+    fn a_backend_without_time_fails() {
+        let played = Scene::new()
+            .section("backend", r#"<forward-request timeout="2" />"#)
+            .reply(Reply::new(200, "late").after(Duration::from_secs(3)))
+            .run();
+        assert_eq!((played.status(), played.took), (504, Duration::from_secs(2)));
+        assert_eq!(played.failure().map(|failure| &*failure.reason), Some("Timeout"));
+        assert_eq!(played.last_error.expect("an error").path.as_deref(), Some("forward-request[1]"));
+    }
+}
