@@ -4,7 +4,7 @@
 use super::{
     Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, choose,
     forward_request, get_authorization_context, send_one_way_request, send_request, set_header, set_method,
-    set_query_parameter, set_status, set_variable,
+    set_query_parameter, set_status, set_variable, validate_jwt,
 };
 use crate::policy::Section;
 
@@ -140,6 +140,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_query_parameter::ENTRY,
     &set_status::ENTRY,
     &set_variable::ENTRY,
+    &validate_jwt::ENTRY,
 ];
 
 /// The entry of that name.

@@ -22,6 +22,7 @@ pub mod flow;
 pub mod forward_request;
 pub mod get_authorization_context;
 mod host;
+pub mod jwt;
 pub mod link;
 pub mod outside;
 pub mod pipeline;
@@ -40,6 +41,7 @@ pub mod side_message;
 #[cfg(test)]
 pub mod testing;
 pub mod tracing;
+pub mod validate_jwt;
 pub mod values;
 
 pub use block::{Block, Statement};
