@@ -8,6 +8,9 @@
 //! [`catalogue`] and [`reading`] (how they are compiled).
 //! Deliberately not here: HTTP on the wire and backends (`gateway` lends them through [`Link`]), counters (`limits`).
 
+pub mod authentication_basic;
+pub mod authentication_certificate;
+pub mod authentication_managed_identity;
 pub mod block;
 pub mod body_text;
 pub mod catalogue;
@@ -23,14 +26,17 @@ pub mod failure;
 pub mod find_and_replace;
 pub mod flow;
 pub mod forward_request;
+pub mod get_authorization_context;
 mod host;
 pub mod include_fragment;
 pub mod ip_filter;
 pub mod json_to_xml;
 pub mod jsonp;
+pub mod jwt;
 pub mod limit_concurrency;
 pub mod link;
 pub mod mock_response;
+pub mod outside;
 pub mod parts;
 pub mod pipeline;
 pub mod policy;
@@ -43,6 +49,8 @@ pub mod return_response;
 pub mod rewrite_uri;
 pub mod sample;
 pub mod schemas;
+pub mod send_one_way_request;
+pub mod send_request;
 pub mod services;
 pub mod set_backend_service;
 pub mod set_body;
@@ -51,6 +59,7 @@ pub mod set_method;
 pub mod set_query_parameter;
 pub mod set_status;
 pub mod set_variable;
+pub mod side_message;
 pub mod slots;
 #[cfg(test)]
 pub mod testing;
@@ -59,9 +68,12 @@ pub mod trace;
 pub mod tracing;
 pub mod validate_content;
 pub mod validate_headers;
+pub mod validate_jwt;
+pub mod validate_jwt_tests;
 pub mod validate_parameters;
 pub mod validate_status_code;
 pub mod validation;
+pub mod values;
 pub mod xml_to_json;
 pub mod xsl_transform;
 
@@ -73,6 +85,7 @@ pub use facts::Facts;
 pub use failure::{Failure, LastError};
 pub use flow::{Body, Flow, Request, Response};
 pub use link::{Forwarding, Link, Route};
+pub use outside::{Named, Outside};
 pub use pipeline::{Compiled, Ended, Pipeline};
 pub use policy::{Needs, Policy, Step, Verdict};
 pub use reading::Reading;
