@@ -25,7 +25,7 @@ use crate::{
     },
     limits::WrongAttempts,
     model::{Clock, Entropy, KeyHash},
-    policies::{Outside, Services, debugging::Debugging},
+    policies::{Outside, Services, Slots, debugging::Debugging},
     portal::PortalState,
     settings::{
         Server,
@@ -136,6 +136,7 @@ fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
         outside: Outside::new(clock),
         debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
         limits: Arc::new(ground.metering.meter.limits.clone()),
+        slots: Slots::default(),
     }
 }
 

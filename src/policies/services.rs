@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Outside, debugging::Debugging};
+use super::{Outside, Slots, debugging::Debugging};
 use crate::{
     limits::Limits,
     model::{Clock, Entropy},
@@ -20,4 +20,6 @@ pub struct Services {
     pub debugging: Arc<Debugging>,
     /// Counters of rates, quotas and tokens.
     pub limits: Arc<Limits>,
+    /// Who is inside `limit-concurrency`.
+    pub slots: Slots,
 }

@@ -68,34 +68,48 @@ impl ExistsAction {
     }
 }
 
-/// The element, compiled; also inside `send-request` and `return-response`.
+/// Changes a header.
 pub struct SetHeader {
     name: Dynamic<Arc<str>>,
     values: Vec<Dynamic<Arc<str>>>,
     action: ExistsAction,
 }
 
+/// What becomes of a header.
+pub struct Change {
+    name: HeaderName,
+    values: Vec<HeaderValue>,
+    action: ExistsAction,
+}
+
+impl Change {
+    /// Makes it.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        apply(headers, &self.name, self.values, self.action);
+    }
+}
+
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    Some(Box::new(SetHeader::read(reading)?))
+    SetHeader::of(reading).map(|header| Box::new(header) as Box<dyn Policy>)
 }
 
 impl Policy for SetHeader {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
-        self.set(flow).into()
+        self.change(flow).map(|change| change.apply(flow.headers_mut())).into()
     }
 
     fn needs(&self) -> Needs {
-        self.all_needs()
+        self.needs()
     }
 }
 
 impl SetHeader {
-    /// Reads the element.
-    pub fn read(reading: &mut Reading<'_, '_>) -> Option<Self> {
+    /// As the element says.
+    pub fn of(reading: &mut Reading<'_, '_>) -> Option<Self> {
         let action = ExistsAction::of(reading);
         let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
         if let Some(name) = name.fixed()
-            && HeaderName::try_from(&**name).is_err()
+            && HeaderName::try_from(name.trim()).is_err()
         {
             return reading.refuse(format!("`{name}` is not the name of a header"));
         }
@@ -106,35 +120,22 @@ impl SetHeader {
         Some(Self { name, values, action })
     }
 
-    /// Bodies that its expressions read.
-    #[must_use]
-    pub fn all_needs(&self) -> Needs {
-        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
-    }
-
-    /// Changes these headers, with the values of this exchange.
-    pub fn change(&self, flow: &mut Flow<'_>, headers: &mut HeaderMap) -> Result<(), Failure> {
-        let (header, values) = self.values(flow)?;
-        apply(headers, &header, values, self.action);
-        Ok(())
-    }
-
-    fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
-        let (header, values) = self.values(flow)?;
-        apply(flow.headers_mut(), &header, values, self.action);
-        Ok(())
-    }
-
-    fn values(&self, flow: &mut Flow<'_>) -> Result<(HeaderName, Vec<HeaderValue>), Failure> {
+    /// What becomes of the header in this exchange.
+    pub fn change(&self, flow: &mut Flow<'_>) -> Result<Change, Failure> {
         let name = self.name.get(flow)?;
         let bad = |what: &str| Failure::new("set-header", "InvalidHeader", 500, format!("`{what}` cannot be a header"));
-        let header = HeaderName::try_from(&*name).map_err(|_| bad(&name))?;
+        let header = HeaderName::try_from(name.trim()).map_err(|_| bad(&name))?;
         let values = self.values.iter().map(|value| {
             let text = value.get(flow)?;
             HeaderValue::from_str(text.trim()).map_err(|_| bad(&header_text(&header, &text)))
         });
-        let values = values.collect::<Result<Vec<_>, _>>()?;
-        Ok((header, values))
+        Ok(Change { values: values.collect::<Result<_, _>>()?, name: header, action: self.action })
+    }
+
+    /// Bodies that it reads.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
     }
 }
 

@@ -145,7 +145,7 @@ impl SideMessage {
                 self.url = reading.text();
             }
             "set-method" => self.method = reading.text(),
-            "set-header" => self.headers.extend(SetHeader::read(reading)),
+            "set-header" => self.headers.extend(SetHeader::of(reading)),
             "set-body" if reading.attribute("template").is_some() => {
                 reading
                     .refuse::<()>("templates inside a side request are not available: write the body as an expression");
@@ -170,7 +170,7 @@ impl SideMessage {
             self.identity.as_ref().map_or(Needs::NONE, ManagedIdentity::needs),
             self.basic.as_ref().map_or(Needs::NONE, Basic::needs),
         ];
-        let headers = self.headers.iter().map(SetHeader::all_needs);
+        let headers = self.headers.iter().map(SetHeader::needs);
         let needs = texts.chain(parts).chain(headers).fold(Needs::NONE, Needs::and);
         let is_new = self.copy.fixed().is_some_and(|mode| mode.trim() == "new");
         Needs { request_body: needs.request_body || (!is_new && self.body.is_none()), ..needs }
@@ -190,7 +190,7 @@ impl SideMessage {
             call.method = parsed.map_err(|_| self.failure("InvalidMethod", format!("`{method}` is no method")))?;
         }
         for part in &self.headers {
-            part.change(flow, &mut call.headers)?;
+            part.change(flow)?.apply(&mut call.headers);
         }
         if let Some(body) = &self.body {
             call.body = body.get(flow)?.0;

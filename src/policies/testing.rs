@@ -19,6 +19,7 @@ use super::{
     Route, Services, Statement, compile,
     compile::{Known, OnUnsupported},
     debugging::Debugging,
+    facts::{ApiFacts, OperationFacts},
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
@@ -26,6 +27,7 @@ use super::{
         Named, Outside,
         scripted::{Script, script},
     },
+    slots::Slots,
     tracing::Trace,
 };
 use crate::{
@@ -167,6 +169,7 @@ impl Scene {
                 clock,
                 entropy: Entropy::seeded(1),
                 limits,
+                slots: Slots::default(),
             },
             request: request(),
             on_unsupported: OnUnsupported::Refuse,
@@ -417,7 +420,7 @@ impl Played {
     pub fn failure(&self) -> Option<&Failure> {
         match &self.ended {
             Ended::Answered => None,
-            Ended::Failed(failure) => Some(failure),
+            Ended::Failed(failure) | Ended::Recovered(failure) => Some(failure),
         }
     }
 }
@@ -488,13 +491,17 @@ impl Link for Wire {
 
     fn rendered(&mut self, failure: &Failure) -> Response {
         let status = StatusCode::from_u16(failure.status).expect("a status");
-        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.message }).to_string();
+        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.told() }).to_string();
         let headers = failure.headers.iter().cloned().collect();
         Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
     }
 
     fn limit(&mut self, scope: Counter) {
         self.counters.push(scope);
+    }
+
+    fn tokens(&mut self) -> u64 {
+        0
     }
 
     fn backend(&self) -> Option<Arc<str>> {
@@ -532,6 +539,13 @@ impl Known for Backends<'_> {
     fn named(&self) -> Arc<Named> {
         self.1.clone()
     }
+}
+
+/// Makes an OpenAPI document the API's, and an operation of it the one under way.
+pub fn openapi(scene: &mut Scene, method: &str, url_template: &str, document: serde_json::Value) {
+    let (method, url_template) = (method.into(), url_template.into());
+    scene.facts.api = Some(Arc::new(ApiFacts { openapi: Some(Arc::new(document)), ..ApiFacts::default() }));
+    scene.facts.operation = Some(Arc::new(OperationFacts { method, url_template, ..OperationFacts::default() }));
 }
 
 fn read(text: &str) -> Document {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Element, Problem, Section,
+    Element, Problem, Section, expressions,
     structure::{self, Root},
     xml::{self, Origin, Parsed},
     yaml,
@@ -179,7 +179,7 @@ fn from_xml(file: &str, text: &str, root: Root) -> Result<Parsed, Vec<Problem>> 
 }
 
 fn from_node(file: &str, node: &Node, source: &str, root: Root) -> Result<Parsed, Vec<Problem>> {
-    let reader = yaml::Reader::new(Arc::from(file), source);
+    let mut reader = yaml::Reader::new(Arc::from(file), source);
     let parsed = match &node.value {
         Value::Text { text, .. } if Spelling::of(text) == Spelling::Xml => {
             let text = reader.value(node);
@@ -191,6 +191,7 @@ fn from_node(file: &str, node: &Node, source: &str, root: Root) -> Result<Parsed
 }
 
 fn checked(parsed: Parsed, root: Root) -> Result<Parsed, Vec<Problem>> {
-    let problems = structure::check(&parsed.root, root);
+    let mut problems = structure::check(&parsed.root, root);
+    problems.extend(expressions::check(&parsed.root));
     if problems.is_empty() { Ok(parsed) } else { Err(problems) }
 }

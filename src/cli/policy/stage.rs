@@ -17,8 +17,8 @@ use crate::{
     limits::Limits,
     model::{Clock, Entropy, Secret, Timestamp},
     policies::{
-        Body, Compiled, Ended, Facts, Flow, LastError, Outside, Pipeline, Request, Response, Route, Services, Trouble,
-        compile,
+        Body, Compiled, Ended, Facts, Flow, LastError, Outside, Pipeline, Request, Response, Route, Services, Slots,
+        Trouble, compile,
         compile::OnUnsupported,
         debugging::Debugging,
         facts::{ApiFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
@@ -87,6 +87,7 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
     let services = Services {
         outside: Outside::with_calls(&clock, others.clone()),
         debugging: Arc::new(Debugging::new(clock.clone(), Entropy::seeded(2))),
+        slots: Slots::default(),
         limits: Arc::new(Limits::new(clock.clone())),
         entropy: Entropy::seeded(1),
         clock,

@@ -13,6 +13,7 @@ pub mod tokens;
 use std::{sync::Arc, time::Duration};
 
 pub use self::{background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens};
+use super::jwt::issuers::Issuers;
 use crate::{
     model::Clock,
     outbound::{
@@ -29,6 +30,8 @@ pub struct Outside {
     pub background: Background,
     /// Tokens of token sources.
     pub tokens: Tokens,
+    /// Issuers of tokens and their keys.
+    pub issuers: Issuers,
     /// Messages of `log-to-eventhub`.
     pub loggers: Loggers,
     /// Metrics of `emit-metric`.
@@ -54,6 +57,7 @@ impl Outside {
         Self {
             background: Background::default(),
             tokens: Tokens::new(calls.clone(), clock.clone()),
+            issuers: Issuers::new(calls.clone(), clock.clone()),
             loggers: Loggers::new(calls.clone()),
             metrics: CustomMetrics::default(),
             calls,

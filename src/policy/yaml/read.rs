@@ -6,7 +6,7 @@ use super::{CONTAINERS, DO, TEXT, XML, is_part, spans::Lines};
 use crate::{
     document::{self, Entry, Format, Mark, Node, Value},
     policy::{
-        Attribute, Child, Element, Place, Problem, Text,
+        Attribute, Child, Element, Place, Problem, Text, entity,
         structure::Root,
         xml::{self, Origin},
     },
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text node with its places; empty if it is something else.
-    pub(in crate::policy) fn value(&self, node: &Node) -> Text {
+    pub(in crate::policy) fn value(&mut self, node: &Node) -> Text {
         self.text(node).unwrap_or_else(|| Text::new("", Place::new(&self.file, node.at)))
     }
 
@@ -61,7 +61,8 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem::new(Place::new(&self.file, at), message));
     }
 
-    fn text(&self, node: &Node) -> Option<Text> {
+    /// The text of a node; `None`: it is something else.
+    fn text(&mut self, node: &Node) -> Option<Text> {
         let value = match &node.value {
             Value::Bool(on) => on.to_string(),
             Value::Number(number) => number.text.clone(),
@@ -69,7 +70,12 @@ impl<'a> Reader<'a> {
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => return None,
         };
         let plain = !matches!(&node.value, Value::Text { plain: false, .. });
-        Some(self.lines.text(value, Place::new(&self.file, node.at), plain))
+        let text = self.lines.text(value, Place::new(&self.file, node.at), plain);
+        if let Some((at, odd)) = text.value.char_indices().find(|(_, character)| !entity::is_allowed(*character)) {
+            let message = format!("the control character U+{:04X} cannot stand in a policy: remove it", u32::from(odd));
+            self.report(text.mark(at), message);
+        }
+        Some(text)
     }
 
     /// An element, whatever its body: nothing, text, a list of statements, or a mapping.
@@ -158,14 +164,10 @@ impl<'a> Reader<'a> {
             self.report(entry.key_at, format!("`{}` is no name of an attribute", entry.key));
         }
         let place = Place::new(&self.file, entry.key_at);
-        element.attributes.extend(self.text(&entry.value).map(|value| Attribute {
-            name: entry.key.as_str().into(),
-            place,
-            value,
-            before: " ".into(),
-            joint: "".into(),
-            single_quoted: false,
-        }));
+        let name = entry.key.as_str().into();
+        let (before, joint, single_quoted) = ("".into(), "".into(), false);
+        let value = self.text(&entry.value);
+        element.attributes.extend(value.map(|value| Attribute { name, place, value, before, joint, single_quoted }));
     }
 
     /// XML in place of a statement, or as content.

@@ -95,6 +95,15 @@ fn what_is_wrong_has_its_place() {
         ),
         ("inbound:\n- |\n  <a>\n    <b></a>", "p:4:5: `<b>` is not closed before `</a>` on line 4: write `</b>`"),
         ("inbound:\n- base: {x: y}", "p:2:3: `<base />` takes no attributes and no content: write it alone"),
+        ("inbound:\n- a: \"b\\u0001\"", "p:2:8: the control character U+0001 cannot stand in a policy: remove it"),
+        (
+            "inbound:\n- a: '@(b'",
+            "p:2:7: this expression is never closed: check the quotes and brackets before and behind it",
+        ),
+        (
+            "inbound:\n- a: '@(b) c'",
+            "p:2:7: an expression must be the whole value, but this one ends at 2:11 and more follows: check its brackets and quotes, or take what follows into the expression",
+        ),
         ("inbound: x", "p:1:10: text stands between the elements of `<inbound>`: remove it, or make it a comment"),
         ("a: 1\na: 2", "p:2:1: `a` is set twice: first at 1:1"),
     ];
@@ -139,4 +148,24 @@ fn deep_documents_become_xml_where_yaml_ends() {
     let document = Document::read("p", &deep).expect("deep");
     let again = Document::read("p", &document.to_yaml()).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(shape(&again.root), shape(&document.root));
+}
+
+/// Every block of the manual that is a whole document, in either spelling.
+#[test]
+fn the_manual_shows_documents_that_are_read() {
+    let manual = include_str!("../../../docs/policies/documents.md");
+    let blocks: Vec<_> = manual.split("```").skip(1).step_by(2).collect();
+    let mut read = 0;
+    for (language, text) in blocks.iter().filter_map(|block| block.split_once('\n')) {
+        let document = match () {
+            () if text.starts_with("<fragment>") => Fragment::read(language, text).map(|one| one.to_yaml()),
+            () if text.starts_with("<policies>") || text.starts_with("inbound:") => {
+                Document::read(language, text).map(|one| one.to_yaml())
+            }
+            () => continue,
+        };
+        read += 1;
+        assert!(document.is_ok(), "{text}: {document:?}");
+    }
+    assert_eq!(read, 3);
 }
