@@ -118,6 +118,12 @@ impl Link for Wire {
         self.counters += 1;
     }
 
+    fn tokens(&mut self) -> u64 {
+        // What the scripted answer says of itself, as a model's would.
+        let answer: Result<serde_json::Value, _> = serde_json::from_slice(&self.answer);
+        answer.ok().and_then(|answer| answer["usage"]["total_tokens"].as_u64()).unwrap_or_default()
+    }
+
     fn backend(&self) -> Option<Arc<str>> {
         self.sent
             .last()
@@ -130,6 +136,7 @@ fn target(target: Option<&Target>) -> String {
         None => String::new(),
         Some(Target::Backend(id)) => id.to_string(),
         Some(Target::Pool(id)) => id.to_string(),
+        Some(Target::Named(id)) => id.to_string(),
         Some(Target::Url { url, .. }) => url.to_string(),
     }
 }

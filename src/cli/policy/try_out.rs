@@ -112,11 +112,8 @@ fn step_json(step: &TraceStep) -> Json {
 
 /// Why it failed, and where: also where `on-error` made an answer of it.
 fn failure(played: &Played) -> Option<String> {
-    let told = match (&played.ended, &played.last_error) {
-        (Ended::Failed(failure), _) => format!("{}: {} ({})", failure.source, failure.message, failure.reason),
-        (Ended::Answered, Some(error)) => format!("{}: {} ({})", error.source, error.message, error.reason),
-        (Ended::Answered, None) => return None,
-    };
+    let (Ended::Failed(failure) | Ended::Recovered(failure)) = &played.ended else { return None };
+    let told = format!("{}: {} ({})", failure.source, failure.message, failure.reason);
     let path = played.last_error.as_ref().and_then(|error| error.path.clone());
     Some(path.map_or_else(|| told.clone(), |path| format!("{told} at {path}")))
 }
