@@ -8,7 +8,7 @@ use super::world::World;
 #[tokio::test]
 async fn a_token_is_for_one_api_and_an_hour() {
     let world = World::new().await;
-    let answer = world.call("POST", "/debug-tokens", json!({"api": "orders", "minutes": 10})).await;
+    let answer = world.call("POST", "/admin/v1/debug-tokens", json!({"api": "orders", "minutes": 10})).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let body = answer.json();
     assert!(body["token"].as_str().is_some_and(|token| token.starts_with("tgd_")), "{body}");
@@ -25,9 +25,9 @@ async fn bad_requests_are_refused() {
         (json!({"api": "orders", "minutes": "5"}), "minutes"),
     ];
     for (body, wanted) in rows {
-        let answer = world.call("POST", "/debug-tokens", body.clone()).await;
+        let answer = world.call("POST", "/admin/v1/debug-tokens", body.clone()).await;
         assert!(answer.status.is_client_error() && answer.text.contains(wanted), "{body}: {}", answer.text);
     }
-    let answer = world.call("GET", "/traces/none", None).await;
+    let answer = world.call("GET", "/admin/v1/traces/none", None).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);
 }

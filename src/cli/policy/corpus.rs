@@ -6,7 +6,7 @@
 //! documents are other people's.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -103,6 +103,12 @@ fn documents_do_what_is_written_down() {
     let cases = root().join("tests/fixtures/policies/cases");
     let Some(folder) = corpus() else { return };
     let (mut count, mut bad) = (0, Vec::new());
+    // What a document does is asserted where all of it runs; where it does not, the table says why.
+    let full: HashSet<String> = judged(&folder)
+        .iter()
+        .filter(|one| one.standing == Standing::Full)
+        .map(|one| one.place.file.to_string())
+        .collect();
     let mut names: Vec<PathBuf> =
         std::fs::read_dir(&cases).map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
     names.sort();
@@ -114,6 +120,10 @@ fn documents_do_what_is_written_down() {
         for Asserted { document, case } in all {
             let case: Case =
                 serde_json::from_value(serde_json::json!(case)).unwrap_or_else(|error| panic!("{document}: {error}"));
+            if !full.contains(&document) {
+                println!("{document} does not run in full, so nothing is asserted of it");
+                continue;
+            }
             count += 1;
             bad.extend(differs(&folder, &document, &case));
         }
@@ -162,5 +172,6 @@ fn table(judged: &[Judged]) -> String {
 
 /// A reason without what it quotes at length.
 fn short(reason: &str) -> String {
-    reason.lines().next().unwrap_or_default().chars().take(120).collect()
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    words.join(" ").chars().take(120).collect()
 }
