@@ -20,10 +20,8 @@ const CALLS: AttributeEntry =
     AttributeEntry::absent("calls", "Most calls within the period. This, `bandwidth`, or both.").dynamic();
 const BANDWIDTH: AttributeEntry =
     AttributeEntry::absent("bandwidth", "Most kilobytes within the period, bodies of both ways together.").dynamic();
-const PERIOD: AttributeEntry = AttributeEntry::required(
-    "renewal-period",
-    "Length of the window in seconds; 0: it never renews.",
-);
+const PERIOD: AttributeEntry =
+    AttributeEntry::required("renewal-period", "Length of the window in seconds; 0: it never renews.");
 
 const INNER: &[AttributeEntry] = &[
     AttributeEntry::absent("name", "Name of the API or operation. Either this or `id`."),
@@ -186,7 +184,8 @@ impl Quota {
                 operation.as_ref().is_some_and(|operation| **own == *operation.id || **own == *operation.name)
             };
             if is_api && own.as_ref().is_none_or(is_own) {
-                let name = own.as_ref().map_or_else(|| format!("quota/{wanted}"), |own| format!("quota/{wanted}/{own}"));
+                let name =
+                    own.as_ref().map_or_else(|| format!("quota/{wanted}"), |own| format!("quota/{wanted}/{own}"));
                 amounts.apply(flow, &name, &key)?;
             }
         }
@@ -207,7 +206,8 @@ fn build_by_key(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
         Some(text) => match text.value.trim().parse::<Timestamp>() {
             Ok(start) => start.as_second(),
             Err(_) => {
-                let message = format!("`first-period-start` is `{}`; write a moment such as 2026-01-31T00:00:00Z", text.value);
+                let message =
+                    format!("`first-period-start` is `{}`; write a moment such as 2026-01-31T00:00:00Z", text.value);
                 return reading.refuse(message);
             }
         },

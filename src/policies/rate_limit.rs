@@ -17,8 +17,7 @@ use crate::{
     limits::{Ask, Counted, Output, Prompt, Refusal, Reservation, Rule, Scope, Settled, Style, Used, Window},
 };
 
-const CALLS: AttributeEntry =
-    AttributeEntry::required("calls", "Most calls within the period.").dynamic();
+const CALLS: AttributeEntry = AttributeEntry::required("calls", "Most calls within the period.").dynamic();
 const PERIOD: AttributeEntry =
     AttributeEntry::required("renewal-period", "Length of the moving window, in seconds.").dynamic();
 const RETRY_HEADER: AttributeEntry = AttributeEntry::optional(
@@ -48,15 +47,7 @@ pub const ENTRY: Entry = Entry {
     name: "rate-limit",
     aliases: &[],
     sections: INBOUND,
-    attributes: &[
-        CALLS,
-        PERIOD,
-        RETRY_HEADER,
-        RETRY_VARIABLE,
-        LEFT_HEADER,
-        LEFT_VARIABLE,
-        TOTAL_HEADER,
-    ],
+    attributes: &[CALLS, PERIOD, RETRY_HEADER, RETRY_VARIABLE, LEFT_HEADER, LEFT_VARIABLE, TOTAL_HEADER],
     children: &[ElementEntry {
         name: "api",
         required: false,
@@ -255,7 +246,8 @@ struct Within {
 
 impl Within {
     fn is_about(&self, flow: &Flow<'_>) -> bool {
-        let named = |wanted: &str, id: &str, name: &str| wanted.eq_ignore_ascii_case(id) || wanted.eq_ignore_ascii_case(name);
+        let named =
+            |wanted: &str, id: &str, name: &str| wanted.eq_ignore_ascii_case(id) || wanted.eq_ignore_ascii_case(name);
         let api = flow.facts.api.as_ref().is_some_and(|api| named(&self.api, &api.id, &api.name));
         let operation = self.operation.as_ref().is_none_or(|wanted| {
             flow.facts.operation.as_ref().is_some_and(|operation| named(wanted, &operation.id, &operation.name))
@@ -429,7 +421,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_has_apims_words() {
-        let xml = r#"<rate-limit-by-key calls="0" renewal-period="7" counter-key="k" retry-after-header-name="x-wait" />"#;
+        let xml =
+            r#"<rate-limit-by-key calls="0" renewal-period="7" counter-key="k" retry-after-header-name="x-wait" />"#;
         let played = limited(xml).run().await;
         assert_eq!(played.status(), 429);
         assert!(played.header("x-wait").is_some());
