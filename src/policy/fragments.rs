@@ -59,7 +59,7 @@ struct Expander<'a> {
     problems: Vec<Problem>,
 }
 
-impl Expander<'_> {
+impl<'a> Expander<'a> {
     fn report(&mut self, place: &Place, message: impl Into<String>) {
         self.problems.push(Problem::new(place.clone(), message));
     }
@@ -105,7 +105,7 @@ impl Expander<'_> {
         root.children
     }
 
-    fn find(&mut self, include: &Element) -> Option<(Arc<str>, Fragment)> {
+    fn find(&mut self, include: &Element) -> Option<(Arc<str>, &'a Fragment)> {
         let Some(id) = include.attribute(ID).filter(|id| !id.value.trim().is_empty()) else {
             self.report(&include.place, "`<include-fragment>` needs the id of a fragment: `fragment-id=\"...\"`");
             return None;
@@ -129,7 +129,7 @@ impl Expander<'_> {
             self.report(&id.place, format!("the fragment `{name}` is not known: {advice}"));
             return None;
         };
-        Some((name, fragment.clone()))
+        Some((name, fragment))
     }
 
     /// Named values with an inclusion's parameters over them; `None`: it has none.

@@ -75,7 +75,29 @@ pub struct Comment {
     pub place: Place,
 }
 
+impl Attribute {
+    /// An attribute that was not read from XML.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, place: Place, value: Text) -> Self {
+        Self { name: name.into(), place, value, before: "".into(), joint: "".into(), single_quoted: false }
+    }
+}
+
 impl Element {
+    /// An element without attributes and content.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, place: Place) -> Self {
+        Self {
+            name: name.into(),
+            place,
+            attributes: Vec::new(),
+            children: Vec::new(),
+            scope: None,
+            fragment: None,
+            spelling: None,
+        }
+    }
+
     /// The value of an attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Text> {

@@ -11,26 +11,14 @@ use super::{Child, Comment, Document, Element, Place, Problem, Scope, Section, d
 /// # Errors
 /// As [`effective`]: the first section that grows too large.
 pub fn view(scopes: &[(Scope, Option<&Document>)]) -> Result<String, Problem> {
-    let mut root = made("policies");
+    let mut root = Element::new("policies", Place::unknown());
     for section in Section::ALL {
-        let mut element = made(section.name());
+        let mut element = Element::new(section.name(), Place::unknown());
         let children = effective(section, scopes)?.into_iter().map(Child::Element).collect();
         element.children = annotated(children, &Source::default());
         root.children.push(Child::Element(element));
     }
     Ok(xml::around(&Around::default(), &xml::pretty(&root)))
-}
-
-fn made(name: &str) -> Element {
-    Element {
-        name: name.into(),
-        place: Place::unknown(),
-        attributes: Vec::new(),
-        children: Vec::new(),
-        scope: None,
-        fragment: None,
-        spelling: None,
-    }
 }
 
 /// Where an element comes from.

@@ -20,15 +20,7 @@ pub(super) fn build(source: &Source<'_>, covered: &str) -> Option<Parsed> {
 /// Reads the covered text of an element's content.
 pub(super) fn build_content(source: &Source<'_>, covered: &str) -> Option<Vec<Child>> {
     // An element without a name, which no end tag can close, takes everything.
-    let around = Element {
-        name: "".into(),
-        place: source.place(0),
-        attributes: Vec::new(),
-        children: Vec::new(),
-        scope: None,
-        fragment: None,
-        spelling: None,
-    };
+    let around = Element::new("", source.place(0));
     let builder = Builder { source, covered, open: vec![(0, around)], root: None, run: None };
     read(builder)?.finish_content()
 }
@@ -149,15 +141,7 @@ impl Builder<'_, '_> {
         let (attributes, end_of_start) =
             attributes::attributes(self.source, self.covered, range.start + 1 + name.len()..end);
         let spelling = Some(Spelling { end_of_start, empty, end: "".into() });
-        let element = Element {
-            name: name.into(),
-            place,
-            attributes,
-            children: Vec::new(),
-            scope: None,
-            fragment: None,
-            spelling,
-        };
+        let element = Element { attributes, spelling, ..Element::new(name, place) };
         self.open.push((range.start, element));
         if empty {
             self.close(range.end);

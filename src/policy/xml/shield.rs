@@ -9,9 +9,16 @@ const MOST_UNCLOSED: usize = 20;
 
 /// Notes the expressions in the source and returns the text with them covered.
 pub(super) fn shield(source: &mut Source<'_>) -> String {
-    let mut finder = Finder { text: source.text, at: 0, codes: Vec::new(), unclosed: Vec::new(), trailing: Vec::new() };
+    let mut finder = Finder {
+        text: source.text,
+        at: 0,
+        codes: Vec::new(),
+        unclosed: Vec::new(),
+        trailing: Vec::new(),
+        leading: Vec::new(),
+    };
     finder.document();
-    let Finder { codes, unclosed, trailing, .. } = finder;
+    let Finder { codes, unclosed, trailing, leading, .. } = finder;
     for (start, unclosed) in unclosed {
         let message = unclosed.told(source.mark(start));
         source.report_code(start, unclosed.at, message);
@@ -19,6 +26,10 @@ pub(super) fn shield(source: &mut Source<'_>) -> String {
     for (start, end) in trailing {
         let message = code::trailing(source.mark(end));
         source.report_code(start, start, message);
+    }
+    for start in leading {
+        let advice = "take the text before it into the expression, as in `@(\"text\" + ...)`";
+        source.report_code(start, start, format!("an expression must be the whole value: {advice}"));
     }
     let covered = cover(source.text, &codes);
     source.codes = codes;
@@ -48,6 +59,8 @@ struct Finder<'a> {
     unclosed: Vec<(usize, Unclosed)>,
     /// Expressions in front of something else: where they begin and end.
     trailing: Vec<(usize, usize)>,
+    /// Expressions behind text, whose quotes end the value too early.
+    leading: Vec<usize>,
 }
 
 impl<'a> Finder<'a> {
@@ -116,8 +129,18 @@ impl<'a> Finder<'a> {
             if self.rest().bytes().next() != Some(quote) {
                 self.trailing.push(code);
             }
+        } else {
+            self.leading.extend(self.cut_off(quote));
         }
         self.skip_past(char::from(quote).encode_utf8(&mut [0; 4]));
+    }
+
+    /// An expression in the middle of the value that begins here, if the value ends inside of it.
+    fn cut_off(&self, quote: u8) -> Option<usize> {
+        let (value, behind) = self.rest().split_once(char::from(quote))?;
+        let code = value.find("@(").or_else(|| value.find("@{"))?;
+        let ends = behind.starts_with(|next: char| next.is_ascii_whitespace() || "/>?".contains(next));
+        (code > 0 && !ends).then_some(self.at + code)
     }
 
     /// Takes the expression that begins here, if one does.

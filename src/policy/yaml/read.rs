@@ -83,10 +83,7 @@ impl<'a> Reader<'a> {
         if !xml::is_name(name) {
             self.report(at, format!("`{name}` is no name of an element"));
         }
-        let place = Place::new(&self.file, at);
-        let (name, fragment, spelling) = (Arc::from(name), None, None);
-        let mut element =
-            Element { name, place, attributes: Vec::new(), children: Vec::new(), scope: None, fragment, spelling };
+        let mut element = Element::new(name, Place::new(&self.file, at));
         match &body.value {
             Value::Null => {}
             Value::Sequence(items) => self.statements(&mut element, items),
@@ -164,10 +161,8 @@ impl<'a> Reader<'a> {
             self.report(entry.key_at, format!("`{}` is no name of an attribute", entry.key));
         }
         let place = Place::new(&self.file, entry.key_at);
-        let name = entry.key.as_str().into();
-        let (before, joint, single_quoted) = ("".into(), "".into(), false);
         let value = self.text(&entry.value);
-        element.attributes.extend(value.map(|value| Attribute { name, place, value, before, joint, single_quoted }));
+        element.attributes.extend(value.map(|value| Attribute::new(entry.key.as_str(), place, value)));
     }
 
     /// XML in place of a statement, or as content.
