@@ -3,9 +3,10 @@
 
 use super::{
     Policy, Reading, check_header, choose, cors, cross_domain, find_and_replace, forward_request, include_fragment,
-    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, retry, return_response, rewrite_uri,
-    set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable, trace,
-    validate_content, validate_headers, validate_parameters, validate_status_code, xml_to_json, xsl_transform,
+    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, proxy, redirect_content_urls, retry,
+    return_response, rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, trace, validate_content, validate_headers, validate_parameters, validate_status_code,
+    wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -140,6 +141,8 @@ pub const CATALOGUE: &[&Entry] = &[
     &jsonp::ENTRY,
     &limit_concurrency::ENTRY,
     &mock_response::ENTRY,
+    &proxy::ENTRY,
+    &redirect_content_urls::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
@@ -155,6 +158,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &validate_headers::ENTRY,
     &validate_parameters::ENTRY,
     &validate_status_code::ENTRY,
+    &wait::ENTRY,
     &xml_to_json::ENTRY,
     &xsl_transform::ENTRY,
 ];
