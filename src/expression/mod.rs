@@ -40,6 +40,12 @@ impl From<&str> for Value {
     }
 }
 
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Text(number.to_string().into())
+    }
+}
+
 /// The code of an expression, without its `@(` or `@{`.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {

@@ -23,6 +23,13 @@ pub enum Period {
     Month,
     /// From the first of January.
     Year,
+    /// Windows of one length, one after the other, whatever the calendar says.
+    Every {
+        /// The length; 0: one window without end.
+        seconds: u64,
+        /// When one of them began, in seconds since 1970.
+        from: i64,
+    },
 }
 
 /// A window: from its start, up to but not including its end.
@@ -49,6 +56,9 @@ impl Span {
 impl Period {
     /// The period that `now` is in. Beyond the calendar's range (the year 9999) it never ends.
     pub(super) fn span(self, now: Timestamp, zone: &TimeZone) -> Span {
+        if let Self::Every { seconds, from } = self {
+            return every(now, seconds, from);
+        }
         self.known_span(now, zone)
             .filter(|span| span.contains(now))
             .unwrap_or(Span { start: Timestamp::default(), until: Timestamp::from_nanos(u64::MAX) })
@@ -73,9 +83,22 @@ impl Period {
             }
             Self::Month => (day.first_of_month(), 1.month()),
             Self::Year => (day.first_of_year(), 1.year()),
+            Self::Every { .. } => return None,
         };
         Some((first, first.checked_add(length).ok()?))
     }
+}
+
+/// The window of a fixed length that `now` is in.
+fn every(now: Timestamp, seconds: u64, from: i64) -> Span {
+    let length = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let at = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if length == 0 {
+        return Span { start: Timestamp::default(), until: Timestamp::from_nanos(u64::MAX) };
+    }
+    let start = at.saturating_sub(at.saturating_sub(from).rem_euclid(length));
+    let start = Timestamp::from_secs(u64::try_from(start).unwrap_or(0));
+    Span { start, until: start.plus(std::time::Duration::from_secs(seconds)) }
 }
 
 /// Hours are counted on the scale of the offset in force, so that the hour that happens twice in autumn is two hours.

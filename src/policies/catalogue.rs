@@ -3,10 +3,10 @@
 
 use super::{
     Policy, Reading, check_header, choose, cors, cross_domain, find_and_replace, forward_request, include_fragment,
-    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, proxy, redirect_content_urls, retry,
-    return_response, rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter,
-    set_status, set_variable, trace, validate_content, validate_headers, validate_parameters, validate_status_code,
-    wait, xml_to_json, xsl_transform,
+    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, proxy, quota, rate_limit, redirect_content_urls,
+    retry, return_response, rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, token_limit, trace, validate_content, validate_headers, validate_parameters,
+    validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -143,6 +143,10 @@ pub const CATALOGUE: &[&Entry] = &[
     &mock_response::ENTRY,
     &proxy::ENTRY,
     &redirect_content_urls::ENTRY,
+    &quota::BY_KEY,
+    &quota::ENTRY,
+    &rate_limit::BY_KEY,
+    &rate_limit::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
@@ -153,6 +157,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_query_parameter::ENTRY,
     &set_status::ENTRY,
     &set_variable::ENTRY,
+    &token_limit::ENTRY,
     &trace::ENTRY,
     &validate_content::ENTRY,
     &validate_headers::ENTRY,

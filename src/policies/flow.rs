@@ -53,6 +53,14 @@ pub trait After: Send {
     /// Does it.
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure>;
 
+    /// Bodies that have to be in memory for it.
+    fn needs(&self, _: &Flow<'_>) -> Needs {
+        Needs::NONE
+    }
+
+    /// The exchange failed instead: a word to the failure before `on-error` sees it.
+    fn refused(&self, _: &mut Flow<'_>, _: &mut Failure) {}
+
     /// Takes its place when the exchange has failed and `on-error` has run: for what an answer with an error needs too.
     fn failed(self: Box<Self>, _: &mut Flow<'_>) {}
 }
@@ -104,6 +112,13 @@ impl Response {
     #[must_use]
     pub fn new(status: StatusCode) -> Self {
         Self { status, reason: None, headers: HeaderMap::new(), body: Body::Held(Bytes::new()) }
+    }
+
+    /// Whether it is an event stream: its body is never kept back for a header.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
     }
 
     /// The reason phrase: the one that was set, or the status's usual one.

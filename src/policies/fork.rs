@@ -17,18 +17,20 @@ pub struct Shared<'l> {
     response: AsyncMutex<Option<Bytes>>,
     limits: Mutex<Vec<Scope>>,
     backend: Option<Arc<str>>,
+    tokens: u64,
 }
 
 impl<'l> Shared<'l> {
     /// Shares a side.
     pub fn new(link: &'l mut dyn Link) -> Self {
-        let backend = link.backend();
+        let (backend, tokens) = (link.backend(), link.tokens());
         Self {
             link: AsyncMutex::new(link),
             request: AsyncMutex::default(),
             response: AsyncMutex::default(),
             limits: Mutex::default(),
             backend,
+            tokens,
         }
     }
 
@@ -86,6 +88,11 @@ impl Link for Copy<'_, '_> {
 
     fn limit(&mut self, scope: Scope) {
         self.0.limits.lock().unwrap_or_else(PoisonError::into_inner).push(scope);
+    }
+
+    /// Nothing is forwarded while copies run, so that the number stays what it was.
+    fn tokens(&mut self) -> u64 {
+        self.0.tokens
     }
 
     fn backend(&self) -> Option<Arc<str>> {

@@ -35,6 +35,9 @@ pub trait Link: Send {
     /// with them.
     fn limit(&mut self, scope: Scope);
 
+    /// Tokens of prompt and completion, as far as they are known now: all, once the answer is in memory.
+    fn tokens(&mut self) -> u64;
+
     /// The backend that answered.
     fn backend(&self) -> Option<Arc<str>>;
 }

@@ -40,6 +40,8 @@ pub mod pipeline;
 pub mod policy;
 pub mod proxy;
 pub mod query;
+pub mod quota;
+pub mod rate_limit;
 pub mod reading;
 pub mod redirect_content_urls;
 pub mod retry;
@@ -58,6 +60,7 @@ pub mod set_variable;
 pub mod slots;
 #[cfg(test)]
 pub mod testing;
+pub mod token_limit;
 pub mod trace;
 pub mod tracing;
 pub mod validate_content;

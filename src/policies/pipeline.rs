@@ -43,6 +43,8 @@ pub struct Pipeline {
 pub enum Ended {
     /// `flow.response` is the answer.
     Answered,
+    /// A failure that `on-error` has dealt with: `flow.response` is what it made of it.
+    Recovered(Failure),
     /// A failure that no `on-error` turned into another answer: `flow.response` holds the failure as an answer.
     Failed(Failure),
 }
@@ -101,13 +103,19 @@ impl Pipeline {
             Self::section(flow, Section::Outbound).await?;
         }
         for after in std::mem::take(&mut flow.after) {
+            flow.hold(after.needs(flow)).await?;
             after.answered(flow)?;
         }
         Ok(())
     }
 
     /// Runs `on-error` on a failure, also on one from before the first section.
-    pub async fn fail(flow: &mut Flow<'_>, failure: Failure) -> Ended {
+    pub async fn fail(flow: &mut Flow<'_>, mut failure: Failure) -> Ended {
+        let afters = std::mem::take(&mut flow.after);
+        for after in &afters {
+            after.refused(flow, &mut failure);
+        }
+        flow.after = afters;
         let noted = flow.last_error.take().unwrap_or_default();
         let Failure { source, reason, message, .. } = &failure;
         let (source, reason, message) = (source.to_string(), reason.to_string(), message.clone());
@@ -116,7 +124,7 @@ impl Pipeline {
         flow.response = Some(rendered);
         match Self::section(flow, Section::OnError).await {
             Ok(_) if flow.pipeline.block(Section::OnError, 0).is_some_and(|(_, block)| !block.is_empty()) => {
-                Ended::Answered
+                Ended::Recovered(failure)
             }
             Ok(_) => Ended::Failed(failure),
             Err(again) => {

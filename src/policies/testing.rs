@@ -391,7 +391,7 @@ impl Played {
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.ended {
-            Ended::Answered => None,
+            Ended::Answered | Ended::Recovered(_) => None,
             Ended::Failed(failure) => Some(failure),
         }
     }
@@ -470,6 +470,10 @@ impl Link for Wire {
 
     fn limit(&mut self, scope: Counter) {
         self.counters.push(scope);
+    }
+
+    fn tokens(&mut self) -> u64 {
+        0
     }
 
     fn backend(&self) -> Option<Arc<str>> {

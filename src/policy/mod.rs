@@ -5,9 +5,11 @@
 //! Deliberately not here: which policies exist and what they do (`policies`), and the language inside `@(...)`
 //! (`expression`): to this module code is text with known borders.
 
+mod bytes;
 mod code;
 mod document;
 mod entity;
+mod expressions;
 mod fragments;
 mod named_values;
 mod place;
@@ -16,9 +18,12 @@ mod splice;
 mod structure;
 mod text;
 mod tree;
+mod view;
 mod xml;
+mod yaml;
 
-pub use document::{Document, Fragment};
+pub use bytes::text_of;
+pub use document::{Document, Fragment, Spelling};
 pub use fragments::{Fragments, included, resolve};
 pub use named_values::{NamedValue, NamedValues, Reference, references, substitute};
 pub use place::{Place, Problem};
@@ -26,6 +31,11 @@ pub use scope::{Scope, Section};
 pub use splice::effective;
 pub use text::{Kind, Text};
 pub use tree::{Attribute, Child, Comment, Element};
+pub use view::view;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod shape;

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
-use super::{Child, Element, Kind, Place, Problem, Text, text::Step};
+use super::{Child, Element, Kind, Place, Problem, Text, expressions, text::Step};
 
 /// A configured value.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,7 +55,10 @@ pub fn references(element: &Element) -> Vec<Reference> {
 pub fn substitute(element: &mut Element, values: &NamedValues) -> Vec<Problem> {
     let mut problems = Vec::new();
     replace_in(element, false, &mut |text, liquid| match replaced(text, values, liquid) {
-        Ok(Some(new)) => *text = new,
+        Ok(Some(new)) => {
+            problems.extend(expressions::check_text(&new));
+            *text = new;
+        }
         Ok(None) => {}
         Err(found) => problems.extend(found),
     });
@@ -270,6 +273,12 @@ mod tests {
                 "p.xml:1:39: the named value `{{zzzzzz}}` is not known: define it under `named_values`",
             ]
         );
+    }
+
+    #[test]
+    fn a_value_that_is_an_expression_must_be_the_whole_value() {
+        let problems = value_of("<a v=\"{{limit}}0\"/>").expect_err("more follows");
+        assert!(problems[0].starts_with("p.xml:1:26: an expression must be the whole value"), "{problems:?}");
     }
 
     #[test]

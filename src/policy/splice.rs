@@ -37,7 +37,9 @@ pub fn effective(section: Section, scopes: &[(Scope, Option<&Document>)]) -> Res
 fn built_in(section: Section) -> Vec<Element> {
     let document = Document::built_in();
     let mut elements: Vec<_> = document.section(section).into_iter().flat_map(Element::elements).cloned().collect();
-    elements.iter_mut().for_each(|element| element.scope = Some(Scope::Global));
+    for element in &mut elements {
+        element.scope = Some(Scope::Global);
+    }
     elements
 }
 

@@ -111,6 +111,17 @@ impl Text {
         self.step(offset).mark
     }
 
+    /// [`Text::mark`], given an earlier offset with its mark: texts with long lines are walked through once.
+    pub(super) fn mark_behind(&self, (from, mark): (usize, Mark), offset: usize) -> Mark {
+        let next = self.steps.partition_point(|step| step.at <= offset);
+        let step = next.checked_sub(1).and_then(|index| self.steps.get(index));
+        match step {
+            _ if from > offset => self.mark(offset),
+            Some(step) if step.fixed || step.at > from => self.mark(offset),
+            _ => behind(mark, self.value.get(from..offset).unwrap_or_default()),
+        }
+    }
+
     /// The step that a part of the text from an offset on would begin with.
     pub(super) fn step(&self, offset: usize) -> Step {
         let next = self.steps.partition_point(|step| step.at <= offset);

@@ -22,7 +22,8 @@ pub struct Element {
     pub scope: Option<Scope>,
     /// Which fragment it comes from; set by the expansion of fragments.
     pub fragment: Option<Arc<str>>,
-    pub(super) spelling: Spelling,
+    /// How it was written in XML; `None`: it was not.
+    pub(super) spelling: Option<Spelling>,
 }
 
 /// How a tag was written, apart from its names and values.

@@ -91,6 +91,12 @@ impl Metered {
         self.reservation.standing()
     }
 
+    /// Tokens of the prompt, as they were estimated or counted before sending.
+    #[must_use]
+    pub const fn prompt(&self) -> u64 {
+        self.prompt
+    }
+
     /// The model call that was let through.
     #[must_use]
     pub const fn call(&self) -> Option<&ModelCall> {

@@ -19,10 +19,11 @@ use super::{
     target,
 };
 use crate::{
-    exchange::{Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    usage::Metered,
 };
 
 /// Largest answer that a policy may read, in bytes; models' answers with pictures take tens of megabytes.
@@ -164,8 +165,10 @@ impl<'e> Wire<'e> {
 
     /// Turns what the pipeline ended with into the exchange's answer.
     pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
-        if let Ended::Failed(failure) = ended {
-            return self.failed(response, failure).await;
+        match ended {
+            Ended::Answered => {}
+            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
             return Ok(Answer::Local(Answered::new(Bytes::new())));
@@ -189,16 +192,27 @@ impl<'e> Wire<'e> {
     async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
         self.leave_answer().await;
         self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault {
-            return Err(*fault);
+        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
+            return Err(fault.clone());
         }
         if failure.status >= 500 {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(Outcome::Refused);
+        self.exchange.outcome = Some(outcome(&failure));
         let response = response.unwrap_or_else(|| self.rendered(&failure));
         Ok(Answer::Local(local(response)))
+    }
+
+    /// What `on-error` made of a failure.
+    async fn recovered(mut self, response: Option<Response>, failure: &Failure) -> Answer {
+        self.leave_answer().await;
+        let response = response.unwrap_or_else(|| self.rendered(failure));
+        if response.status.as_u16() >= 400 {
+            self.exchange.settlement.error = Some(failure.code());
+            self.exchange.outcome = Some(outcome(failure));
+        }
+        Answer::Local(local(response))
     }
 
     /// A backend's answer with what policies made of it.
@@ -247,7 +261,13 @@ impl Link for Wire<'_> {
     fn rendered(&mut self, failure: &Failure) -> Response {
         let request_id = self.exchange.request_id();
         let (head, bytes) = match &failure.fault {
-            Some(fault) => respond::rendered(self.exchange.envelope, fault, &request_id),
+            Some(fault) => {
+                let (mut head, bytes) = respond::rendered(self.exchange.envelope, fault, &request_id);
+                for (name, value) in &failure.headers {
+                    head.headers_mut().insert(name.clone(), value.clone());
+                }
+                (head, bytes)
+            }
             None => respond::failure(self.exchange.envelope, failure, &request_id),
         };
         let (parts, ()) = head.into_parts();
@@ -256,6 +276,14 @@ impl Link for Wire<'_> {
 
     fn limit(&mut self, scope: Scope) {
         self.exchange.policy_scopes.push(scope);
+    }
+
+    fn tokens(&mut self) -> u64 {
+        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
+        match &self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
+            _ => prompt,
+        }
     }
 
     fn backend(&self) -> Option<Arc<str>> {
@@ -274,6 +302,15 @@ async fn drain(exchange: &mut Exchange, upstream: &mut Upstream) {
     }
     let Upstream { tap, .. } = upstream;
     exchange.settlement.consume(tap, upstream.broken.is_none());
+}
+
+/// Whose fault it was, as the record says it.
+fn outcome(failure: &Failure) -> Outcome {
+    let blame = failure.fault.as_ref().map(|fault| fault.kind.blame());
+    match blame {
+        Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
+        _ => Outcome::Refused,
+    }
 }
 
 /// Headers of a body that is in memory.

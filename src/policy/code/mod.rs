@@ -12,6 +12,7 @@
 mod scan;
 
 use super::entity::Entity;
+use crate::document::Mark;
 
 /// An expression in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,34 @@ pub(super) struct Unclosed {
     pub(super) what: Open,
 }
 
+impl Unclosed {
+    /// What to say about it; `start` is where the expression begins.
+    pub(super) fn told(&self, start: Mark) -> String {
+        let whose = format!("in the expression that begins at {}:{}", start.line, start.column);
+        let check = "check the quotes and brackets before and behind it";
+        match self.what {
+            Open::Expression => format!("this expression is never closed: {check}"),
+            Open::Line => {
+                format!("{whose}, this string does not end on its line: {check} (only `@\"...\"` may have lines)")
+            }
+            Open::String => format!("{whose}, this string is never closed: {check}"),
+            Open::Character => format!("{whose}, this `'` begins a character that is not closed: {check}"),
+            Open::Comment => format!("{whose}, this comment is never closed: write `*/`"),
+            Open::TooLong => format!("this expression has no end within a mebibyte: {check}"),
+            Open::TooDeep => format!("{whose}, strings are nested too deeply: use variables"),
+        }
+    }
+}
+
+/// What to say about an expression that ends before its value does.
+pub(super) fn trailing(end: Mark) -> String {
+    format!(
+        "an expression must be the whole value, but this one ends at {}:{} and more follows: check its brackets and \
+         quotes, or take what follows into the expression",
+        end.line, end.column
+    )
+}
+
 /// What can be open at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Open {
@@ -46,6 +75,8 @@ pub(super) enum Open {
     Character,
     /// A comment.
     Comment,
+    /// The end is too far away to be searched for.
+    TooLong,
     /// Too many strings in strings.
     TooDeep,
 }
@@ -68,6 +99,11 @@ pub(super) fn begins(text: &str) -> bool {
 pub(super) fn find(text: &str, start: usize, within: Within) -> Result<Code, Unclosed> {
     scan::scan(text, start, within, scan::Spelling::Escaped)
         .or_else(|_| scan::scan(text, start, within, scan::Spelling::AsItIs))
+}
+
+/// Where the expression that begins at `start` of a decoded value ends.
+pub(super) fn end(value: &str, start: usize) -> Result<usize, Unclosed> {
+    scan::scan(value, start, Within::Content, scan::Spelling::AsItIs).map(|code| code.end)
 }
 
 #[cfg(test)]

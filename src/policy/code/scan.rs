@@ -67,7 +67,10 @@ pub(super) fn scan(text: &str, start: usize, within: Within, spelling: Spelling)
     let stack = vec![Inside::Code { open, close, depth: 1 }];
     let mut scanner = Scanner { text, at: start + 2, within, spelling, stack, entities: Vec::new(), has_raw: false };
     while let Some(inside) = scanner.stack.last().copied() {
-        let given_up = scanner.at - start > LONGEST || (scanner.has_raw && spelling == Spelling::Escaped);
+        if scanner.at - start > LONGEST {
+            return Err(Unclosed { at: start, what: Open::TooLong });
+        }
+        let given_up = scanner.has_raw && spelling == Spelling::Escaped;
         let Some(unit) = scanner.peek().filter(|_| !given_up) else { return Err(scanner.unclosed(start)) };
         scanner.step(inside, unit)?;
     }
@@ -220,7 +223,7 @@ impl Scanner<'_> {
                     self.take(escaped);
                 }
             }
-            '\n' if !quoted.verbatim => {
+            character if !quoted.verbatim && ends_line(character) => {
                 return Err(Unclosed { at: quoted.start, what: Open::Line });
             }
             _ => self.take(unit),
@@ -237,7 +240,7 @@ impl Scanner<'_> {
         }
         self.take_next();
         while let Some(unit) = self.peek() {
-            if unit.character == '\n' {
+            if ends_line(unit.character) {
                 break;
             }
             self.take(unit);
@@ -271,14 +274,14 @@ impl Scanner<'_> {
 
     fn take_line(&mut self) {
         while let Some(unit) = self.peek()
-            && unit.character != '\n'
+            && !ends_line(unit.character)
         {
             self.take(unit);
         }
     }
 
     fn begins_line(&self) -> bool {
-        self.text[..self.at].trim_end_matches([' ', '\t']).ends_with('\n')
+        self.text[..self.at].trim_end_matches([' ', '\t']).ends_with(ends_line)
     }
 
     /// What is open when the search ends: a string, or else the expression itself.
@@ -289,6 +292,11 @@ impl Scanner<'_> {
         });
         string.unwrap_or(Unclosed { at: start, what: Open::Expression })
     }
+}
+
+/// The line ends of C#.
+fn ends_line(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether a character would have to be escaped at its place.

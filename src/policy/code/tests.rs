@@ -43,6 +43,7 @@ fn the_end_is_found_through_every_sort_of_literal() {
         r#"@(x == '\'' || y == '"')"#,
         r"@(x == '\u0029')",
         "@{ // don't }\n return 1; }",
+        "@{ // don't }\r return 1; }",
         "@{ /* don't } */ return 1; }",
         "@{\n #region don't }\n return 1;\n#endregion\n}",
         r#"@("http://example.com/")"#,

@@ -2,25 +2,28 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{decode, source::Source};
-use crate::policy::Attribute;
+use super::{build::is_name, decode, source::Source};
+use crate::policy::{Attribute, Text};
 
 /// Reads the attributes in a range of the covered text (from behind the element's name to before `>` or `/>`); also
 /// returns the space behind the last.
 pub(super) fn attributes(source: &Source<'_>, covered: &str, range: Range<usize>) -> (Vec<Attribute>, Box<str>) {
     let mut scanner = Scanner { source, text: &covered[..range.end], at: range.start };
     let mut found = Vec::new();
+    let mut apart = true;
     loop {
         let before = scanner.space();
         if scanner.at == range.end {
             report_twins(source, &found);
             return (found.into_iter().map(|(_, attribute)| attribute).collect(), before);
         }
-        if before.is_empty() {
+        if before.is_empty() && !apart {
             source.report(scanner.at, "a space is missing between two attributes");
         }
         let at = scanner.at;
-        found.extend(scanner.attribute(before).map(|attribute| (at, attribute)));
+        let attribute = scanner.attribute(before);
+        apart = attribute.is_none();
+        found.extend(attribute.map(|attribute| (at, attribute)));
     }
 }
 
@@ -62,24 +65,25 @@ impl<'s> Scanner<'s, '_> {
     fn attribute(&mut self, before: Box<str>) -> Option<Attribute> {
         let start = self.at;
         let name = self.until(|character| character.is_ascii_whitespace() || "=\"'/".contains(character));
-        if !super::build::is_name(name) {
-            return self.no_name(start, name);
+        if name.is_empty() {
+            let odd = self.until(|character| character.is_ascii_whitespace());
+            self.no_name(start, odd);
+            return None;
         }
         let place = self.source.place(start);
         let joint = self.joint(name)?;
         let single_quoted = self.rest().starts_with('\'');
         let value = self.value(name)?;
+        if !is_name(name) {
+            self.no_name(start, name);
+            return None;
+        }
         Some(Attribute { name: name.into(), place, value, before, joint, single_quoted })
     }
 
-    fn no_name(&mut self, start: usize, name: &str) -> Option<Attribute> {
-        let odd: String = if name.is_empty() { self.rest().chars().take(1).collect() } else { name.to_owned() };
+    fn no_name(&self, start: usize, odd: &str) {
         self.source
             .report(start, format!("`{odd}` is no name of an attribute: attributes are written `name=\"value\"`"));
-        if name.is_empty() {
-            self.at += odd.len();
-        }
-        None
     }
 
     /// `=` with space around it.
@@ -96,7 +100,7 @@ impl<'s> Scanner<'s, '_> {
         Some(self.text[start..self.at].into())
     }
 
-    fn value(&mut self, name: &str) -> Option<crate::policy::Text> {
+    fn value(&mut self, name: &str) -> Option<Text> {
         let Some(quote) = self.rest().chars().next().filter(|first| matches!(first, '"' | '\'')) else {
             self.source.report(self.at, format!("the value of `{name}` needs straight quotes: `{name}=\"...\"`"));
             self.until(|character| character.is_ascii_whitespace());

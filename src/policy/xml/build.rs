@@ -11,21 +11,43 @@ use quick_xml::{
 use super::{MAX_DEPTH, Parsed, attributes, decode, source::Source};
 use crate::policy::{Child, Comment, Element, document::Around, tree::Spelling};
 
-/// Reads the covered text; places and values come from the source. `None`: there is no root.
+/// Reads the covered text of a document; places and values come from the source. `None`: there is no root.
 pub(super) fn build(source: &Source<'_>, covered: &str) -> Option<Parsed> {
+    let builder = Builder { source, covered, open: Vec::new(), root: None, run: None };
+    read(builder)?.finish()
+}
+
+/// Reads the covered text of an element's content.
+pub(super) fn build_content(source: &Source<'_>, covered: &str) -> Option<Vec<Child>> {
+    // An element without a name, which no end tag can close, takes everything.
+    let around = Element {
+        name: "".into(),
+        place: source.place(0),
+        attributes: Vec::new(),
+        children: Vec::new(),
+        scope: None,
+        fragment: None,
+        spelling: None,
+    };
+    let builder = Builder { source, covered, open: vec![(0, around)], root: None, run: None };
+    read(builder)?.finish_content()
+}
+
+/// Feeds a builder with the events of its text. `None`: it is no XML, or nested too deeply.
+fn read<'s, 'a>(mut builder: Builder<'s, 'a>) -> Option<Builder<'s, 'a>> {
+    let (source, covered) = (builder.source, builder.covered);
     let mut reader = Reader::from_str(covered);
     let config = reader.config_mut();
     // Names of end tags and stray `&` are looked at here, where the message can say what to do.
     config.allow_dangling_amp = true;
     config.allow_unmatched_ends = true;
     config.check_end_names = false;
-    let mut builder = Builder { source, covered, open: Vec::new(), root: None, run: None };
     loop {
         let start = offset(reader.buffer_position());
         let event = reader.read_event();
         let range = start..offset(reader.buffer_position());
         match event {
-            Ok(Event::Eof) => return builder.finish(),
+            Ok(Event::Eof) => return Some(builder),
             Ok(event) if builder.open.len() <= MAX_DEPTH => builder.event(&event, range),
             Ok(_) => {
                 source.report(start, format!("elements are nested deeper than {MAX_DEPTH} levels"));
@@ -66,7 +88,7 @@ fn told(error: &Error) -> String {
 const NO_DOCTYPE: &str = "a DOCTYPE is not taken: remove it, and write characters instead of entities of your own";
 
 /// Whether a text can name an element or an attribute (XML 1.0, section 2.3, without its finer points beyond ASCII).
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::policy) fn is_name(text: &str) -> bool {
     let beyond = |character: char| !character.is_ascii() && !character.is_whitespace();
     let first = |character: char| character.is_ascii_alphabetic() || "_:".contains(character) || beyond(character);
     let later = |character: char| first(character) || character.is_ascii_digit() || "-.".contains(character);
@@ -126,7 +148,7 @@ impl Builder<'_, '_> {
         let place = self.source.place(range.start);
         let (attributes, end_of_start) =
             attributes::attributes(self.source, self.covered, range.start + 1 + name.len()..end);
-        let spelling = Spelling { end_of_start, empty, end: "".into() };
+        let spelling = Some(Spelling { end_of_start, empty, end: "".into() });
         let element = Element {
             name: name.into(),
             place,
@@ -156,8 +178,8 @@ impl Builder<'_, '_> {
             self.report_unclosed(&format!("before `</{name}>` on line {}", self.source.mark(range.start).line));
             self.close(range.start);
         }
-        if let Some((_, element)) = self.open.last_mut() {
-            element.spelling.end = inner[name.len()..].into();
+        if let Some(spelling) = self.open.last_mut().and_then(|(_, element)| element.spelling.as_mut()) {
+            spelling.end = inner[name.len()..].into();
         }
         self.close(range.end);
     }
@@ -195,12 +217,23 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn finish(mut self) -> Option<Parsed> {
+    fn finish_content(mut self) -> Option<Vec<Child>> {
         self.end_run();
-        while !self.open.is_empty() {
+        self.close_all(1);
+        self.open.pop().map(|(_, around)| around.children)
+    }
+
+    /// Closes what was left open, down to so many elements.
+    fn close_all(&mut self, keep: usize) {
+        while self.open.len() > keep {
             self.report_unclosed("before the end of the document");
             self.close(self.source.text.len());
         }
+    }
+
+    fn finish(mut self) -> Option<Parsed> {
+        self.end_run();
+        self.close_all(0);
         let Some((range, root)) = self.root else {
             self.source.report(0, "there is no element: policy documents are `<policies>...</policies>`");
             return None;

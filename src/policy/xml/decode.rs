@@ -59,7 +59,12 @@ impl<'s, 'a> Decoder<'s, 'a> {
             self.steps.insert(0, Step { at: 0, mark: self.start, fixed: false });
         }
         let raw = Raw { written: self.source.text[written.clone()].into(), value: self.value.as_str().into() };
-        let place = self.source.place_of(behind(self.start, &self.source.text[written.start..written.start + space]));
+        let first = if self.source.is_within() {
+            self.source.mark(written.start + space)
+        } else {
+            behind(self.start, &self.source.text[written.start..written.start + space])
+        };
+        let place = self.source.place_of(first);
         Text { value: self.value, place, masked: None, raw: Some(raw.into()), steps: self.steps.into() }
     }
 
@@ -68,13 +73,11 @@ impl<'s, 'a> Decoder<'s, 'a> {
         let mut from = range.start;
         loop {
             let start = from + self.source.text.get(from..range.end)?.find(CDATA.0)?;
-            match self.source.code_behind(start).filter(|code| code.start <= start) {
-                Some(code) => from = code.end,
-                None => {
-                    let end = self.source.text[start..range.end].find(CDATA.1)? + start + CDATA.1.len();
-                    return Some(start..end);
-                }
-            }
+            let Some(code) = self.source.code_behind(start).filter(|code| code.start <= start) else {
+                let end = self.source.text[start..range.end].find(CDATA.1)? + start + CDATA.1.len();
+                return Some(start..end);
+            };
+            from = code.end;
         }
     }
 
@@ -175,7 +178,8 @@ impl<'s, 'a> Decoder<'s, 'a> {
                     '\t' => '\t',
                     _ => '\n',
                 });
-                self.moved |= character == '\r' || (spaces && character == '\n');
+                let line = character == '\n' && (spaces || self.source.is_within());
+                self.moved |= character == '\r' || line;
             }
             _ => {
                 self.check(at, character);

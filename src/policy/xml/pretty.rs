@@ -3,6 +3,8 @@
 //! What is text to a policy keeps its every character, so that formatting never changes what runs; only space around a
 //! whole-value expression goes, which is no part of it. Between elements at most one empty line stays.
 
+use std::fmt::Write;
+
 use super::{
     escape,
     write::{Secrets, inner},
@@ -39,14 +41,18 @@ impl Printer {
         self.out.push_str(&INDENT.repeat(self.depth));
     }
 
+    fn put(&mut self, arguments: std::fmt::Arguments<'_>) {
+        self.out.write_fmt(arguments).expect("writing to a string cannot fail");
+    }
+
     fn element(&mut self, element: &Element) {
         self.out.push('<');
         self.out.push_str(&element.name);
         for attribute in &element.attributes {
             let value = escape::attribute(trimmed(&attribute.value));
-            self.out.push_str(&format!(" {}=\"{value}\"", attribute.name));
+            self.put(format_args!(" {}=\"{value}\"", attribute.name));
         }
-        let inside = self.inside(element);
+        let inside = inside(element);
         if inside == Inside::Nothing {
             self.out.push_str(" />");
             return;
@@ -56,26 +62,10 @@ impl Printer {
             Inside::Lines => self.lines(element),
             Inside::Text => self.texts(element),
             Inside::Nothing | Inside::AsItIs => {
-                self.out.push_str(&inner(element, Secrets::Masked).replace("\r\n", "\n"))
+                self.out.push_str(&inner(element, Secrets::Masked).replace("\r\n", "\n"));
             }
         }
-        self.out.push_str(&format!("</{}>", element.name));
-    }
-
-    fn inside(&self, element: &Element) -> Inside {
-        let told = |child: &&Child| !matches!(child, Child::Text(text) if text.value.trim().is_empty());
-        let mut told = element.children.iter().filter(told).peekable();
-        let only_space = told.peek().is_none();
-        let has_text = element.children.iter().filter_map(Child::as_text).any(|text| !text.value.trim().is_empty());
-        let all_text = element.children.iter().all(|child| child.as_text().is_some());
-        match () {
-            () if element.children.is_empty() => Inside::Nothing,
-            () if all_text && has_text => Inside::Text,
-            () if only_space && &*element.name == "value" => Inside::Text,
-            () if has_text || KEPT.contains(&&*element.name) => Inside::AsItIs,
-            () if only_space => Inside::Nothing,
-            () => Inside::Lines,
-        }
+        self.put(format_args!("</{}>", element.name));
     }
 
     fn texts(&mut self, element: &Element) {
@@ -116,8 +106,8 @@ impl Printer {
     fn child(&mut self, child: &Child) {
         match child {
             Child::Element(element) => self.element(element),
-            Child::Comment(comment) => self.out.push_str(&format!("<!--{}-->", comment.text.replace("\r\n", "\n"))),
-            Child::Instruction(text) => self.out.push_str(&format!("<?{text}?>")),
+            Child::Comment(comment) => self.put(format_args!("<!--{}-->", comment.text.replace("\r\n", "\n"))),
+            Child::Instruction(text) => self.put(format_args!("<?{text}?>")),
             Child::Text(_) => {}
         }
     }
@@ -130,6 +120,22 @@ enum Inside {
     Text,
     Lines,
     AsItIs,
+}
+
+fn inside(element: &Element) -> Inside {
+    let told = |child: &&Child| !matches!(child, Child::Text(text) if text.value.trim().is_empty());
+    let mut told = element.children.iter().filter(told).peekable();
+    let only_space = told.peek().is_none();
+    let has_text = element.children.iter().filter_map(Child::as_text).any(|text| !text.value.trim().is_empty());
+    let all_text = element.children.iter().all(|child| child.as_text().is_some());
+    match () {
+        () if element.children.is_empty() => Inside::Nothing,
+        () if all_text && has_text => Inside::Text,
+        () if only_space && &*element.name == "value" => Inside::Text,
+        () if has_text || KEPT.contains(&&*element.name) => Inside::AsItIs,
+        () if only_space => Inside::Nothing,
+        () => Inside::Lines,
+    }
 }
 
 /// Space around an expression is no part of it.

@@ -2,10 +2,7 @@
 //! offsets stay what they are.
 
 use super::source::Source;
-use crate::{
-    document::Mark,
-    policy::code::{self, Code, Open, Unclosed, Within},
-};
+use crate::policy::code::{self, Code, Unclosed, Within};
 
 /// Expressions without an end that are searched for: each search may go far, and a text with many of them is no policy.
 const MOST_UNCLOSED: usize = 20;
@@ -16,16 +13,11 @@ pub(super) fn shield(source: &mut Source<'_>) -> String {
     finder.document();
     let Finder { codes, unclosed, trailing, .. } = finder;
     for (start, unclosed) in unclosed {
-        let message = told(source.mark(start), &unclosed);
+        let message = unclosed.told(source.mark(start));
         source.report_code(start, unclosed.at, message);
     }
     for (start, end) in trailing {
-        let behind = source.mark(end);
-        let message = format!(
-            "an expression must be the whole value, but this one ends at {}:{} and more follows: check its brackets and \
-             quotes, or take what follows into the expression",
-            behind.line, behind.column
-        );
+        let message = code::trailing(source.mark(end));
         source.report_code(start, start, message);
     }
     let covered = cover(source.text, &codes);
@@ -33,25 +25,13 @@ pub(super) fn shield(source: &mut Source<'_>) -> String {
     covered
 }
 
-fn told(start: Mark, unclosed: &Unclosed) -> String {
-    let whose = format!("in the expression that begins at {}:{}", start.line, start.column);
-    let check = "check the quotes and brackets before and behind it";
-    match unclosed.what {
-        Open::Expression => format!("this expression is never closed: {check}"),
-        Open::Line => {
-            format!("{whose}, this string does not end on its line: {check} (only `@\"...\"` may have lines)")
-        }
-        Open::String => format!("{whose}, this string is never closed: {check}"),
-        Open::Character => format!("{whose}, this `'` begins a character that is not closed: {check}"),
-        Open::Comment => format!("{whose}, this comment is never closed: write `*/`"),
-        Open::TooDeep => format!("{whose}, strings are nested too deeply: use variables"),
-    }
-}
-
 /// Expressions without the characters that mean something in XML.
 fn cover(text: &str, codes: &[Code]) -> String {
+    // The XML reader leaves a byte order mark out when it counts.
+    let marks = text.len() - text.trim_start_matches('\u{feff}').len();
     let mut covered = String::with_capacity(text.len());
-    let mut at = 0;
+    covered.push_str(&"_".repeat(marks));
+    let mut at = marks;
     for code in codes {
         covered.push_str(&text[at..code.start]);
         covered.push_str(&text[code.start..code.end].replace(['<', '>', '&', '"', '\''], "_"));

@@ -37,7 +37,11 @@ pub(in crate::policy) enum Origin<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn new(text: &'a str, origin: Origin<'a>) -> Self {
-        let last = Cell::new((0, Mark::START));
+        let first = match &origin {
+            Origin::File(_) => Mark::START,
+            Origin::Within(text) => text.mark(0),
+        };
+        let last = Cell::new((0, first));
         Self {
             text,
             codes: Vec::new(),
@@ -50,11 +54,14 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn mark(&self, offset: usize) -> Mark {
-        if let Origin::Within(text) = &self.origin {
-            return text.mark(offset);
-        }
-        let (from, mark) = Some(self.last.get()).filter(|(at, _)| *at <= offset).unwrap_or((0, Mark::START));
-        let found = behind(mark, self.text.get(from..offset).unwrap_or_default());
+        let last = self.last.get();
+        let found = match &self.origin {
+            Origin::Within(text) => text.mark_behind(last, offset),
+            Origin::File(_) => {
+                let (from, mark) = if last.0 <= offset { last } else { (0, Mark::START) };
+                behind(mark, self.text.get(from..offset).unwrap_or_default())
+            }
+        };
         self.last.set((offset, found));
         found
     }
@@ -69,6 +76,11 @@ impl<'a> Source<'a> {
             Origin::File(file) => Place::new(file, mark),
             Origin::Within(text) => Place::new(&text.place.file, mark),
         }
+    }
+
+    /// Whether the text's lines are not whole lines of a file, so that columns do not begin anew with each.
+    pub(super) fn is_within(&self) -> bool {
+        matches!(self.origin, Origin::Within(_))
     }
 
     /// Notes a problem at an offset. Behind a broken expression nothing else is said: one missing quote turns all that

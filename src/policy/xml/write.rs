@@ -40,14 +40,19 @@ impl Writer {
         for attribute in &element.attributes {
             self.attribute(attribute);
         }
-        self.out.push_str(&element.spelling.end_of_start);
-        if element.spelling.empty && element.children.is_empty() {
+        let (end_of_start, empty, end) = match &element.spelling {
+            Some(spelling) => (&*spelling.end_of_start, spelling.empty, &*spelling.end),
+            None if element.children.is_empty() => (" ", true, ""),
+            None => ("", false, ""),
+        };
+        self.out.push_str(end_of_start);
+        if empty && element.children.is_empty() {
             self.out.push_str("/>");
             return;
         }
         self.out.push('>');
         self.children(element);
-        self.append(format_args!("</{}{}>", element.name, element.spelling.end));
+        self.append(format_args!("</{}{end}>", element.name));
     }
 
     fn append(&mut self, arguments: std::fmt::Arguments<'_>) {
@@ -72,16 +77,13 @@ impl Writer {
         let new = attribute.joint.is_empty();
         let (before, joint) = if new { (" ", "=") } else { (&*attribute.before, &*attribute.joint) };
         self.append(format_args!("{before}{}{joint}", attribute.name));
-        match written(&attribute.value) {
-            Some(written) => {
-                // What was read between single quotes may hold double ones, also inside an expression.
-                let quote = if attribute.single_quoted { '\'' } else { '"' };
-                self.append(format_args!("{quote}{written}{quote}"));
-            }
-            None => {
-                let value = escape::attribute(self.value(&attribute.value));
-                self.append(format_args!("\"{value}\""));
-            }
+        if let Some(written) = written(&attribute.value) {
+            // What was read between single quotes may hold double ones, also inside an expression.
+            let quote = if attribute.single_quoted { '\'' } else { '"' };
+            self.append(format_args!("{quote}{written}{quote}"));
+        } else {
+            let value = escape::attribute(self.value(&attribute.value));
+            self.append(format_args!("\"{value}\""));
         }
     }
 

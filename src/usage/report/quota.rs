@@ -146,6 +146,7 @@ const fn period_word(period: Period) -> &'static str {
         Period::Week => "week",
         Period::Month => "month",
         Period::Year => "year",
+        Period::Every { .. } => "fixed",
     }
 }
 
