@@ -25,7 +25,7 @@ use crate::{
     },
     limits::WrongAttempts,
     model::{Clock, Entropy, KeyHash},
-    policies::{Services, Slots},
+    policies::{Outside, Services, Slots},
     portal::PortalState,
     settings::{
         Server,
@@ -131,6 +131,7 @@ fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
     Services {
         clock: clock.clone(),
         entropy: entropy.clone(),
+        outside: Outside::new(clock),
         limits: Arc::new(ground.metering.meter.limits.clone()),
         slots: Slots::default(),
     }

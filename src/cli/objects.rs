@@ -114,6 +114,9 @@ const fn columns(kind: ObjectKind) -> &'static [&'static str] {
         ObjectKind::User => &["id", "name", "email", "groups", "blocked"],
         ObjectKind::NamedValue => &["id", "value", "secret", "owner"],
         ObjectKind::PolicyFragment => &["id", "description", "owner"],
+        ObjectKind::Certificate => &["id", "file", "key_file", "key_set", "owner"],
+        ObjectKind::TokenSource => &["id", "token_url", "client_id", "resources", "default", "owner"],
+        ObjectKind::Logger => &["id", "url", "file", "owner"],
         ObjectKind::Price => &["id", "model", "backend", "kind", "input", "output", "valid_from", "valid_to", "owner"],
     }
 }

@@ -15,6 +15,7 @@ mod credential;
 pub mod egress;
 mod endpoint;
 mod fault;
+pub mod fetch;
 mod fleet;
 mod health;
 mod incoming;

@@ -2,11 +2,12 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, check_header, choose, cors, cross_domain, find_and_replace, forward_request, include_fragment,
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, check_header,
+    choose, cors, cross_domain, find_and_replace, forward_request, get_authorization_context, include_fragment,
     ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, proxy, quota, rate_limit, redirect_content_urls,
-    retry, return_response, rewrite_uri, set_backend_service, set_body, set_header, set_method, set_query_parameter,
-    set_status, set_variable, token_limit, trace, validate_content, validate_headers, validate_parameters,
-    validate_status_code, wait, xml_to_json, xsl_transform,
+    retry, return_response, rewrite_uri, send_one_way_request, send_request, set_backend_service, set_body, set_header,
+    set_method, set_query_parameter, set_status, set_variable, token_limit, trace, validate_content, validate_headers,
+    validate_jwt, validate_parameters, validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -129,12 +130,16 @@ pub enum Content {
 
 /// Every policy, in the order of the manual.
 pub const CATALOGUE: &[&Entry] = &[
+    &authentication_basic::ENTRY,
+    &authentication_certificate::ENTRY,
+    &authentication_managed_identity::ENTRY,
     &check_header::ENTRY,
     &choose::ENTRY,
     &cors::ENTRY,
     &cross_domain::ENTRY,
     &find_and_replace::ENTRY,
     &forward_request::ENTRY,
+    &get_authorization_context::ENTRY,
     &include_fragment::ENTRY,
     &ip_filter::ENTRY,
     &json_to_xml::ENTRY,
@@ -142,14 +147,16 @@ pub const CATALOGUE: &[&Entry] = &[
     &limit_concurrency::ENTRY,
     &mock_response::ENTRY,
     &proxy::ENTRY,
-    &redirect_content_urls::ENTRY,
-    &quota::BY_KEY,
     &quota::ENTRY,
-    &rate_limit::BY_KEY,
+    &quota::BY_KEY,
     &rate_limit::ENTRY,
+    &rate_limit::BY_KEY,
+    &redirect_content_urls::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
+    &send_one_way_request::ENTRY,
+    &send_request::ENTRY,
     &set_backend_service::ENTRY,
     &set_body::ENTRY,
     &set_header::ENTRY,
@@ -161,6 +168,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &trace::ENTRY,
     &validate_content::ENTRY,
     &validate_headers::ENTRY,
+    &validate_jwt::ENTRY,
     &validate_parameters::ENTRY,
     &validate_status_code::ENTRY,
     &wait::ENTRY,

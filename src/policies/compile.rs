@@ -40,6 +40,11 @@ pub trait Known {
     fn backend(&self, id: &str) -> Option<super::link::Target>;
     /// Names of that kind, for hints: `backend`, `certificate`, `logger`, `token source`.
     fn names(&self, kind: &str) -> Vec<String>;
+
+    /// Certificates, token sources, loggers and services of the configuration; nothing unless there are some.
+    fn named(&self) -> Arc<super::Named> {
+        Arc::default()
+    }
 }
 
 /// A compilation under way.

@@ -81,16 +81,12 @@ fn set(element: &mut Element, name: &str, value: &str) {
 }
 
 #[test]
-fn names_are_unique_and_in_order() {
-    let names: Vec<_> = CATALOGUE.iter().map(|entry| entry.name).collect();
-    let mut sorted = names.clone();
-    sorted.sort_unstable();
-    assert_eq!(names, sorted, "the catalogue is in the order of names");
+fn a_name_stands_for_one_policy() {
     let mut all: Vec<_> = CATALOGUE.iter().flat_map(|entry| [&[entry.name], entry.aliases].concat()).collect();
     let count = all.len();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), count, "a name stands for one policy");
+    assert_eq!(all.len(), count);
 }
 
 #[test]
@@ -197,7 +193,7 @@ fn unknown_children_are_refused() {
 #[test]
 fn everything_is_documented() {
     for entry in CATALOGUE {
-        assert!(entry.manual.len() > 20 && entry.manual.ends_with('.'), "{}: its manual text", entry.name);
+        assert!(entry.manual.len() > 20 && entry.manual.ends_with(['.', '"']), "{}: its manual text", entry.name);
         assert!(!entry.sections.is_empty(), "{}: its sections", entry.name);
         documented(entry.name, entry.attributes, entry.children);
     }

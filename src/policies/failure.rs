@@ -15,6 +15,8 @@ pub struct Failure {
     pub reason: Cow<'static, str>,
     /// `LastError.Message`.
     pub message: String,
+    /// What the caller is told, where a document says it otherwise (`failed-validation-error-message`).
+    pub shown: Option<String>,
     /// Status of the answer.
     pub status: u16,
     /// Headers of the answer, such as `Retry-After`.
@@ -31,6 +33,7 @@ impl Failure {
             source: source.into(),
             reason: reason.into(),
             message: message.into(),
+            shown: None,
             status,
             headers: Vec::new(),
             fault: None,
@@ -60,6 +63,19 @@ impl Failure {
         }
     }
 
+    /// With other words for the caller.
+    #[must_use]
+    pub fn shown(mut self, message: impl Into<String>) -> Self {
+        self.shown = Some(message.into());
+        self
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn told(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.message)
+    }
+
     /// With a header on the answer.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -76,6 +92,7 @@ impl From<Fault> for Failure {
             source: source.into(),
             reason: reason.into(),
             message: fault.message.to_string(),
+            shown: None,
             status: fault.kind.status(),
             headers: Vec::new(),
             fault: Some(Box::new(fault)),

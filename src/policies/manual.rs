@@ -15,10 +15,12 @@ pub fn page() -> String {
          Made of the catalogue in `src/policies/catalogue.rs`; a test holds it to that. Every element may have an `id`, \
          which `context.LastError.PolicyId` tells. An attribute marked *expression* may be `@(...)` or `@{...}`.\n\n",
     );
-    for entry in CATALOGUE {
+    let mut entries = CATALOGUE.to_vec();
+    entries.sort_by_key(|entry| entry.name);
+    for entry in &entries {
         line(&mut page, format_args!("- [`{0}`](#{0})", entry.name));
     }
-    for entry in CATALOGUE {
+    for entry in entries {
         page.push('\n');
         page.push_str(&section(entry));
     }

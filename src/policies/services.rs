@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::slots::Slots;
+use super::{Outside, Slots};
 use crate::{
     limits::Limits,
     model::{Clock, Entropy},
@@ -14,6 +14,8 @@ pub struct Services {
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
+    /// Side calls, tokens, keys, loggers.
+    pub outside: Outside,
     /// Counters of rates, quotas and tokens.
     pub limits: Arc<Limits>,
     /// Who is inside `limit-concurrency`.

@@ -22,6 +22,10 @@ use super::{
     flow::Variables,
     forward_request::ForwardRequest,
     link::Target,
+    outside::{
+        Named, Outside,
+        scripted::{Script, script},
+    },
     slots::Slots,
     tracing::Trace,
 };
@@ -45,6 +49,7 @@ pub struct Scene {
     pub request: Request,
     /// Parts that cannot be done here.
     pub on_unsupported: OnUnsupported,
+    named: Arc<Named>,
     sections: HashMap<&'static str, String>,
     documents: Vec<(Scope, String)>,
     variables: Vec<(&'static str, Value)>,
@@ -157,9 +162,16 @@ impl Scene {
         let limits = Arc::new(Limits::new(clock.clone()));
         Self {
             facts: Facts { request_id: "00000000-0000-4000-8000-000000000001".to_owned(), ..Facts::default() },
-            services: Services { clock, entropy: Entropy::seeded(1), limits, slots: Slots::default() },
+            services: Services {
+                outside: Outside::with_calls(&clock, script()),
+                clock,
+                entropy: Entropy::seeded(1),
+                limits,
+                slots: Slots::default(),
+            },
             request: request(),
             on_unsupported: OnUnsupported::Refuse,
+            named: Arc::default(),
             sections: HashMap::new(),
             documents: Vec::new(),
             variables: Vec::new(),
@@ -239,6 +251,20 @@ impl Scene {
     #[must_use]
     pub fn backend(mut self, id: &'static str, target: Target) -> Self {
         self.backends.push((id, target));
+        self
+    }
+
+    /// Certificates, token sources, loggers and services that documents may name.
+    #[must_use]
+    pub fn named(mut self, named: Named) -> Self {
+        self.named = Arc::new(named);
+        self
+    }
+
+    /// Who answers side calls.
+    #[must_use]
+    pub fn calls(mut self, calls: &Arc<Script>) -> Self {
+        self.services.outside = Outside::with_calls(&self.services.clock, calls.clone());
         self
     }
 
@@ -337,7 +363,7 @@ impl Scene {
             documents.push((Scope::Api, self.own()));
         }
         documents.sort_by_key(|(scope, _)| std::cmp::Reverse(*scope));
-        let known = Backends(&self.backends);
+        let known = Backends(&self.backends, &self.named);
         let compiled = documents.iter().map(|(scope, text)| {
             let document = read(text);
             compile(&document, *scope, &known, self.on_unsupported).map(|(compiled, _)| Arc::new(compiled))
@@ -387,12 +413,12 @@ impl Played {
         self.variables.get(name).map(Value::to_text)
     }
 
-    /// The reason of the failure that nothing turned into another answer.
+    /// The failure that ended the journey, whether or not `on-error` made another answer of it.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.ended {
-            Ended::Answered | Ended::Recovered(_) => None,
-            Ended::Failed(failure) => Some(failure),
+            Ended::Answered => None,
+            Ended::Failed(failure) | Ended::Recovered(failure) => Some(failure),
         }
     }
 }
@@ -463,7 +489,7 @@ impl Link for Wire {
 
     fn rendered(&mut self, failure: &Failure) -> Response {
         let status = StatusCode::from_u16(failure.status).expect("a status");
-        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.message }).to_string();
+        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.told() }).to_string();
         let headers = failure.headers.iter().cloned().collect();
         Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
     }
@@ -497,7 +523,7 @@ async fn answer(reply: Reply, timeout: Option<Duration>) -> Result<Response, Fai
 }
 
 /// What the documents of a scene may name.
-struct Backends<'s>(&'s [(&'static str, Target)]);
+struct Backends<'s>(&'s [(&'static str, Target)], &'s Arc<Named>);
 
 impl Known for Backends<'_> {
     fn backend(&self, id: &str) -> Option<Target> {
@@ -506,6 +532,10 @@ impl Known for Backends<'_> {
 
     fn names(&self, kind: &str) -> Vec<String> {
         if kind == "backend" { self.0.iter().map(|(name, _)| (*name).to_owned()).collect() } else { Vec::new() }
+    }
+
+    fn named(&self) -> Arc<Named> {
+        self.1.clone()
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::model::WorkspaceId;
 
 use super::{
-    Api, Backend, Group, Model, NamedValue, ObjectKind, PolicyFragment, Pool, Price, Product, Settings, Subscription,
-    User, Workspace,
+    Api, Backend, Certificate, Group, Logger, Model, NamedValue, ObjectKind, PolicyFragment, Pool, Price, Product,
+    Settings, Subscription, TokenSource, User, Workspace,
 };
 
 macro_rules! collections {
@@ -125,6 +125,9 @@ collections! {
     Price(Price) in prices by id;
     NamedValue(NamedValue) in named_values by id;
     PolicyFragment(PolicyFragment) in policy_fragments by id;
+    Certificate(Certificate) in certificates by id;
+    TokenSource(TokenSource) in token_sources by id;
+    Logger(Logger) in loggers by id;
 }
 
 impl Settings {
@@ -142,7 +145,10 @@ impl Settings {
             | ObjectKind::Group
             | ObjectKind::Price
             | ObjectKind::NamedValue
-            | ObjectKind::PolicyFragment => None,
+            | ObjectKind::PolicyFragment
+            | ObjectKind::Certificate
+            | ObjectKind::TokenSource
+            | ObjectKind::Logger => None,
         }
     }
 

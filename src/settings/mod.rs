@@ -27,9 +27,9 @@ pub use ledger::{Alerts, Ledger, LedgerSync, Webhook};
 pub use load::{Loaded, Source, load};
 
 pub use objects::{
-    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Credential, Group, LimitSet, Limits, Member, Model,
-    NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool, Price, Product, Rates, Scope,
-    State, Subscription, User, Workspace,
+    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Certificate, ClientAuth, Credential, Group, LimitSet,
+    Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool,
+    Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
 pub use problem::Problem;
@@ -74,6 +74,12 @@ pub struct Settings {
     pub named_values: Vec<NamedValue>,
     /// Parts that policy documents share.
     pub policy_fragments: Vec<PolicyFragment>,
+    /// Certificates that policies name.
+    pub certificates: Vec<Certificate>,
+    /// Where policies get tokens.
+    pub token_sources: Vec<TokenSource>,
+    /// Where policies send log messages.
+    pub loggers: Vec<Logger>,
     /// Policy documents that belong to no object.
     pub policies: Policies,
     /// Where each object was declared; empty for objects of the database.
@@ -98,6 +104,9 @@ impl Default for Settings {
             prices: Vec::new(),
             named_values: Vec::new(),
             policy_fragments: Vec::new(),
+            certificates: Vec::new(),
+            token_sources: Vec::new(),
+            loggers: Vec::new(),
             policies: Policies::default(),
             origins: HashMap::new(),
         }

@@ -29,11 +29,17 @@ pub enum ObjectKind {
     NamedValue,
     /// `policy_fragments`
     PolicyFragment,
+    /// `certificates`
+    Certificate,
+    /// `token_sources`
+    TokenSource,
+    /// `loggers`
+    Logger,
 }
 
 impl ObjectKind {
     /// All kinds, in the order they are compiled.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Workspace,
         Self::Group,
         Self::User,
@@ -46,6 +52,9 @@ impl ObjectKind {
         Self::Price,
         Self::NamedValue,
         Self::PolicyFragment,
+        Self::Certificate,
+        Self::TokenSource,
+        Self::Logger,
     ];
 
     /// The plural used in the file, the admin API and the database.
@@ -64,6 +73,9 @@ impl ObjectKind {
             Self::Price => "prices",
             Self::NamedValue => "named_values",
             Self::PolicyFragment => "policy_fragments",
+            Self::Certificate => "certificates",
+            Self::TokenSource => "token_sources",
+            Self::Logger => "loggers",
         }
     }
 }
@@ -85,6 +97,9 @@ impl ObjectKind {
             Self::Price => "price",
             Self::NamedValue => "named value",
             Self::PolicyFragment => "policy fragment",
+            Self::Certificate => "certificate",
+            Self::TokenSource => "token source",
+            Self::Logger => "logger",
         }
     }
 
@@ -103,6 +118,7 @@ impl ObjectKind {
         match self {
             Self::NamedValue => "named-values",
             Self::PolicyFragment => "policy-fragments",
+            Self::TokenSource => "token-sources",
             _ => self.plural(),
         }
     }

@@ -9,6 +9,8 @@ use super::{Object, ObjectKind};
 /// * backend: `key` becomes `"key_set": true`, each of `credentials` becomes `{"key_set": true}`, and `headers`
 ///   becomes the list of their names, `headers_set`;
 /// * named value: `value` of one that is `secret` becomes `"value_set": true`;
+/// * certificate: `key` becomes `"key_set": true`; token source: `token`, `client_secret` likewise, and `parameters`
+///   becomes the list of their names, as `headers` of a logger does;
 /// * price: `table`, which is long rather than secret, becomes `"table_set": true`;
 /// * subscription: `key` and `secondary_key` become `"key_set": true` and `"secondary_key_set": true`.
 ///
@@ -26,6 +28,13 @@ pub fn redacted(object: &Object) -> Value {
         }
         ObjectKind::Price => hide(fields, "table"),
         ObjectKind::NamedValue => redact_value(fields),
+        ObjectKind::Certificate => hide(fields, "key"),
+        ObjectKind::TokenSource => {
+            hide(fields, "token");
+            hide(fields, "client_secret");
+            only_names(fields, "parameters");
+        }
+        ObjectKind::Logger => only_names(fields, "headers"),
         _ => {}
     }
     value
@@ -38,10 +47,15 @@ fn redact_backend(fields: &mut Map<String, Value>) {
             hide(credential, "key");
         }
     }
-    if let Some(Value::Object(headers)) = fields.remove("headers")
-        && !headers.is_empty()
+    only_names(fields, "headers");
+}
+
+/// The names of a mapping whose values are secret.
+fn only_names(fields: &mut Map<String, Value>, name: &str) {
+    if let Some(Value::Object(entries)) = fields.remove(name)
+        && !entries.is_empty()
     {
-        fields.insert("headers_set".into(), headers.keys().cloned().collect());
+        fields.insert(format!("{name}_set"), entries.keys().cloned().collect());
     }
 }
 
@@ -83,6 +97,13 @@ mod tests {
                 json!({"key_set": true, "secondary_key_set": true}),
             ),
             (ObjectKind::Subscription, json!({"id": "s", "scope": "all"}), json!({"id": "s"})),
+            (ObjectKind::Certificate, json!({"id": "c", "pem": "p", "key": "canary"}), json!({"key_set": true})),
+            (
+                ObjectKind::TokenSource,
+                json!({"id": "t", "token": "canary", "client_secret": "canary", "parameters": {"a": "canary"}}),
+                json!({"token_set": true, "client_secret_set": true, "parameters_set": ["a"]}),
+            ),
+            (ObjectKind::Logger, json!({"id": "l", "headers": {"x": "canary"}}), json!({"headers_set": ["x"]})),
         ];
         for (kind, value, wanted) in rows {
             let object = object_from_json(kind, &value).expect("good");

@@ -32,7 +32,14 @@ pub fn revision((revision,): (i64,)) -> Revision {
 
 /// Kinds whose bodies are sealed: the others hold nothing that an answer of the admin API would not show.
 pub const fn holds_secrets(kind: ObjectKind) -> bool {
-    matches!(kind, ObjectKind::Backend | ObjectKind::NamedValue)
+    matches!(
+        kind,
+        ObjectKind::Backend
+            | ObjectKind::NamedValue
+            | ObjectKind::Certificate
+            | ObjectKind::TokenSource
+            | ObjectKind::Logger
+    )
 }
 
 /// The body as it is stored, and whether it is sealed.

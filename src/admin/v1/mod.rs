@@ -86,7 +86,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Kinds that are created, changed and removed by the uniform endpoints.
-const MANAGED: [ObjectKind; 9] = [
+const MANAGED: [ObjectKind; 12] = [
     ObjectKind::Backend,
     ObjectKind::Pool,
     ObjectKind::Model,
@@ -96,6 +96,9 @@ const MANAGED: [ObjectKind; 9] = [
     ObjectKind::Price,
     ObjectKind::NamedValue,
     ObjectKind::PolicyFragment,
+    ObjectKind::Certificate,
+    ObjectKind::TokenSource,
+    ObjectKind::Logger,
 ];
 
 fn reading(kind: ObjectKind) -> [Endpoint; 2] {
@@ -185,5 +188,8 @@ pub(super) const fn schema(kind: ObjectKind) -> &'static str {
         ObjectKind::Price => "Price",
         ObjectKind::NamedValue => "NamedValue",
         ObjectKind::PolicyFragment => "PolicyFragment",
+        ObjectKind::Certificate => "Certificate",
+        ObjectKind::TokenSource => "TokenSource",
+        ObjectKind::Logger => "Logger",
     }
 }

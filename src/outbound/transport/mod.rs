@@ -37,7 +37,11 @@ use super::{
 use crate::settings::{self, objects::HttpVersion, objects::Timeouts};
 
 pub use self::dial::{Resolve, SystemResolver};
-pub(super) use self::{lanes::Lane, line::Drawn, tls::public_tls};
+pub(super) use self::{
+    lanes::Lane,
+    line::Drawn,
+    tls::{identified_tls, public_tls},
+};
 
 /// A pooled client that sends our bodies over our connections.
 type Wire = Client<Connector, Watched>;

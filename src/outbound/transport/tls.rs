@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustls::{ClientConfig, RootCertStore, crypto::CryptoProvider};
+use rustls::{ClientConfig, RootCertStore, client::WantsClientCert, crypto::CryptoProvider};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
@@ -127,6 +127,14 @@ pub(in crate::outbound) fn public_tls() -> ClientConfig {
     (*Tls::public().any).clone()
 }
 
+/// A configuration that trusts the public authorities and shows a certificate, for side calls.
+pub(in crate::outbound) fn identified_tls(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ClientConfig, String> {
+    builder(None)?.with_client_auth_cert(chain, key).map_err(|error| format!("the key does not fit: {error}"))
+}
+
 fn digest(files: &Files, server_name: Option<&str>) -> [u8; 32] {
     let parts =
         [files.ca.as_deref(), files.certificate.as_deref(), files.key.as_deref(), server_name.map(str::as_bytes)];
@@ -138,17 +146,21 @@ fn digest(files: &Files, server_name: Option<&str>) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn config(files: &Files) -> Result<ClientConfig, String> {
+fn builder(ca: Option<&[u8]>) -> Result<rustls::ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     // Libraries that look for a process-wide provider (side calls) get the same; a second start in one process
     // finds it installed, which is as good.
     if CryptoProvider::get_default().is_none() && CryptoProvider::install_default((*provider).clone()).is_err() {
         tracing::debug!("a TLS provider was already installed");
     }
-    let builder = ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("tls: {error}"))?
-        .with_root_certificates(roots(files.ca.as_deref())?);
+        .with_root_certificates(roots(ca)?))
+}
+
+fn config(files: &Files) -> Result<ClientConfig, String> {
+    let builder = builder(files.ca.as_deref())?;
     let (Some(certificate), Some(key)) = (&files.certificate, &files.key) else {
         return Ok(builder.with_no_client_auth());
     };

@@ -6,6 +6,7 @@ mod api;
 mod backend;
 mod ledger;
 mod limits;
+mod outside;
 mod pool;
 mod price;
 mod product;
@@ -112,6 +113,7 @@ pub fn run(settings: &Settings, report: &mut Report<'_>) {
     subscription::check(settings, &index, report);
     limits::check(settings, &index, report);
     price::check(settings, &index, report);
+    outside::check(settings, report);
     ledger::check(&settings.server, report);
 }
 
@@ -174,6 +176,14 @@ mod tests {
                 json!({"id": "p", "model": "m", "valid_from": "2026-01-01", "input": "1 USD", "output": "2 USD",
                        "long_prompt": {"above": "200k", "input": "2 USD"}, "batch_discount": 50}),
             ),
+            (ObjectKind::Certificate, json!({"id": "c", "pem": "text", "key": "text"})),
+            (
+                ObjectKind::TokenSource,
+                json!({"id": "t", "resources": ["https://a.test"], "token_url": "https://b.test/token", "client_id": "c",
+                       "client_secret": "s", "client_auth": "basic", "scope": "{resource}/.default",
+                       "parameters": {"audience": "x"}, "margin": "2m"}),
+            ),
+            (ObjectKind::Logger, json!({"id": "l", "url": "https://c.test", "headers": {"x-key": "k"}, "batch": 5})),
         ];
         for (kind, value) in rows {
             let object = object_from_json(kind, &value).unwrap_or_else(|problems| panic!("{value}: {problems:?}"));

@@ -3,7 +3,7 @@
 
 /// Type of the settings, and the fields of it that belong to later versions.
 const LATER: &[(&str, &[&str])] = &[
-    ("Settings", &["cache", "certificates", "limits", "policy", "tags", "version_sets"]),
+    ("Settings", &["cache", "limits", "policy", "tags", "version_sets"]),
     ("Server", &["shared_state"]),
     ("Backend", &["auth"]),
     ("Credential", &["auth"]),

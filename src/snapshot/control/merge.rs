@@ -104,6 +104,9 @@ fn put(settings: &mut Settings, replaces: bool, object: Object) {
         Object::Price(object) => settings.prices.push(*object),
         Object::NamedValue(object) => settings.named_values.push(*object),
         Object::PolicyFragment(object) => settings.policy_fragments.push(*object),
+        Object::Certificate(object) => settings.certificates.push(*object),
+        Object::TokenSource(object) => settings.token_sources.push(*object),
+        Object::Logger(object) => settings.loggers.push(*object),
     }
 }
 
