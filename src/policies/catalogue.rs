@@ -4,10 +4,10 @@
 use super::{
     Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, check_header,
     choose, cors, cross_domain, find_and_replace, forward_request, get_authorization_context, include_fragment,
-    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, quota, rate_limit, retry, return_response,
-    rewrite_uri, send_one_way_request, send_request, set_backend_service, set_body, set_header, set_method,
-    set_query_parameter, set_status, set_variable, token_limit, trace, validate_content, validate_headers,
-    validate_jwt, validate_parameters, validate_status_code, xml_to_json, xsl_transform,
+    ip_filter, json_to_xml, jsonp, limit_concurrency, mock_response, proxy, quota, rate_limit, redirect_content_urls,
+    retry, return_response, rewrite_uri, send_one_way_request, send_request, set_backend_service, set_body, set_header,
+    set_method, set_query_parameter, set_status, set_variable, token_limit, trace, validate_content, validate_headers,
+    validate_jwt, validate_parameters, validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -146,10 +146,12 @@ pub const CATALOGUE: &[&Entry] = &[
     &jsonp::ENTRY,
     &limit_concurrency::ENTRY,
     &mock_response::ENTRY,
+    &proxy::ENTRY,
     &quota::BY_KEY,
     &quota::ENTRY,
     &rate_limit::BY_KEY,
     &rate_limit::ENTRY,
+    &redirect_content_urls::ENTRY,
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
@@ -169,6 +171,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &validate_jwt::ENTRY,
     &validate_parameters::ENTRY,
     &validate_status_code::ENTRY,
+    &wait::ENTRY,
     &xml_to_json::ENTRY,
     &xsl_transform::ENTRY,
 ];

@@ -156,6 +156,8 @@ impl Body {
 pub struct Variables {
     values: Vec<(Arc<str>, Value)>,
     responses: Vec<(Arc<str>, Response)>,
+    /// Names that were set since somebody began to watch.
+    touched: Option<Vec<Arc<str>>>,
 }
 
 impl Variables {
@@ -167,6 +169,7 @@ impl Variables {
 
     /// Sets it.
     pub fn set(&mut self, name: &Arc<str>, value: Value) {
+        self.touched.iter_mut().for_each(|touched| touched.push(Arc::clone(name)));
         match self.values.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => self.values.push((name.clone(), value)),
@@ -181,8 +184,24 @@ impl Variables {
 
     /// Keeps the answer of a side call; `None` forgets it.
     pub fn set_response(&mut self, name: &Arc<str>, response: Option<Response>) {
+        self.touched.iter_mut().for_each(|touched| touched.push(Arc::clone(name)));
         self.responses.retain(|(known, _)| known != name);
         self.responses.extend(response.map(|response| (name.clone(), response)));
+    }
+
+    /// Begins to note what is set, for [`Variables::adopt`].
+    pub fn watch(&mut self) {
+        self.touched = Some(Vec::new());
+    }
+
+    /// Takes over what was set in a copy since it began to watch.
+    pub fn adopt(&mut self, copy: &Self) {
+        for name in copy.touched.iter().flatten() {
+            if let Some(value) = copy.get(name) {
+                self.set(name, value.clone());
+            }
+            self.set_response(name, copy.response(name).cloned());
+        }
     }
 
     /// All of them, in the order they were first set.

@@ -52,8 +52,11 @@ pub const ENTRY: Entry = Entry {
 struct IpFilter {
     action: Dynamic<Action>,
     places: Vec<Dynamic<Range>>,
-    ranges: Vec<(Dynamic<Arc<str>>, Dynamic<Arc<str>>)>,
+    ranges: Vec<Ends>,
 }
+
+/// First and last address of a range.
+type Ends = (Dynamic<Arc<str>>, Dynamic<Arc<str>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
@@ -122,7 +125,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     Some(Box::new(IpFilter { action, places, ranges }))
 }
 
-fn range(reading: &mut Reading<'_, '_>, element: &Element) -> Option<(Dynamic<Arc<str>>, Dynamic<Arc<str>>)> {
+fn range(reading: &mut Reading<'_, '_>, element: &Element) -> Option<Ends> {
     let mut inner = reading.child(element);
     let (from, to): (Dynamic<Arc<str>>, Dynamic<Arc<str>>) = (inner.dynamic("from")?, inner.dynamic("to")?);
     if let (Some(first), Some(last)) = (from.fixed(), to.fixed())

@@ -1,6 +1,6 @@
 //! `json-to-xml`: a body of JSON as XML.
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 use futures_util::FutureExt;
 use quick_xml::escape::escape;
@@ -147,7 +147,7 @@ impl Names {
         out.push('<');
         out.push_str(&name);
         for (name, value) in attributes {
-            out.push_str(&format!(" {name}=\"{}\"", escape(value.as_str())));
+            out.extend([" ", &name, "=\"", &escape(value.as_str()), "\""]);
         }
         let mut inside = String::new();
         match value {
@@ -157,9 +157,9 @@ impl Names {
             other => inside.push_str(&escape(text(other))),
         }
         if inside.is_empty() {
-            out.push_str(" />")
+            out.push_str(" />");
         } else {
-            out.push_str(&format!(">{inside}</{name}>"))
+            out.extend([">", &inside, "</", &name, ">"]);
         }
         scope.truncate(depth);
     }
@@ -218,7 +218,11 @@ fn encoded(name: &str) -> String {
     let mut made = String::new();
     for (at, c) in name.chars().enumerate() {
         let fits = c.is_alphabetic() || c == '_' || at > 0 && (c.is_alphanumeric() || c == '-' || c == '.');
-        if fits { made.push(c) } else { made.push_str(&format!("_x{:04X}_", u32::from(c))) }
+        if fits {
+            made.push(c);
+        } else {
+            write!(made, "_x{:04X}_", u32::from(c)).expect("writing to a string cannot fail");
+        }
     }
     if made.is_empty() { "_".to_owned() } else { made }
 }

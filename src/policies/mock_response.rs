@@ -94,7 +94,7 @@ mod tests {
     use crate::policies::testing::{Scene, openapi};
     use serde_json::json;
 
-    fn played(attributes: &str, content: serde_json::Value) -> (u16, String, Option<String>) {
+    fn played(attributes: &str, content: &serde_json::Value) -> (u16, String, Option<String>) {
         let document = json!({ "openapi": "3.0.1", "paths": { "/o/{id}": { "get": { "responses": {
             "200": { "content": content }, "404": { "description": "none" }
         } } } }, "components": { "schemas": { "Order": { "type": "object", "properties": {
@@ -111,23 +111,23 @@ mod tests {
     #[test]
     fn examples_come_first() {
         let examples = json!({ "application/json": { "examples": { "a": { "$ref": "#/components/examples/one" }, "b": { "value": [2] } } } });
-        assert_eq!(played("", json!({ "application/json": { "example": { "a": 1 } } })).1, r#"{"a":1}"#);
-        assert_eq!(played("", examples.clone()).1, r#""first""#);
-        assert_eq!(played(r#"index="2""#, examples).1, "[2]");
-        let text = played(r#"content-type="text/plain""#, json!({ "text/*": { "example": "hi" } }));
+        assert_eq!(played("", &json!({ "application/json": { "example": { "a": 1 } } })).1, r#"{"a":1}"#);
+        assert_eq!(played("", &examples).1, r#""first""#);
+        assert_eq!(played(r#"index="2""#, &examples).1, "[2]");
+        let text = played(r#"content-type="text/plain""#, &json!({ "text/*": { "example": "hi" } }));
         assert_eq!(text, (200, "hi".to_owned(), Some("text/plain".to_owned())));
     }
 
     #[test]
     fn schemas_make_values_also_when_they_contain_themselves() {
         let schema = json!({ "application/json": { "schema": { "$ref": "#/components/schemas/Order" } } });
-        let (_, body, _) = played("", schema);
+        let (_, body, _) = played("", &schema);
         assert!(body.starts_with(r#"{"id":0,"parts":[{"id":0,"#) && body.contains(r#""state":"on""#), "{body}");
     }
 
     #[test]
     fn without_anything_the_body_is_empty() {
-        assert_eq!(played(r#"status-code="404""#, json!({})), (404, String::new(), None));
-        assert_eq!(played(r#"status-code="201""#, json!({})), (201, String::new(), None));
+        assert_eq!(played(r#"status-code="404""#, &json!({})), (404, String::new(), None));
+        assert_eq!(played(r#"status-code="201""#, &json!({})), (201, String::new(), None));
     }
 }

@@ -131,6 +131,6 @@ mod tests {
     #[test]
     fn on_error_may_answer_with_it() {
         let played = Scene::new().section("inbound", r#"<set-status code="200" />"#).section("on-error", ANSWER).run();
-        assert_eq!((played.status(), played.failure().is_none()), (401, true));
+        assert_eq!((played.status(), played.last_error.is_some()), (401, true));
     }
 }

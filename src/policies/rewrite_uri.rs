@@ -119,15 +119,12 @@ fn filled(template: &str, named: &[Named]) -> String {
             let name = name.trim_start_matches('*');
             Some((named.iter().find(|one| one.name.eq_ignore_ascii_case(name))?, after))
         });
-        match found {
-            Some((one, after)) => {
-                made.push_str(&value(one));
-                rest = after;
-            }
-            None => {
-                made.push('{');
-                rest = inside;
-            }
+        if let Some((one, after)) = found {
+            made.push_str(&value(one));
+            rest = after;
+        } else {
+            made.push('{');
+            rest = inside;
         }
     }
     made + rest

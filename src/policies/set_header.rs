@@ -114,7 +114,7 @@ impl SetHeader {
             return reading.refuse(format!("`{name}` is not the name of a header"));
         }
         let values = reading.texts("value");
-        if values.is_empty() && action != ExistsAction::Delete {
+        if reading.element.child("value").is_none() && action != ExistsAction::Delete {
             return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
         }
         Some(Self { name, values, action })

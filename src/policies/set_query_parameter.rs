@@ -34,7 +34,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     let action = ExistsAction::of(reading);
     let name = reading.dynamic("name")?;
     let values = reading.texts("value");
-    if values.is_empty() && action != ExistsAction::Delete {
+    if reading.element.child("value").is_none() && action != ExistsAction::Delete {
         return reading.refuse("`set-query-parameter` needs a `value`, or exists-action=\"delete\"");
     }
     Some(Box::new(SetQueryParameter { name, values, action }))

@@ -415,7 +415,7 @@ impl Played {
         self.variables.get(name).map(Value::to_text)
     }
 
-    /// The reason of the failure that nothing turned into another answer.
+    /// The failure that ended the journey, whether or not `on-error` made another answer of it.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         match &self.ended {

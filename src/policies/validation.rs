@@ -100,7 +100,9 @@ pub fn conclude(
         flow.variables.set(variable, Value::from(&*list.to_string()));
     }
     if let Some(trace) = &mut flow.trace {
-        findings.iter().for_each(|finding| trace.say(format!("{}: {}", finding.rule, finding.details)));
+        for finding in findings {
+            trace.say(format!("{}: {}", finding.rule, finding.details));
+        }
     }
     let Some(worst) = findings.iter().find(|finding| finding.action == Action::Prevent) else { return Ok(()) };
     Err(if flow.is_answered() {

@@ -16,7 +16,7 @@ use crate::{
 const MOST_URLS: u64 = 512;
 
 /// Pools of one for the URLs that policies compute, kept so that connections are.
-pub struct Targets(Cache<(u64, Arc<str>, bool), Arc<Pool>>);
+pub struct Targets(Cache<(u64, Arc<str>, bool, Option<Arc<str>>), Arc<Pool>>);
 
 impl Default for Targets {
     fn default() -> Self {
@@ -31,7 +31,12 @@ pub fn of(
     request: &Request,
     route: &Route,
 ) -> Result<Target, Failure> {
-    let named = route.target.as_ref().map(|target| pool(exchange, target)).transpose()?;
+    let named = route.target.as_ref().map(|target| pool(exchange, target, route.proxy.as_ref())).transpose()?;
+    if route.proxy.is_some() && !matches!(route.target, Some(link::Target::Url { .. })) {
+        let why =
+            "`proxy` works with set-backend-service base-url only; give the configured backend its setting `proxy`";
+        return Err(Failure::new("proxy", "ProxyNotPossible", 500, why));
+    }
     match (routed, named) {
         (Some(Target::Http(pool, _)), named) => {
             let path = if request.path == "/" { String::new() } else { request.path.clone() };
@@ -50,7 +55,7 @@ pub fn of(
     }
 }
 
-fn pool(exchange: &Exchange, target: &link::Target) -> Result<Arc<Pool>, Failure> {
+fn pool(exchange: &Exchange, target: &link::Target, proxy: Option<&Arc<str>>) -> Result<Arc<Pool>, Failure> {
     let hub = &exchange.gateway.hub;
     let snapshot = &exchange.snapshot;
     let unknown = |what: &str, id: &str| {
@@ -69,12 +74,17 @@ fn pool(exchange: &Exchange, target: &link::Target) -> Result<Arc<Pool>, Failure
                 named.map(|(_, backend)| hub.single(backend.clone())).ok_or_else(|| unknown("backend or pool", id))
             }
         },
-        link::Target::Url { url, is_literal } => by_url(exchange, url, *is_literal),
+        link::Target::Url { url, is_literal } => by_url(exchange, url, *is_literal, proxy),
     }
 }
 
-fn by_url(exchange: &Exchange, url: &Arc<str>, is_literal: bool) -> Result<Arc<Pool>, Failure> {
-    let key = (exchange.snapshot.revision, url.clone(), is_literal);
+fn by_url(
+    exchange: &Exchange,
+    url: &Arc<str>,
+    is_literal: bool,
+    proxy: Option<&Arc<str>>,
+) -> Result<Arc<Pool>, Failure> {
+    let key = (exchange.snapshot.revision, url.clone(), is_literal, proxy.cloned());
     if let Some(pool) = exchange.gateway.targets.0.get(&key) {
         return Ok(pool);
     }
@@ -83,6 +93,7 @@ fn by_url(exchange: &Exchange, url: &Arc<str>, is_literal: bool) -> Result<Arc<P
     let origin = parsed.origin().ascii_serialization();
     let mut setting = settings::Backend::new(&identifier(&origin), Kind::Http);
     setting.url = Some(url.to_string());
+    setting.proxy = proxy.map(ToString::to_string);
     // A URL is whoever the expression says: one caller's bad URL must not take another's out.
     setting.circuit_breaker = Some(Vec::<BreakerRule>::new());
     let egress = &exchange.snapshot.settings.server.egress;

@@ -24,19 +24,17 @@ const DEEPEST: usize = 128;
 pub struct Reader {
     /// `xsi-nil="null"`.
     pub nil_is_null: bool,
-    /// `parse-date`.
-    pub parses_dates: bool,
 }
 
 impl Reader {
     /// `body` and `context`.
-    pub fn globals(&self, flow: &Flow<'_>, old: Option<&Old<'_>>) -> Result<Object, Failure> {
+    pub fn globals(self, flow: &Flow<'_>, old: Option<&Old<'_>>) -> Result<Object, Failure> {
         let body = old.map_or(Ok(Value::Nil), |old| self.body(old))?;
         Ok([("body".into(), body), ("context".into(), context(flow))].into_iter().collect())
     }
 
     /// JSON and XML by the content type; without one that says so, by the first character.
-    fn body(&self, old: &Old<'_>) -> Result<Value, Failure> {
+    fn body(self, old: &Old<'_>) -> Result<Value, Failure> {
         let start = old.bytes.iter().find(|byte| !byte.is_ascii_whitespace() && byte.is_ascii());
         let kind = old.content_type.to_ascii_lowercase();
         let is_json = kind.ends_with("/json") || kind.ends_with("+json");

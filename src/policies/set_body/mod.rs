@@ -46,8 +46,7 @@ pub const ENTRY: Entry = Entry {
         AttributeEntry::optional(
             "parse-date",
             "true",
-            "Whether a template sees texts that are dates as dates (`false`: as the texts they are). Dates are shown as \
-             they are written unless the `Date` filter formats them.",
+            "Read for compatibility: a template sees dates as the texts they are; the `Date` filter formats them.",
         ),
     ],
     children: &[],
@@ -85,10 +84,8 @@ impl SetBody {
     pub fn of(reading: &mut Reading<'_, '_>) -> Option<Self> {
         let content = reading.element.content();
         let is_template = reading.literal("template").is_some_and(|text| text.trim().eq_ignore_ascii_case("liquid"));
-        let reader = Reader {
-            nil_is_null: reading.literal("xsi-nil").is_some_and(|text| text.trim() == "null"),
-            parses_dates: reading.switch("parse-date", true),
-        };
+        reading.switch("parse-date", true);
+        let reader = Reader { nil_is_null: reading.literal("xsi-nil").is_some_and(|text| text.trim() == "null") };
         if !is_template || content.kind() != Kind::Literal {
             return reading.of_text(&content).map(|text| Self(How::Text(text)));
         }
