@@ -2,9 +2,10 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, choose,
-    forward_request, get_authorization_context, send_one_way_request, send_request, set_header, set_method,
-    set_query_parameter, set_status, set_variable, validate_jwt,
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity,
+    cache_lookup_value, cache_remove_value, cache_store_value, choose, forward_request, get_authorization_context,
+    send_one_way_request, send_request, set_header, set_method, set_query_parameter, set_status, set_variable,
+    validate_azure_ad_token, validate_jwt,
 };
 use crate::policy::Section;
 
@@ -130,6 +131,9 @@ pub const CATALOGUE: &[&Entry] = &[
     &authentication_basic::ENTRY,
     &authentication_certificate::ENTRY,
     &authentication_managed_identity::ENTRY,
+    &cache_lookup_value::ENTRY,
+    &cache_remove_value::ENTRY,
+    &cache_store_value::ENTRY,
     &choose::ENTRY,
     &forward_request::ENTRY,
     &get_authorization_context::ENTRY,
@@ -140,6 +144,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_query_parameter::ENTRY,
     &set_status::ENTRY,
     &set_variable::ENTRY,
+    &validate_azure_ad_token::ENTRY,
     &validate_jwt::ENTRY,
 ];
 

@@ -12,6 +12,10 @@ pub mod authentication_basic;
 pub mod authentication_certificate;
 pub mod authentication_managed_identity;
 pub mod block;
+pub mod cache_lookup_value;
+pub mod cache_remove_value;
+pub mod cache_store_value;
+pub mod cache_values;
 pub mod catalogue;
 pub mod choose;
 pub mod compile;
@@ -41,6 +45,7 @@ pub mod side_message;
 #[cfg(test)]
 pub mod testing;
 pub mod tracing;
+pub mod validate_azure_ad_token;
 pub mod validate_jwt;
 pub mod values;
 
