@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod cache;
 pub mod cli;
 pub mod document;
 pub mod exchange;

@@ -15,8 +15,9 @@ pub struct Failure {
     pub reason: Cow<'static, str>,
     /// `LastError.Message`.
     pub message: String,
-    /// What the caller is told, where a document says it otherwise (`failed-validation-error-message`).
-    pub shown: Option<String>,
+    /// What the caller is told, where a document says it otherwise (`failed-validation-error-message`). Boxed: hardly ever
+    /// there, and every result of a policy has room for it.
+    pub shown: Option<Box<Cow<'static, str>>>,
     /// Status of the answer.
     pub status: u16,
     /// Headers of the answer, such as `Retry-After`.
@@ -66,14 +67,14 @@ impl Failure {
     /// With other words for the caller.
     #[must_use]
     pub fn shown(mut self, message: impl Into<String>) -> Self {
-        self.shown = Some(message.into());
+        self.shown = Some(Box::new(Cow::Owned(message.into())));
         self
     }
 
     /// What the caller is told.
     #[must_use]
     pub fn told(&self) -> &str {
-        self.shown.as_deref().unwrap_or(&self.message)
+        self.shown.as_deref().map_or(&*self.message, |shown| shown)
     }
 
     /// With a header on the answer.

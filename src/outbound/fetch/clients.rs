@@ -77,7 +77,7 @@ impl Clients {
         let failed = |what: String| CallFault::new(CallFaultKind::Invalid, what);
         let builder = || self.builder(key);
         // The machine's authorities; where it has none (a bare container), the public ones that are built in.
-        let client = match identity {
+        match identity {
             None => builder()?.build().or_else(|_| builder_error(builder()?.tls_backend_preconfigured(public_tls()))),
             Some(identity) => {
                 let pem = identity.pem().ok_or_else(|| {
@@ -91,8 +91,7 @@ impl Clients {
                     builder_error(builder()?.tls_backend_preconfigured(tls))
                 })
             }
-        };
-        client
+        }
     }
 
     fn builder(&self, key: &Key) -> Result<reqwest::ClientBuilder, CallFault> {

@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
 
-    fn claims(value: Value) -> Claims {
+    fn claims(value: &Value) -> Claims {
         value.as_object().expect("claims").clone()
     }
 
@@ -169,7 +169,7 @@ mod tests {
             (json!({"exp": -1}), true, 0, "TokenExpired"),
         ];
         for (value, needs_end, skew, expected) in rows {
-            let found = time(&claims(value.clone()), needs_end, Duration::from_secs(skew), Timestamp::from_secs(1000));
+            let found = time(&claims(&value), needs_end, Duration::from_secs(skew), Timestamp::from_secs(1000));
             assert_eq!(reason(found), expected, "{value}");
         }
     }
@@ -187,7 +187,7 @@ mod tests {
             (json!({"aud": {"a": 1}}), "JwtInvalid"),
         ];
         for (value, expected) in rows {
-            assert_eq!(reason(audience(&claims(value.clone()), &list(&["a", "b"]))), expected, "{value}");
+            assert_eq!(reason(audience(&claims(&value), &list(&["a", "b"]))), expected, "{value}");
         }
         let rows = [
             (json!({"iss": "https://i.test/"}), ""),
@@ -200,7 +200,7 @@ mod tests {
         ];
         for (value, expected) in rows {
             let allowed = list(&["https://i.test/", "https://t.test/{tenantid}/v2.0"]);
-            assert_eq!(reason(issued(&claims(value.clone()), &allowed)), expected, "{value}");
+            assert_eq!(reason(issued(&claims(&value), &allowed)), expected, "{value}");
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
             (json!({}), one(false, None, &["a"]), "TokenClaimNotFound"),
         ];
         for (value, wants, expected) in rows {
-            assert_eq!(reason(wanted(&claims(value.clone()), &wants)), expected, "{value}");
+            assert_eq!(reason(wanted(&claims(&value), &wants)), expected, "{value}");
         }
     }
 }

@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 pub use self::{background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens};
 use super::jwt::issuers::Issuers;
 use crate::{
+    cache::{self, Cache},
     model::Clock,
     outbound::{
         Resolve, SystemResolver,
@@ -30,6 +31,8 @@ pub struct Outside {
     pub background: Background,
     /// Tokens of token sources.
     pub tokens: Tokens,
+    /// Values and answers that are kept.
+    pub cache: Cache,
     /// Issuers of tokens and their keys.
     pub issuers: Issuers,
     /// Messages of `log-to-eventhub`.
@@ -57,6 +60,7 @@ impl Outside {
         Self {
             background: Background::default(),
             tokens: Tokens::new(calls.clone(), clock.clone()),
+            cache: Cache::new(cache::ROOM, clock.clone()),
             issuers: Issuers::new(calls.clone(), clock.clone()),
             loggers: Loggers::new(calls.clone()),
             metrics: CustomMetrics::default(),

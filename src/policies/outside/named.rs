@@ -210,6 +210,7 @@ impl Named {
 
     /// Adds what was compiled by hand.
     #[cfg(test)]
+    #[must_use]
     pub fn with_certificate(mut self, id: &str, identity: Identity) -> Self {
         self.certificates.push((id.to_owned(), Arc::new(identity)));
         self

@@ -68,7 +68,7 @@ impl SideCalls for Script {
     fn call(&self, call: Call) -> BoxFuture<'static, Result<Answer, CallFault>> {
         let found = {
             let lines = self.lines.lock().expect("no panic");
-            lines.iter().rev().filter(|(url, ..)| call.url.starts_with(url)).max_by_key(|(url, ..)| url.len()).cloned()
+            lines.iter().filter(|(url, ..)| call.url.starts_with(url)).max_by_key(|(url, ..)| url.len()).cloned()
         };
         let timeout = call.timeout;
         self.asked.lock().expect("no panic").push(call);
