@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod document;
 pub mod exchange;
+pub mod expression;
 pub mod gateway;
 pub mod journal;
 pub mod limits;
