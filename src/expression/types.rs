@@ -126,6 +126,7 @@ kinds! {
     Body "IMessageBody" "IMessageBody" [] false;
     Url "IUrl" "IUrl" [] false;
     Jwt "Jwt" "Jwt" [] false;
+    Authorization "Authorization" "Authorization" [] false;
     Basic "BasicAuthCredentials" "BasicAuthCredentials" [] false;
     StringComparison "StringComparison" "System.StringComparison" [] true;
     StringSplitOptions "StringSplitOptions" "System.StringSplitOptions" [] true;
@@ -194,11 +195,16 @@ impl Kind {
             "Int64" | "uint" | "UInt32" | "ulong" | "UInt64" => Self::Long,
             "Double" | "float" | "Single" => Self::Double,
             "Decimal" => Self::Decimal,
-            "Enumerable" | "ICollection" | "IReadOnlyCollection" | "IOrderedEnumerable" => Self::Enumerable,
+            "Enumerable"
+            | "IEnumerable"
+            | "ICollection"
+            | "IReadOnlyCollection"
+            | "IOrderedEnumerable"
+            | "MatchCollection"
+            | "GroupCollection" => Self::Enumerable,
             "IList" | "HashSet" | "ISet" | "IReadOnlyList" | "Queue" | "Stack" => Self::List,
             "IDictionary" | "SortedDictionary" => Self::Dictionary,
             "HttpUtility" => Self::WebUtility,
-            "MatchCollection" | "GroupCollection" => Self::Enumerable,
             "RSACng" | "RSACryptoServiceProvider" => Self::Rsa,
             "SHA256Managed" | "SHA256CryptoServiceProvider" => Self::Sha256,
             "SHA1Managed" | "SHA1CryptoServiceProvider" => Self::Sha1,
@@ -207,7 +213,6 @@ impl Kind {
             "UTF8Encoding" | "ASCIIEncoding" => Self::Encoding,
             "X509Certificate" => Self::Certificate,
             "Action" | "Predicate" => Self::Func,
-            "IEnumerable" => Self::Enumerable,
             _ if name.ends_with("Exception") => Self::Exception,
             _ => {
                 return Self::ALL.iter().copied().find(|kind| {

@@ -2,11 +2,10 @@
 
 use super::{Checker, Type, Typed, expression::nothing, member, suggest};
 use crate::expression::{
-    Kind, Side, Value,
+    Kind, Value,
     eval::Node,
     library::{self, Member},
     parse::syntax::{Expr, ExprKind, TypeRef},
-    value::Handle,
 };
 
 /// Arguments, resolved.
@@ -68,7 +67,7 @@ impl Checker {
             && (!open || of.kind.is_a(Kind::JToken) && found.owner != Kind::Object)
         {
             self.arity(at, found, args.len());
-            let result = self.result_of(found, &of, generic, &checked, args);
+            let result = Self::result_of(found, &of, generic, &checked, args);
             let candidates = library::candidates(name);
             let node = if open {
                 member::dynamic(name, node, checked.nodes, candidates)
@@ -100,7 +99,7 @@ impl Checker {
     }
 
     /// `GetValueOrDefault` without a generic argument has the type of what it looks in, or of its default.
-    fn result_of(&mut self, found: &Member, of: &Type, generic: &Type, checked: &Args, args: &[Expr]) -> Type {
+    fn result_of(found: &Member, of: &Type, generic: &Type, checked: &Args, args: &[Expr]) -> Type {
         if found.name == "GetValueOrDefault" && generic.kind == Kind::Unknown {
             return match of.kind {
                 Kind::Headers => Kind::String.into(),
@@ -186,40 +185,24 @@ impl Checker {
                 let of = self.resolve(declared);
                 self.scope.declare(name, of)
             }
-            None => match self.scope.find(name) {
-                Some((slot, _)) => slot,
-                None => {
-                    self.unknown_name(at, name);
-                    0
+            None => {
+                if let Some((slot, _)) = self.scope.find(name) {
+                    return slot;
                 }
-            },
+                self.unknown_name(at, name);
+                0
+            }
         }
     }
 
     /// Notes which bodies are read, and whether they are consumed.
     fn note_body(&mut self, node: &Node, of: &Type, name: &str, args: &[Expr]) {
-        if !matches!(of.kind, Kind::Body | Kind::Unknown) || !matches!(name, "As" | "AsFormUrlEncodedContent") {
+        if of.kind != Kind::Body || !matches!(name, "As" | "AsFormUrlEncodedContent") {
             return;
         }
         let preserve = args.first().is_some_and(|arg| !matches!(&arg.kind, ExprKind::Literal(Value::Bool(false))));
-        match side_of(node) {
-            Some(Side::Request) => self.needs.request_body = true,
-            Some(Side::Response) => self.needs.response_body = true,
-            None => return,
-        }
-        self.needs.consumes |= !preserve;
-    }
-}
-
-/// Through the wrappers that may stand around a view of a body.
-fn side_of(node: &Node) -> Option<Side> {
-    match node {
-        Node::Handle(Handle::Body(side)) => Some(*side),
-        Node::Coalesce(sides) => side_of(&sides.0),
-        Node::NullSafe(_, _, rest) => side_of(rest),
-        // A body from a variable of the expression: which one is only known when it runs.
-        Node::Local(_) => None,
-        _ => None,
+        let of_response = matches!(node, Node::Native(_) | Node::Dynamic(_));
+        self.needs.consumes |= !preserve && !of_response;
     }
 }
 

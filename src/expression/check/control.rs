@@ -12,8 +12,7 @@ fn leaves(statement: &Stmt) -> bool {
         StmtKind::Return(_) | StmtKind::Throw(_) => true,
         StmtKind::Block(inner) => always_leaves(inner),
         StmtKind::If(_, yes, Some(no)) => leaves(yes) && leaves(no),
-        StmtKind::Using(_, body) => leaves(body),
-        StmtKind::Do(body, _) => leaves(body),
+        StmtKind::Using(_, body) | StmtKind::Do(body, _) => leaves(body),
         StmtKind::While(condition, body) => is_true(condition) && !breaks(body),
         StmtKind::For(_, None, _, body) => !breaks(body),
         StmtKind::Try(body, catches, finally) => {

@@ -63,7 +63,7 @@ impl Checker {
     }
 
     /// `ns + "local"`.
-    pub(super) fn qualified(&mut self, space: Node, local: Node) -> Typed {
+    pub(super) fn qualified(space: Node, local: Node) -> Typed {
         match library::find(Kind::XNamespace, false, "GetName") {
             Some(found) => (member::native(found, Some(space), vec![local], Kind::Unknown), Kind::XName.into()),
             None => nothing(),

@@ -17,7 +17,8 @@ impl Checker {
             ExprKind::Text(pieces) => self.text(pieces),
             ExprKind::Name(name) => self.name(expr.at, name),
             ExprKind::Hole => match self.holes.last() {
-                Some((slot, of)) => (Node::Local(*slot), of.clone()),
+                Some((_, of, Some(handle))) => (Node::Handle(*handle), of.clone()),
+                Some((slot, of, None)) => (Node::Local(*slot), of.clone()),
                 None => nothing(),
             },
             ExprKind::Member(owner, name) => self.member(expr.at, owner, name),
@@ -90,7 +91,11 @@ impl Checker {
     fn null_safe(&mut self, owner: &Expr, rest: &Expr) -> Typed {
         let (owner, of) = self.expr(owner);
         let slot = self.scope.hidden();
-        self.holes.push((slot, of));
+        let handle = match &owner {
+            Node::Handle(handle) => Some(*handle),
+            _ => None,
+        };
+        self.holes.push((slot, of, handle));
         let (rest, of) = self.expr(rest);
         self.holes.pop();
         (Node::NullSafe(Box::new(owner), slot, Box::new(rest)), of)
@@ -140,7 +145,7 @@ impl Checker {
             "+" if first.kind == Kind::String || second.kind == Kind::String => {
                 return (Node::Concat(vec![left, right]), Kind::String.into());
             }
-            "+" if first.kind == Kind::XNamespace => return self.qualified(left, right),
+            "+" if first.kind == Kind::XNamespace => return Self::qualified(left, right),
             _ => {}
         }
         let found = self.operator(at, operator);
@@ -244,13 +249,13 @@ impl Checker {
 
     fn target(&mut self, target: &Expr) -> (Target, Type) {
         match &target.kind {
-            ExprKind::Name(name) => match self.scope.find(name) {
-                Some((slot, of)) => (Target::Local(slot), of.clone()),
-                None => {
-                    self.unknown_name(target.at, name);
-                    (Target::Local(0), Type::UNKNOWN)
+            ExprKind::Name(name) => {
+                if let Some((slot, of)) = self.scope.find(name) {
+                    return (Target::Local(slot), of.clone());
                 }
-            },
+                self.unknown_name(target.at, name);
+                (Target::Local(0), Type::UNKNOWN)
+            }
             ExprKind::Index(owner, key) => {
                 let (owner, of) = self.expr(owner);
                 let key = self.expr(key).0;
@@ -273,7 +278,8 @@ impl Checker {
                 if dynamic {
                     return (Target::Index(owner, Node::Const(Value::from(name.as_str()))), Type::UNKNOWN);
                 }
-                let settable = name == "Value" && (of.kind.is_a(Kind::XObject) || of.kind.is_open())
+                let settable = name == "Value"
+                    && (of.kind.is_a(Kind::XObject) || of.kind == Kind::JProperty || of.kind.is_open())
                     || name == "Key" && of.kind.is_a(Kind::HashAlgorithm);
                 if !settable {
                     self.trouble(target.at, format!("`{name}` of `{of}` cannot be set by an expression"));

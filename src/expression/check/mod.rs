@@ -17,6 +17,7 @@ use super::{
     eval::{Code, Node},
     parse::syntax::{Body, TypeRef},
     types::Kind,
+    value::Handle,
 };
 use scope::Scope;
 
@@ -36,7 +37,7 @@ struct Checker {
     scope: Scope,
     needs: Needs,
     /// The slots that stand for the receivers of `?.`, innermost last.
-    holes: Vec<(usize, Type)>,
+    holes: Vec<(usize, Type, Option<Handle>)>,
     /// Types of the values returned, of the body being checked.
     returns: Vec<Type>,
 }

@@ -3,11 +3,9 @@
 use super::{Checker, Type};
 use crate::expression::{
     Kind, Value,
-    eval::{CatchNode, LambdaNode, Node, PatternNode, Statement},
-    parse::syntax::{Body, Catch, Expr, Pattern, Stmt, StmtKind, TypeRef},
+    eval::{CatchNode, LabelNode, LambdaNode, Node, Statement},
+    parse::syntax::{Body, Catch, Expr, Label, Section, Stmt, StmtKind, TypeRef},
 };
-
-type Sections = Vec<(Vec<(Pattern, Option<Expr>)>, Vec<Stmt>)>;
 
 impl Checker {
     /// A block with a scope of its own.
@@ -140,7 +138,7 @@ impl Checker {
         Statement::ForEach(slot, kind, items, body)
     }
 
-    fn switch_statement(&mut self, value: &Expr, sections: &Sections) -> Statement {
+    fn switch_statement(&mut self, value: &Expr, sections: &[Section]) -> Statement {
         let (value, of) = self.expr(value);
         let mark = self.scope.mark();
         let mut checked = Vec::new();
@@ -152,7 +150,7 @@ impl Checker {
         Statement::Switch(value, checked)
     }
 
-    fn label(&mut self, (pattern, guard): &(Pattern, Option<Expr>), of: &Type) -> (PatternNode, Option<Node>) {
+    fn label(&mut self, (pattern, guard): &Label, of: &Type) -> LabelNode {
         let pattern = self.pattern(pattern, of);
         (pattern, guard.as_ref().map(|guard| self.expr(guard).0))
     }

@@ -1,9 +1,11 @@
 //! Assignment: locals, indexers, `Value` of XML; initializers of new objects.
 
+use std::sync::Arc;
+
 use super::{InitialNode, Machine, Node, Operator, Outcome, Target};
 use crate::expression::{
     Kind, Thrown, Value, library,
-    value::{Json, Xml},
+    value::{Json, Xml, json::JsonObject},
 };
 
 impl Machine<'_> {
@@ -26,6 +28,13 @@ impl Machine<'_> {
             Target::Member(owner, name) => {
                 let owner = self.eval(owner)?;
                 let new = self.eval(value)?;
+                if let (Value::Json(Json::Property(property)), "Value", Some(object)) =
+                    (&owner, &**name, owner_of(&owner))
+                {
+                    let token = library::token_of(self, &new)?;
+                    object.set(property.0.clone(), token);
+                    return Ok(new);
+                }
                 set_member(&owner, name, &new)?;
                 Ok(new)
             }
@@ -117,6 +126,13 @@ impl Machine<'_> {
             }
         }
         Ok(value)
+    }
+}
+
+fn owner_of(property: &Value) -> Option<Arc<JsonObject>> {
+    match property {
+        Value::Json(Json::Property(property)) => property.2.upgrade(),
+        _ => None,
     }
 }
 

@@ -47,8 +47,7 @@ impl Machine<'_> {
     fn on_null(&mut self, node: &CallNode) -> Outcome {
         match &*node.name {
             "AsJwt" | "AsBasic" => Ok(Value::Null),
-            "TryParseJwt" | "TryParseBasic" => Ok(Value::Bool(false)),
-            "HasValue" => Ok(Value::Bool(false)),
+            "TryParseJwt" | "TryParseBasic" | "HasValue" => Ok(Value::Bool(false)),
             "GetValueOrDefault" if node.candidates.len() != 1 => {
                 let args = self.values(&node.args)?;
                 Ok(args.first().cloned().unwrap_or_default())

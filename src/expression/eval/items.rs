@@ -6,7 +6,7 @@ use super::{Machine, Node, Outcome};
 use crate::expression::{
     Headers, Side, Thrown, Value, Which,
     library::query_rows,
-    value::{Dict, Handle, Inner, Json, Object, Xml},
+    value::{Dict, Handle, Inner, Json, Object, Xml, json::JsonProperty},
 };
 
 /// A field of an anonymous object or tuple, or of one of the dictionaries that stand for groups.
@@ -73,7 +73,7 @@ impl Machine<'_> {
             Value::Bytes(bytes) => bytes.iter().map(|byte| Value::Int(i32::from(*byte))).collect(),
             Value::Json(Json::Array(array)) => array.items().into_iter().map(Value::Json).collect(),
             Value::Json(Json::Object(object)) => {
-                let property = |row| Value::Json(Json::Property(Arc::new(row)));
+                let property = |row| Value::Json(JsonProperty::of(object, row));
                 object.rows().into_iter().map(property).collect()
             }
             Value::Json(Json::Property(property)) => vec![Value::Json(property.1.clone())],

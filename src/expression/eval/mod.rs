@@ -14,8 +14,8 @@ use std::{
 };
 
 pub(super) use node::{
-    ArmNode, CallNode, CatchNode, Code, InitialNode, Lambda, LambdaNode, Node, NodePiece, Operator, PatternNode,
-    Statement, Target,
+    ArmNode, CallNode, CatchNode, Code, InitialNode, LabelNode, Lambda, LambdaNode, Node, NodePiece, Operator,
+    PatternNode, SectionNode, Statement, Target,
 };
 
 use super::{Bounds, Host, Thrown, Value, bounds::Budget, library::format_value, value::Handle};

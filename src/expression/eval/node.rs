@@ -145,6 +145,11 @@ pub(in crate::expression) enum Node {
     Throw(Box<Node>),
 }
 
+/// A label of a switch statement and its guard.
+pub(in crate::expression) type LabelNode = (PatternNode, Option<Node>);
+/// The labels of a section and what follows them.
+pub(in crate::expression) type SectionNode = (Vec<LabelNode>, Vec<Statement>);
+
 pub(in crate::expression) struct CatchNode {
     pub(in crate::expression) class: String,
     pub(in crate::expression) slot: Option<usize>,
@@ -161,7 +166,7 @@ pub(in crate::expression) enum Statement {
     Do(Box<Statement>, Node),
     For(Vec<Statement>, Option<Node>, Vec<Node>, Box<Statement>),
     ForEach(usize, Kind, Node, Box<Statement>),
-    Switch(Node, Vec<(Vec<(PatternNode, Option<Node>)>, Vec<Statement>)>),
+    Switch(Node, Vec<SectionNode>),
     Try(Vec<Statement>, Vec<CatchNode>, Option<Vec<Statement>>),
     Return(Option<Node>),
     Throw(Option<Node>),

@@ -64,7 +64,7 @@ pub(super) fn unary(operator: Operator, value: &Value) -> Outcome {
         (Operator::Negate, Value::Int(value)) => Value::Int(value.wrapping_neg()),
         (Operator::Negate, Value::Long(value)) => Value::Long(value.wrapping_neg()),
         (Operator::Negate, Value::Double(value)) => Value::Double(-value),
-        (Operator::Negate, Value::Decimal(value)) => Value::Decimal(Arc::new(value.neg())),
+        (Operator::Negate, Value::Decimal(value)) => Value::Decimal(Arc::new(value.negated())),
         (Operator::Negate, Value::TimeSpan(span)) => Value::TimeSpan(TimeSpan { ticks: span.ticks.wrapping_neg() }),
         (Operator::Complement, Value::Int(value)) => Value::Int(!value),
         (Operator::Complement, Value::Long(value)) => Value::Long(!value),
@@ -105,21 +105,20 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome {
     if let Some(result) = times(operator, &left, &right) {
         return result;
     }
-    if matches!(left, Value::Decimal(_)) || matches!(right, Value::Decimal(_)) {
-        if let (Some(left), Some(right)) = (left.to_decimal(), right.to_decimal()) {
-            return decimals(operator, left, right);
-        }
+    if (matches!(left, Value::Decimal(_)) || matches!(right, Value::Decimal(_)))
+        && let (Some(left), Some(right)) = (left.to_decimal(), right.to_decimal())
+    {
+        return decimals(operator, left, right);
     }
     match (left.as_double(), right.as_double()) {
         (Some(left), Some(right)) => doubles(operator, left, right),
-        _ if operator == Operator::Add => text_sum(&left, &right),
+        _ if operator == Operator::Add => Ok(text_sum(&left, &right)),
         _ => Err(Thrown::cast(left.kind().full_name(), right.kind().full_name())),
     }
 }
 
-/// A namespace and a local name make an `XName`; all else is text.
-fn text_sum(left: &Value, right: &Value) -> Outcome {
-    Ok(Value::text(format!("{}{}", left.to_text(), right.to_text())))
+fn text_sum(left: &Value, right: &Value) -> Value {
+    Value::text(format!("{}{}", left.to_text(), right.to_text()))
 }
 
 fn zero() -> Thrown {
@@ -182,12 +181,12 @@ fn doubles(operator: Operator, left: f64, right: f64) -> Outcome {
 
 fn decimals(operator: Operator, left: Decimal, right: Decimal) -> Outcome {
     let result = match operator {
-        Operator::Add => left.add(right),
-        Operator::Subtract => left.sub(right),
-        Operator::Multiply => left.mul(right),
+        Operator::Add => left.plus(right),
+        Operator::Subtract => left.minus(right),
+        Operator::Multiply => left.times(right),
         Operator::Divide | Operator::Remainder if right.is_zero() => return Err(zero()),
-        Operator::Divide => left.div(right),
-        Operator::Remainder => left.rem(right),
+        Operator::Divide => left.over(right),
+        Operator::Remainder => left.modulo(right),
         _ => return Err(Thrown::cast("System.Decimal", "System.Int64")),
     };
     result.map(|value| Value::Decimal(Arc::new(value))).ok_or_else(|| Thrown::overflow("a Decimal"))

@@ -1,6 +1,6 @@
 //! Statements: loops, branches, exceptions.
 
-use super::{CatchNode, Machine, Node, Outcome, PatternNode, Statement};
+use super::{CatchNode, LabelNode, Machine, Node, Outcome, PatternNode, SectionNode, Statement};
 use crate::expression::{
     Thrown, Value,
     types::Kind,
@@ -16,8 +16,6 @@ pub(super) enum Flow {
 }
 
 type Ran = Result<Flow, Thrown>;
-
-type Section = (Vec<(PatternNode, Option<Node>)>, Vec<Statement>);
 
 /// The exception that a thrown value is.
 pub(super) fn thrown_of(value: &Value) -> Thrown {
@@ -139,7 +137,7 @@ impl Machine<'_> {
         Ok(Flow::Next)
     }
 
-    fn switch_statement(&mut self, value: &Node, sections: &[Section]) -> Ran {
+    fn switch_statement(&mut self, value: &Node, sections: &[SectionNode]) -> Ran {
         let value = self.eval(value)?;
         // `default` matches anything but only when nothing else does, wherever it stands.
         for default in [false, true] {
@@ -155,12 +153,7 @@ impl Machine<'_> {
         Ok(Flow::Next)
     }
 
-    fn any_label(
-        &mut self,
-        labels: &[(PatternNode, Option<Node>)],
-        value: &Value,
-        default: bool,
-    ) -> Result<bool, Thrown> {
+    fn any_label(&mut self, labels: &[LabelNode], value: &Value, default: bool) -> Result<bool, Thrown> {
         for (pattern, guard) in labels {
             let is_default = matches!(pattern, PatternNode::Any) && guard.is_none();
             if is_default == default && self.matches(pattern, value)? {

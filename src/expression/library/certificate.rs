@@ -17,16 +17,16 @@ const X: Kind = Kind::Certificate;
 pub(super) const ROWS: &[Row] = &[
     member(X, "Thumbprint: string", |c| {
         let der = der(c)?;
-        Ok(Value::from(hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
+        Ok(Value::from(crypto::hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
     }),
     member(X, "GetCertHashString(): string", |c| {
         let der = der(c)?;
-        Ok(Value::from(hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
+        Ok(Value::from(crypto::hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
     }),
     member(X, "Subject: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
     member(X, "SubjectName: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
     member(X, "Issuer: string", |c| read(c, |parsed| Value::from(parsed.issuer().to_string()))),
-    member(X, "SerialNumber: string", |c| read(c, |parsed| Value::from(hex(parsed.raw_serial())))),
+    member(X, "SerialNumber: string", |c| read(c, |parsed| Value::from(crypto::hex(parsed.raw_serial())))),
     member(X, "NotBefore: DateTime", |c| read(c, |parsed| time(parsed.validity().not_before.timestamp()))),
     member(X, "NotAfter: DateTime", |c| read(c, |parsed| time(parsed.validity().not_after.timestamp()))),
     member(X, "Version: int", |c| read(c, |parsed| Value::Int(i32::try_from(parsed.version().0 + 1).unwrap_or(3)))),
@@ -80,10 +80,6 @@ fn thrown<'c>(c: &'c Call<'_, '_>) -> Result<&'c Thrown, Thrown> {
         Some(Inner::Exception(thrown)) => Ok(thrown),
         _ => Err(Thrown::null("the exception")),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn time(seconds: i64) -> Value {

@@ -253,17 +253,10 @@ fn zero(kind: Kind) -> Value {
         Kind::Long => Value::Long(0),
         Kind::Double => Value::Double(0.0),
         Kind::Guid => Value::Guid([0; 16]),
-        Kind::DateTime => Value::Long(0)
-            .cast(Kind::Long)
-            .ok()
-            .and_then(|_| {
-                let ticks = crate::expression::value::DateTime {
-                    ticks: 0,
-                    kind: crate::expression::value::TimeKind::Unspecified,
-                };
-                Some(Value::DateTime(ticks))
-            })
-            .unwrap_or_default(),
+        Kind::DateTime => {
+            let kind = crate::expression::value::TimeKind::Unspecified;
+            Value::DateTime(crate::expression::value::DateTime { ticks: 0, kind })
+        }
         _ => Value::Null,
     }
 }

@@ -32,7 +32,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     fixed(Kind::Convert, "FromBase64String(text): byte[]", from_base64),
     fixed(Kind::Convert, "ToHexString(bytes): string", |c| {
-        let text = c.bytes(0)?.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let text = super::crypto::hex(&c.bytes(0)?);
         c.new_text(text)
     }),
     fixed(Kind::Int, "Parse(text, [style], [provider]): int", parse),

@@ -1,7 +1,12 @@
 //! Hashes, keyed hashes and RSA signatures.
 
 use aws_lc_rs::{
+    cipher::{
+        AES_128, AES_192, AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey,
+        PaddedBlockEncryptingKey, UnboundCipherKey,
+    },
     digest, hmac,
+    iv::FixedLength,
     rand::SystemRandom,
     signature::{self, RsaKeyPair, UnparsedPublicKey},
 };
@@ -19,20 +24,22 @@ macro_rules! hashes {
     ($($kind:ident $algorithm:ident, $mac:ident;)*) => {
         &[
             $(
-                fixed(Kind::$kind, concat!("Create(): HashAlgorithm"), |_| Ok(Value::library(Inner::Hash(Algorithm::$algorithm)))),
-                fixed(Kind::$kind, concat!("new(): HashAlgorithm"), |_| Ok(Value::library(Inner::Hash(Algorithm::$algorithm)))),
-                fixed(Kind::$kind, concat!("HashData(bytes): byte[]"), |c| {
+                fixed(Kind::$kind, "Create(): HashAlgorithm", |_| Ok(Value::library(Inner::Hash(Algorithm::$algorithm)))),
+                fixed(Kind::$kind, "new(): HashAlgorithm", |_| Ok(Value::library(Inner::Hash(Algorithm::$algorithm)))),
+                fixed(Kind::$kind, "HashData(bytes): byte[]", |c| {
                     let bytes = c.bytes(0)?;
                     Ok(Value::bytes(hash(Algorithm::$algorithm, &bytes)))
                 }),
-                fixed(Kind::$mac, concat!("new([key]): HashAlgorithm"), |c| keyed(c, Algorithm::$algorithm)),
-                fixed(Kind::$mac, concat!("HashData(key, bytes): byte[]"), |c| {
+                fixed(Kind::$mac, "new([key]): HashAlgorithm", |c| keyed(c, Algorithm::$algorithm)),
+                fixed(Kind::$mac, "HashData(key, bytes): byte[]", |c| {
                     let key = c.bytes(0)?;
                     let bytes = c.bytes(1)?;
-                    mac(Algorithm::$algorithm, &key, &bytes).map(Value::bytes)
+                    Ok(Value::bytes(mac(Algorithm::$algorithm, &key, &bytes)))
                 }),
             )*
             member(Kind::HashAlgorithm, "ComputeHash(bytes): byte[]", compute),
+            member(Kind::Bytes, "Encrypt(algorithm, key, iv): byte[]", |c| cipher(c, true)),
+            member(Kind::Bytes, "Decrypt(algorithm, key, iv): byte[]", |c| cipher(c, false)),
             member(Kind::HashAlgorithm, "Clear(): void", |_| Ok(Value::Null)),
             member(Kind::HashAlgorithm, "HashSize: int", |c| Ok(Value::Int(8 * i32::try_from(hash(algorithm(c), &[]).len()).unwrap_or(0)))),
             member(Kind::Rsa, "SignData(bytes, hash, [padding]): byte[]", sign),
@@ -49,6 +56,13 @@ pub(super) const ROWS: &[Row] = hashes! {
     Sha512 Sha512, HmacSha512;
 };
 
+/// Hexadecimal digits, upper case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
 /// The hash of some bytes.
 pub(super) fn hash(algorithm: Algorithm, bytes: &[u8]) -> Vec<u8> {
     let of = match algorithm {
@@ -61,15 +75,15 @@ pub(super) fn hash(algorithm: Algorithm, bytes: &[u8]) -> Vec<u8> {
     digest::digest(of, bytes).as_ref().to_vec()
 }
 
-fn mac(algorithm: Algorithm, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, Thrown> {
+fn mac(algorithm: Algorithm, key: &[u8], bytes: &[u8]) -> Vec<u8> {
     let of = match algorithm {
-        Algorithm::Md5 => return Ok(hmac_md5(key, bytes)),
+        Algorithm::Md5 => return hmac_md5(key, bytes),
         Algorithm::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         Algorithm::Sha256 => hmac::HMAC_SHA256,
         Algorithm::Sha384 => hmac::HMAC_SHA384,
         Algorithm::Sha512 => hmac::HMAC_SHA512,
     };
-    Ok(hmac::sign(&hmac::Key::new(of, key), bytes).as_ref().to_vec())
+    hmac::sign(&hmac::Key::new(of, key), bytes).as_ref().to_vec()
 }
 
 /// RFC 2104 over MD5, with its block of 64 bytes.
@@ -106,9 +120,39 @@ fn compute(c: &mut Call<'_, '_>) -> Outcome {
     c.machine.budget.step(bytes.len() / 16 + 1)?;
     match c.this.inner() {
         Some(Inner::Hash(algorithm)) => Ok(Value::bytes(hash(*algorithm, &bytes))),
-        Some(Inner::Mac(keyed)) => mac(keyed.algorithm, &keyed.key, &bytes).map(Value::bytes),
+        Some(Inner::Mac(keyed)) => Ok(Value::bytes(mac(keyed.algorithm, &keyed.key, &bytes))),
         _ => Err(Thrown::null("the hash")),
     }
+}
+
+/// AES in CBC mode with PKCS#7 padding, which is what the helpers of the original do.
+fn cipher(c: &mut Call<'_, '_>, encrypt: bool) -> Outcome {
+    let name = c.text(0)?;
+    let (input, key, iv) = (super::bytes_of(&c.this)?, c.bytes(1)?, c.bytes(2)?);
+    if !name.to_ascii_lowercase().starts_with("aes") && !name.eq_ignore_ascii_case("rijndael") {
+        return Err(failed(&format!("The algorithm '{name}' is not supported; use \"Aes\".")));
+    }
+    c.machine.budget.grow(input.len() + 16)?;
+    let of = match key.len() {
+        16 => &AES_128,
+        24 => &AES_192,
+        32 => &AES_256,
+        _ => return Err(failed("Specified key is not a valid size for this algorithm.")),
+    };
+    let iv: [u8; 16] = (&*iv).try_into().map_err(|_| {
+        failed("Specified initialization vector (IV) does not match the block size for this algorithm.")
+    })?;
+    let unbound = || UnboundCipherKey::new(of, &key).map_err(|_| failed("The key cannot be used."));
+    let mut buffer = input.to_vec();
+    let bad = |_| failed("Padding is invalid and cannot be removed.");
+    if encrypt {
+        let key = PaddedBlockEncryptingKey::cbc_pkcs7(unbound()?).map_err(bad)?;
+        key.less_safe_encrypt(&mut buffer, EncryptionContext::Iv128(FixedLength::from(iv))).map_err(bad)?;
+        return Ok(Value::bytes(buffer));
+    }
+    let key = PaddedBlockDecryptingKey::cbc_pkcs7(unbound()?).map_err(bad)?;
+    let plain = key.decrypt(&mut buffer, DecryptionContext::Iv128(FixedLength::from(iv))).map_err(bad)?;
+    Ok(Value::bytes(plain.to_vec()))
 }
 
 fn failed(what: &str) -> Thrown {

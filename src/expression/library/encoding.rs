@@ -1,5 +1,7 @@
 //! `Encoding`, `BitConverter`, `WebUtility`, `Uri.EscapeDataString`.
 
+#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
+
 use percent_encoding::percent_decode_str;
 
 use super::{Call, Row, fixed, member};
@@ -194,15 +196,12 @@ fn html_decode(c: &mut Call<'_, '_>) -> Outcome {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let name = rest.find(';').filter(|end| *end <= 10).map(|end| &rest[1..end]);
-        match name.and_then(|name| entity(name).map(|letter| (letter, name.len() + 2))) {
-            Some((letter, length)) => {
-                out.push(letter);
-                rest = &rest[length..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some((letter, length)) = name.and_then(|name| entity(name).map(|letter| (letter, name.len() + 2))) {
+            out.push(letter);
+            rest = &rest[length..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::JsonConvert, "ToString(value): string", serialize),
     member(T, "Type: JTokenType", |c| Ok(Value::Enum(Kind::JTokenType, type_of(&this(c)?)))),
     member(T, "HasValues: bool", |c| Ok(Value::Bool(!c.this_items()?.is_empty()))),
-    member(T, "Value(key): G", value_of),
+    member(T, "Value([key]): G", value_of),
     member(T, "ToObject([type]): G", |c| {
         let (this, kind) = (c.this.clone(), c.generic);
         convert(c.machine, &this, kind)
@@ -90,8 +90,9 @@ pub(super) const ROWS: &[Row] = &[
     member(Kind::JObject, "Properties(): IEnumerable<JProperty>", |c| c.this_items().map(Value::sequence)),
     member(Kind::JObject, "Property(name, [comparison]): JProperty", |c| {
         let name = c.text(0)?;
-        let property = |value| Value::Json(Json::Property(Arc::new((name.clone(), value))));
-        Ok(object(c)?.get(&name).map_or(Value::Null, property))
+        let object = object(c)?;
+        let found = object.get(&name);
+        Ok(found.map_or(Value::Null, |value| Value::Json(JsonProperty::of(&object, (name, value)))))
     }),
     member(Kind::JObject, "ContainsKey(name): bool", |c| {
         let name = c.text(0)?;
@@ -105,6 +106,13 @@ pub(super) const ROWS: &[Row] = &[
         Ok(Value::Bool(has))
     }),
     member(Kind::JObject, "Merge(other, [settings]): void", merge),
+    member(Kind::JProperty, "Remove(): void", |c| {
+        let property = property(c)?;
+        let owner = property.2.upgrade().ok_or_else(|| Thrown::operation("The parent is missing."))?;
+        c.machine.budget.step(owner.len())?;
+        drop(owner.remove(&property.0));
+        Ok(Value::Null)
+    }),
     member(Kind::JProperty, "Name: string", |c| property(c).map(|property| Value::Text(property.0.clone()))),
     member(Kind::JProperty, "Key: string", |c| property(c).map(|property| Value::Text(property.0.clone()))),
     member(Kind::JProperty, "Value: JToken", |c| property(c).map(|property| Value::Json(property.1.clone()))),
@@ -131,7 +139,7 @@ fn array(c: &Call<'_, '_>) -> Result<Arc<crate::expression::value::json::JsonArr
     }
 }
 
-fn property(c: &Call<'_, '_>) -> Result<Arc<(Arc<str>, Json)>, Thrown> {
+fn property(c: &Call<'_, '_>) -> Result<Arc<JsonProperty>, Thrown> {
     match &c.this {
         Value::Json(Json::Property(property)) => Ok(property.clone()),
         other => Err(Thrown::cast(other.kind().full_name(), "Newtonsoft.Json.Linq.JProperty")),
@@ -240,7 +248,7 @@ fn new_property(c: &mut Call<'_, '_>) -> Outcome {
     } else {
         token(c, 1)?
     };
-    Ok(Value::Json(Json::Property(Arc::new((name, value)))))
+    Ok(Value::Json(JsonProperty::new(name, value)))
 }
 
 fn serialize(c: &mut Call<'_, '_>) -> Outcome {
@@ -279,6 +287,9 @@ pub(super) fn convert(machine: &mut Machine<'_>, value: &Value, kind: Kind) -> O
 
 fn value_of(c: &mut Call<'_, '_>) -> Outcome {
     let (this, key, kind) = (c.this.clone(), c.arg(0), c.generic);
+    if c.count() == 0 {
+        return this.cast(kind);
+    }
     match c.machine.index(&this, &key)? {
         Value::Null if kind.is_value_type() => Value::Int(0)
             .cast(if kind == Kind::Bool { Kind::Int } else { kind })

@@ -43,6 +43,13 @@ pub(super) const ROWS: &[Row] = &[
     member(J, "ExpirationTime: DateTime", |c| time(c, "exp")),
     member(J, "NotBefore: DateTime", |c| time(c, "nbf")),
     member(J, "IssuedAt: DateTime", |c| time(c, "iat")),
+    member(Kind::Authorization, "AccessToken: string", |c| match &c.this {
+        Value::Object(object) => match &**object {
+            Object::Authorization(token) => Ok(Value::Text(token.clone())),
+            _ => Ok(Value::Null),
+        },
+        _ => Ok(Value::Null),
+    }),
     member(Kind::Basic, "UserId: string", |c| credentials(c, true)),
     member(Kind::Basic, "Username: string", |c| credentials(c, true)),
     member(Kind::Basic, "Password: string", |c| credentials(c, false)),

@@ -205,7 +205,7 @@ fn sum(c: &mut Call<'_, '_>) -> Outcome {
             }
             (_, Value::Null) => total,
             (Value::Decimal(_), _) | (_, Value::Decimal(_)) => {
-                let both = total.to_decimal().and_then(|total| total.add(item.to_decimal()?));
+                let both = total.to_decimal().and_then(|total| total.plus(item.to_decimal()?));
                 Value::Decimal(Arc::new(both.unwrap_or_else(|| Decimal::from_long(0))))
             }
             (total, item) => match (total.as_long(), item.as_long()) {

@@ -38,7 +38,7 @@ fn abs(c: &mut Call<'_, '_>) -> Outcome {
     Ok(match c.arg(0) {
         Value::Int(value) => Value::Int(value.checked_abs().ok_or_else(|| Thrown::overflow("an Int32"))?),
         Value::Long(value) => Value::Long(value.checked_abs().ok_or_else(|| Thrown::overflow("an Int64"))?),
-        Value::Decimal(value) if value.to_f64() < 0.0 => Value::Decimal(Arc::new(value.neg())),
+        Value::Decimal(value) if value.to_f64() < 0.0 => Value::Decimal(Arc::new(value.negated())),
         Value::Decimal(value) => Value::Decimal(value),
         _ => Value::Double(c.double(0)?.abs()),
     })

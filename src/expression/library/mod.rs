@@ -4,6 +4,8 @@
 //! results `T` (element), `G` (generic argument), `R` (result of the lambda), `K` and `V` (key and value of a
 //! dictionary), `this` (type of the receiver).
 
+#![expect(clippy::unnecessary_wraps, reason = "every function of the table has the type `Native`")]
+
 mod body;
 mod certificate;
 mod collection;

@@ -99,13 +99,13 @@ fn custom(value: &Value, format: &str) -> String {
     let number = value.as_double().unwrap_or_default();
     let sections: Vec<_> = format.split(';').collect();
     let (pattern, value) = match (sections.len(), number) {
-        (2.., n) if n < 0.0 => (sections[1], value.to_decimal().map(Decimal::neg)),
+        (2.., n) if n < 0.0 => (sections[1], value.to_decimal().map(Decimal::negated)),
         (3.., 0.0) => (sections[2], value.to_decimal()),
         _ => (sections[0], value.to_decimal()),
     };
     let Some(mut decimal) = value else { return number.to_string() };
     if pattern.contains('%') {
-        decimal = decimal.mul(Decimal::from_long(100)).unwrap_or(decimal);
+        decimal = decimal.times(Decimal::from_long(100)).unwrap_or(decimal);
     }
     let is_digit = |c: char| matches!(c, '0' | '#' | '.' | ',');
     let Some(start) = pattern.find(is_digit) else { return pattern.to_owned() };

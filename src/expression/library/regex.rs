@@ -61,12 +61,11 @@ pub(super) const ROWS: &[Row] = &[
 
 /// A match's group by number or name; one that failed when there is none.
 pub(in crate::expression) fn group_of(found: &MatchObject, key: &Value) -> Value {
-    let group = match key.as_long() {
-        Some(at) => usize::try_from(at).ok().and_then(|at| found.groups.get(at)),
-        None => {
-            let name = key.to_text();
-            found.groups.iter().find(|group| group.name == name)
-        }
+    let group = if let Some(at) = key.as_long() {
+        usize::try_from(at).ok().and_then(|at| found.groups.get(at))
+    } else {
+        let name = key.to_text();
+        found.groups.iter().find(|group| group.name == name)
     };
     let none = GroupObject { text: None, index: 0, name: key.to_text() };
     Value::library(Inner::Group(group.cloned().unwrap_or(none)))

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::Object, "ReferenceEquals(left, right): bool", equals),
     fixed(Kind::String, "Copy(text): string", |c| Ok(c.arg(0))),
     fixed(Kind::String, "new(value, [count]): string", new),
-    fixed(Kind::Char, "IsDigit(char): bool", |c| is(c, |letter| letter.is_numeric())),
+    fixed(Kind::Char, "IsDigit(char): bool", |c| is(c, char::is_numeric)),
     fixed(Kind::Char, "IsNumber(char): bool", |c| is(c, char::is_numeric)),
     fixed(Kind::Char, "IsLetter(char): bool", |c| is(c, char::is_alphabetic)),
     fixed(Kind::Char, "IsLetterOrDigit(char): bool", |c| is(c, char::is_alphanumeric)),

@@ -20,7 +20,7 @@ const ASSIGNMENTS: &[(&str, &str)] = &[
     ("<<=", "<<"),
 ];
 
-impl Parser<'_> {
+impl Parser {
     /// Any expression.
     pub(super) fn expression(&mut self) -> Parsed<Expr> {
         self.deeper(|parser| {
@@ -169,7 +169,7 @@ impl Parser<'_> {
         }
         let type_pattern = self.attempt(|parser| {
             let name = parser.type_ref()?;
-            let variable = parser.attempt(|parser| parser.pattern_name());
+            let variable = parser.attempt(Self::pattern_name);
             if variable.is_none() && !name.is_certainly_a_type() {
                 return Err(parser.trouble("expected a type"));
             }

@@ -38,8 +38,8 @@ pub(super) fn lex(text: &str, base: usize) -> Result<Vec<Token>, Trouble> {
             at += first.len_utf8();
         } else if rest.starts_with("//") {
             at += rest.find('\n').unwrap_or(rest.len());
-        } else if rest.starts_with("/*") {
-            let end = rest[2..].find("*/").ok_or_else(|| trouble(base + at, "the comment does not end"))?;
+        } else if let Some(inner) = rest.strip_prefix("/*") {
+            let end = inner.find("*/").ok_or_else(|| trouble(base + at, "the comment does not end"))?;
             at += end + 4;
         } else {
             let (kind, length) = token(rest, base + at)?;

@@ -24,7 +24,7 @@ type Parsed<T> = Result<T, Trouble>;
 /// Parses an expression or the inside of a block.
 pub(super) fn parse(source: Source<'_>) -> Parsed<Body> {
     let tokens = lexer::lex(source.text, 0)?;
-    let mut parser = Parser { text: source.text, tokens, at: 0, height: 0, base: 0 };
+    let mut parser = Parser { tokens, at: 0, height: 0 };
     let body = if source.is_block {
         let statements = parser.statements_until_end()?;
         Body::Block(statements)
@@ -35,16 +35,13 @@ pub(super) fn parse(source: Source<'_>) -> Parsed<Body> {
     Ok(body)
 }
 
-pub(super) struct Parser<'a> {
-    text: &'a str,
+pub(super) struct Parser {
     tokens: Vec<Token>,
     at: usize,
     height: u32,
-    /// Where `text` starts in the whole source, for expressions inside interpolated strings.
-    base: usize,
 }
 
-impl Parser<'_> {
+impl Parser {
     fn peek(&self) -> &TokenKind {
         &self.tokens[self.at.min(self.tokens.len() - 1)].kind
     }

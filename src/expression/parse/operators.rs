@@ -22,7 +22,7 @@ const RANKS: &[&[&str]] = &[
 ];
 const RELATIONAL: usize = 7;
 
-impl Parser<'_> {
+impl Parser {
     /// Operators of `rank` and tighter.
     pub(super) fn binary(&mut self, rank: usize) -> Parsed<Expr> {
         if rank >= RANKS.len() {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::expression::Value;
 
-impl Parser<'_> {
+impl Parser {
     /// Prefix operators and casts.
     pub(super) fn unary(&mut self) -> Parsed<Expr> {
         let at = self.offset();
@@ -117,7 +117,7 @@ impl Parser<'_> {
             if length > super::MAX_HEIGHT {
                 return Err(self.trouble("expected a shorter chain of members; put a part of it into a variable"));
             }
-            let kind = if self.is("?.") || (self.is("?[") && self.is_null_index()) {
+            let kind = if self.is("?.") || self.is("?[") {
                 let member = self.eat("?.");
                 let hole = Expr { at: self.offset(), kind: ExprKind::Hole };
                 let first = if member { self.member(hole)? } else { self.null_index(hole)? };
@@ -157,11 +157,6 @@ impl Parser<'_> {
         let is = self.is(symbol);
         self.at += 1;
         is
-    }
-
-    /// `a?["b"]`, but not `c ?[1] : d`, which nobody writes.
-    fn is_null_index(&self) -> bool {
-        true
     }
 
     fn null_index(&mut self, hole: Expr) -> Parsed<Expr> {
@@ -331,11 +326,11 @@ impl Parser<'_> {
     fn hole(&mut self, code: &str, at: usize) -> Parsed<Piece> {
         let (code, format) = split_format(code);
         let tokens = lex(code, at)?;
-        let mut inner = Parser { text: code, tokens, at: 0, height: self.height + 1, base: at };
+        let mut inner = Parser { tokens, at: 0, height: self.height + 1 };
         let value = inner.expression()?;
-        let width = if inner.eat(",") { Some(inner.expression()?) } else { None };
+        let width = if inner.eat(",") { Some(Box::new(inner.expression()?)) } else { None };
         inner.end()?;
-        Ok(Piece::Value { value, width, format: format.map(str::to_owned) })
+        Ok(Piece::Value { value: Box::new(value), width, format: format.map(str::to_owned) })
     }
 }
 

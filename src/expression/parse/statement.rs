@@ -3,12 +3,10 @@
 use super::{
     Parsed, Parser,
     lexer::TokenKind,
-    syntax::{Body, Catch, Expr, Pattern, Stmt, StmtKind},
+    syntax::{Body, Catch, Expr, Label, Pattern, Stmt, StmtKind},
 };
 
-type Sections = Vec<(Vec<(Pattern, Option<Expr>)>, Vec<Stmt>)>;
-
-impl Parser<'_> {
+impl Parser {
     /// Statements up to the end of the text.
     pub(super) fn statements_until_end(&mut self) -> Parsed<Vec<Stmt>> {
         let mut statements = Vec::new();
@@ -214,7 +212,7 @@ impl Parser<'_> {
         self.advance();
         let value = self.condition()?;
         self.expect("{")?;
-        let mut sections: Sections = Vec::new();
+        let mut sections = Vec::new();
         while !self.is("}") {
             let mut labels = Vec::new();
             while let Some(label) = self.label()? {
@@ -233,7 +231,7 @@ impl Parser<'_> {
         Ok(StmtKind::Switch(value, sections))
     }
 
-    fn label(&mut self) -> Parsed<Option<(Pattern, Option<Expr>)>> {
+    fn label(&mut self) -> Parsed<Option<Label>> {
         if self.is_word("default") && self.looks(1, ":") {
             self.at += 2;
             return Ok(Some((Pattern::Any, None)));

@@ -56,7 +56,7 @@ pub(in crate::expression) enum ExprKind {
 #[derive(Debug)]
 pub(in crate::expression) enum Piece {
     Text(String),
-    Value { value: Expr, width: Option<Expr>, format: Option<String> },
+    Value { value: Box<Expr>, width: Option<Box<Expr>>, format: Option<String> },
 }
 
 #[derive(Debug)]
@@ -88,6 +88,11 @@ pub(in crate::expression) struct Arm {
     pub(in crate::expression) guard: Option<Expr>,
     pub(in crate::expression) value: Expr,
 }
+
+/// A label of a switch statement and its guard.
+pub(in crate::expression) type Label = (Pattern, Option<Expr>);
+/// The labels of a section and what follows them.
+pub(in crate::expression) type Section = (Vec<Label>, Vec<Stmt>);
 
 /// The inside of an expression or lambda.
 #[derive(Debug)]
@@ -121,7 +126,7 @@ pub(in crate::expression) enum StmtKind {
     Do(Box<Stmt>, Expr),
     For(Vec<Stmt>, Option<Expr>, Vec<Expr>, Box<Stmt>),
     ForEach(Option<TypeRef>, String, Expr, Box<Stmt>),
-    Switch(Expr, Vec<(Vec<(Pattern, Option<Expr>)>, Vec<Stmt>)>),
+    Switch(Expr, Vec<Section>),
     Try(Vec<Stmt>, Vec<Catch>, Option<Vec<Stmt>>),
     Using(Box<Stmt>, Box<Stmt>),
     Return(Option<Expr>),

@@ -20,7 +20,7 @@ impl TypeRef {
     }
 }
 
-impl Parser<'_> {
+impl Parser {
     /// A type.
     pub(super) fn type_ref(&mut self) -> Parsed<TypeRef> {
         self.deeper(|parser| {

@@ -16,9 +16,10 @@ impl Value {
                 (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
                 _ => left.scalar().equals(&right.scalar()),
             },
-            (Self::Json(Json::Object(_) | Json::Array(_) | Json::Property(_)), _) => false,
             // A JSON null is a token, not a null: documents ask for `Type` to see it.
-            (Self::Json(Json::Null), Self::Null) | (Self::Null, Self::Json(_)) => false,
+            (Self::Json(Json::Object(_) | Json::Array(_) | Json::Property(_)), _)
+            | (Self::Json(Json::Null), Self::Null)
+            | (Self::Null, Self::Json(_)) => false,
             (Self::Json(left), right) => left.scalar().equals(right),
             (left, Self::Json(right)) => {
                 !matches!(right, Json::Object(_) | Json::Array(_)) && left.equals(&right.scalar())
@@ -41,7 +42,6 @@ impl Value {
     /// Order, where there is one: numbers, times, text (as `string.Compare` does by default).
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
-            (Self::Int(left), Self::Int(right)) => Some(left.cmp(right)),
             (Self::Text(left), Self::Text(right)) => Some(culture_order(left, right)),
             (Self::Null, Self::Null) => Some(Ordering::Equal),
             (Self::Null, _) => Some(Ordering::Less),
@@ -53,7 +53,7 @@ impl Value {
             (Self::DateTimeOffset(left), Self::DateTime(right)) => Some(left.utc.cmp(&right.ticks)),
             (Self::TimeSpan(left), Self::TimeSpan(right)) => Some(left.ticks.cmp(&right.ticks)),
             (Self::Guid(left), Self::Guid(right)) => Some(left.cmp(right)),
-            (Self::Enum(_, left), Self::Enum(_, right)) => Some(left.cmp(right)),
+            (Self::Int(left), Self::Int(right)) | (Self::Enum(_, left), Self::Enum(_, right)) => Some(left.cmp(right)),
             (Self::Json(left), Self::Json(right)) if left.is_scalar() && right.is_scalar() => {
                 left.scalar().compare(&right.scalar())
             }

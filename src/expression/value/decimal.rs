@@ -80,18 +80,18 @@ impl Decimal {
     }
 
     /// Sum; `None` on overflow.
-    pub fn add(self, other: Self) -> Option<Self> {
+    pub fn plus(self, other: Self) -> Option<Self> {
         let (left, right, scale) = self.aligned(other)?;
         Self::fit(left.checked_add(right)?, scale)
     }
 
     /// Difference; `None` on overflow.
-    pub fn sub(self, other: Self) -> Option<Self> {
-        self.add(Self { mantissa: -other.mantissa, scale: other.scale })
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.plus(Self { mantissa: -other.mantissa, scale: other.scale })
     }
 
     /// Product; `None` on overflow.
-    pub fn mul(self, other: Self) -> Option<Self> {
+    pub fn times(self, other: Self) -> Option<Self> {
         Self::fit(self.mantissa.checked_mul(other.mantissa)?, self.scale + other.scale)
     }
 
@@ -101,7 +101,7 @@ impl Decimal {
     }
 
     /// Quotient; `None` on overflow or when `other` is zero.
-    pub fn div(self, other: Self) -> Option<Self> {
+    pub fn over(self, other: Self) -> Option<Self> {
         if other.is_zero() {
             return None;
         }
@@ -119,14 +119,14 @@ impl Decimal {
     }
 
     /// Remainder; `None` on overflow or when `other` is zero.
-    pub fn rem(self, other: Self) -> Option<Self> {
+    pub fn modulo(self, other: Self) -> Option<Self> {
         let (left, right, scale) = self.aligned(other)?;
         Self::fit(left.checked_rem(right)?, scale)
     }
 
     /// The number with the sign turned.
     #[must_use]
-    pub fn neg(self) -> Self {
+    pub fn negated(self) -> Self {
         Self { mantissa: -self.mantissa, scale: self.scale }
     }
 

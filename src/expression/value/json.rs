@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     mem,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -32,7 +32,20 @@ pub enum Json {
     /// `JArray`.
     Array(Arc<JsonArray>),
     /// `JProperty`, while it is outside an object.
-    Property(Arc<(Arc<str>, Json)>),
+    Property(Arc<JsonProperty>),
+}
+
+/// `JProperty`: name, value, and the object that it was taken from.
+pub struct JsonProperty(pub(crate) Arc<str>, pub(crate) Json, pub(crate) Weak<JsonObject>);
+
+impl JsonProperty {
+    pub(crate) fn new(name: Arc<str>, value: Json) -> Json {
+        Json::Property(Arc::new(Self(name, value, Weak::new())))
+    }
+
+    pub(crate) fn of(owner: &Arc<JsonObject>, (name, value): (Arc<str>, Json)) -> Json {
+        Json::Property(Arc::new(Self(name, value, Arc::downgrade(owner))))
+    }
 }
 
 /// Objects with more members than this are indexed.
@@ -263,9 +276,7 @@ impl Json {
                 Self::object(object.rows().into_iter().map(|(name, value)| (name, value.deep_clone(depth + 1))))
             }
             Self::Array(array) => Self::array(array.items().iter().map(|item| item.deep_clone(depth + 1))),
-            Self::Property(property) => {
-                Self::Property(Arc::new((property.0.clone(), property.1.deep_clone(depth + 1))))
-            }
+            Self::Property(property) => JsonProperty::new(property.0.clone(), property.1.deep_clone(depth + 1)),
             other => other.clone(),
         }
     }

@@ -120,13 +120,11 @@ impl Reader<'_> {
     }
 
     fn name(&mut self) -> Result<String, Thrown> {
-        match self.peek() {
-            Some(quote @ (b'"' | b'\'')) => self.string(quote),
-            _ => {
-                let word = self.bare();
-                if word.is_empty() { Err(self.unexpected()) } else { Ok(word.to_owned()) }
-            }
+        if let Some(quote @ (b'"' | b'\'')) = self.peek() {
+            return self.string(quote);
         }
+        let word = self.bare();
+        if word.is_empty() { Err(self.unexpected()) } else { Ok(word.to_owned()) }
     }
 
     fn array(&mut self, depth: usize) -> Result<Json, Thrown> {

@@ -1,5 +1,7 @@
 //! Writing JSON as Newtonsoft does: two spaces of indentation, dates in ISO 8601, `1.0` for a whole double.
 
+#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
+
 use super::{Decimal, Dict, Json, Object, Thrown, Value, json::MAX_DEPTH, text};
 
 /// What text may grow to; beyond it an expression would only be running out of memory later.

@@ -114,6 +114,11 @@ impl Value {
         Self::object(Object::Response(response))
     }
 
+    /// An `Authorization`, as `get-authorization-context` leaves it in a variable.
+    pub fn authorization(access_token: impl Into<Arc<str>>) -> Self {
+        Self::object(Object::Authorization(access_token.into()))
+    }
+
     pub(crate) fn object(object: Object) -> Self {
         Self::Object(Arc::new(object))
     }

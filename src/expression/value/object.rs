@@ -157,6 +157,8 @@ pub enum Object {
     Jwt(Jwt),
     /// Basic credentials.
     Basic(Basic),
+    /// A token that `get-authorization-context` fetched.
+    Authorization(Arc<str>),
     #[doc(hidden)]
     Address(UrlParts),
     #[doc(hidden)]
@@ -202,6 +204,7 @@ impl Object {
             Self::Response(_) => Kind::Response,
             Self::Jwt(_) => Kind::Jwt,
             Self::Basic(_) => Kind::Basic,
+            Self::Authorization(_) => Kind::Authorization,
             Self::Address(_) => Kind::Url,
             Self::ResponseBody(_) => Kind::Body,
             Self::Uri(_) => Kind::Uri,

@@ -41,7 +41,6 @@ impl Value {
     /// `ToString()` with the invariant culture. `null` is the empty text, as in concatenation.
     pub fn to_text(&self) -> Arc<str> {
         match self {
-            Self::Null => "".into(),
             Self::Text(text) | Self::Json(Json::String(text)) => text.clone(),
             Self::Bool(value) => if *value { "True" } else { "False" }.into(),
             Self::Char(value) => value.to_string().into(),
@@ -57,7 +56,7 @@ impl Value {
             Self::Json(json) => json_text(json),
             Self::Xml(xml) => xml.to_text(true).into(),
             Self::Object(object) => object_text(object).unwrap_or_else(|| self.kind().full_name().into()),
-            Self::Handle(Handle::Query(_)) => "".into(),
+            Self::Null | Self::Handle(Handle::Query(_)) => "".into(),
             other => other.kind().full_name().into(),
         }
     }

@@ -89,11 +89,10 @@ impl Thrown {
 fn parent(class: &str) -> Option<&'static str> {
     Some(match class {
         "Exception" => return None,
-        "ArgumentNullException" | "ArgumentOutOfRangeException" => "ArgumentException",
+        "ArgumentNullException" | "ArgumentOutOfRangeException" | "RegexParseException" => "ArgumentException",
         "DivideByZeroException" | "OverflowException" => "ArithmeticException",
         "JsonReaderException" | "JsonWriterException" | "JsonSerializationException" => "JsonException",
         "RegexMatchTimeoutException" => "TimeoutException",
-        "RegexParseException" => "ArgumentException",
         "UriFormatException" => "FormatException",
         "SystemException" => "Exception",
         _ => "SystemException",

@@ -1,5 +1,7 @@
 //! Format strings of dates and time spans, standard and custom, in the invariant culture.
 
+#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
+
 use super::{
     DateTime, Thrown, TimeKind, TimeSpan,
     time::{DAY, SECOND, civil_of, days_of},

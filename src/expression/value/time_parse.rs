@@ -64,6 +64,8 @@ impl Scan<'_> {
         format!("{digits:0<7}").get(..7)?.parse().ok().filter(|_| count > 0)
     }
 
+    /// The offset, if one is written; the outer level is whether the rest can be read.
+    #[expect(clippy::option_option, reason = "unreadable and absent are different answers")]
     fn offset(&mut self) -> Option<Option<i16>> {
         self.space();
         let west = match self.rest.chars().next() {
@@ -180,7 +182,11 @@ pub(crate) fn parse_exact(text: &str, format: &str) -> Option<Parsed> {
             ('M', 1 | 2) => date[1] = scan.number(least, 2)?,
             ('M', _) => date[1] = month_of(scan.word())?,
             ('d', 1 | 2) => date[2] = scan.number(least, 2)?,
-            ('d', _) => _ = is_weekday(scan.word()).then_some(())?,
+            ('d', _) => {
+                if !is_weekday(scan.word()) {
+                    return None;
+                }
+            }
             ('H' | 'h', _) => time[0] = scan.number(least, 2)?,
             ('m', _) => time[1] = scan.number(least, 2)?,
             ('s', _) => time[2] = scan.number(least, 2)?,

@@ -1,5 +1,7 @@
 //! XML nodes, shared by reference: elements, attributes and text of `System.Xml.Linq`.
 
+#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
+
 use std::sync::{Arc, Mutex};
 
 use super::collection::guard;
