@@ -1,0 +1,109 @@
+//! From the syntax tree to the resolved one: names become slots, members become functions, types flow.
+//!
+//! Strict where a type is known, lenient where C# itself would only know at run time (`object`, `dynamic`, `JToken`).
+
+mod call;
+mod control;
+mod create;
+mod expression;
+mod member;
+mod scope;
+mod statement;
+mod suggest;
+
+use super::{
+    Trouble, Type,
+    compile::Needs,
+    eval::{Code, Node},
+    parse::syntax::{Body, TypeRef},
+    types::Kind,
+    value::Handle,
+};
+use scope::Scope;
+
+/// What checking gives.
+pub(super) struct Checked {
+    pub(super) code: Code,
+    pub(super) slots: usize,
+    pub(super) needs: Needs,
+    pub(super) result: Type,
+}
+
+/// A node and its type.
+type Typed = (Node, Type);
+
+struct Checker {
+    troubles: Vec<Trouble>,
+    scope: Scope,
+    needs: Needs,
+    /// The slots that stand for the receivers of `?.`, innermost last.
+    holes: Vec<(usize, Type, Option<Handle>)>,
+    /// Types of the values returned, of the body being checked.
+    returns: Vec<Type>,
+}
+
+/// Resolves a parsed body of `length` bytes.
+pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>> {
+    let mut checker = Checker {
+        troubles: Vec::new(),
+        scope: Scope::new(),
+        needs: Needs::default(),
+        holes: Vec::new(),
+        returns: Vec::new(),
+    };
+    let (code, result) = checker.body(body);
+    if let (Body::Block(statements), true) = (body, checker.troubles.is_empty())
+        && !control::always_leaves(statements)
+    {
+        checker.trouble(length, "not all code paths return a value");
+    }
+    if !checker.troubles.is_empty() {
+        checker.troubles.sort_by_key(|trouble| trouble.offset);
+        return Err(checker.troubles);
+    }
+    Ok(Checked { code, slots: checker.scope.slots(), needs: checker.needs, result })
+}
+
+impl Checker {
+    fn trouble(&mut self, offset: usize, message: impl Into<String>) {
+        self.troubles.push(Trouble { offset, message: message.into() });
+    }
+
+    /// A body's code and the type of its value.
+    fn body(&mut self, body: &Body) -> (Code, Type) {
+        match body {
+            Body::Expr(value) => {
+                let (node, of) = self.expr(value);
+                (Code::Expr(node), of)
+            }
+            Body::Block(statements) => {
+                let outer = std::mem::take(&mut self.returns);
+                let statements = self.block(statements);
+                let returns = std::mem::replace(&mut self.returns, outer);
+                (Code::Block(statements), common(&returns))
+            }
+        }
+    }
+
+    /// The type that a reference names.
+    fn resolve(&mut self, name: &TypeRef) -> Type {
+        let args: Vec<_> = name.args.iter().map(|arg| self.resolve(arg)).collect();
+        let base = match Kind::by_name(&name.name) {
+            Some(kind) => Type::of(kind, args),
+            None if matches!(name.name.as_str(), "Tuple" | "ValueTuple") => Type::plain(Kind::Record),
+            None => {
+                let hint = suggest::type_name(&name.name);
+                self.trouble(name.at, format!("unknown type `{}`{hint}", name.name));
+                Type::UNKNOWN
+            }
+        };
+        (0..name.ranks).fold(base, |of, _| of.array())
+    }
+}
+
+/// The type that all of them are, if there is one.
+fn common(types: &[Type]) -> Type {
+    let mut known = types.iter().filter(|of| of.kind != Kind::Null);
+    let Some(first) = known.next() else { return Type::UNKNOWN };
+    if known.all(|of| of.kind == first.kind) { first.clone() } else { Type::UNKNOWN }
+}

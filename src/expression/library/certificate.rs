@@ -1,0 +1,112 @@
+//! `X509Certificate2`, `Exception`, and the certificates of `context`.
+
+use super::{Call, Row, crypto, fixed, member};
+use crate::expression::{
+    Kind, Thrown, Value,
+    value::{
+        Algorithm, CertificateObject, DateTime, Inner, TimeKind,
+        time::{EPOCH, SECOND},
+    },
+};
+
+type Outcome = Result<Value, Thrown>;
+type Parsed<'a> = x509_parser::certificate::X509Certificate<'a>;
+
+const X: Kind = Kind::Certificate;
+
+pub(super) const ROWS: &[Row] = &[
+    member(X, "Thumbprint: string", |c| {
+        let der = der(c)?;
+        Ok(Value::from(crypto::hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
+    }),
+    member(X, "GetCertHashString(): string", |c| {
+        let der = der(c)?;
+        Ok(Value::from(crypto::hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
+    }),
+    member(X, "Subject: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
+    member(X, "SubjectName: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
+    member(X, "Issuer: string", |c| read(c, |parsed| Value::from(parsed.issuer().to_string()))),
+    member(X, "SerialNumber: string", |c| read(c, |parsed| Value::from(crypto::hex(parsed.raw_serial())))),
+    member(X, "NotBefore: DateTime", |c| read(c, |parsed| time(parsed.validity().not_before.timestamp()))),
+    member(X, "NotAfter: DateTime", |c| read(c, |parsed| time(parsed.validity().not_after.timestamp()))),
+    member(X, "Version: int", |c| read(c, |parsed| Value::Int(i32::try_from(parsed.version().0 + 1).unwrap_or(3)))),
+    member(X, "HasPrivateKey: bool", |c| Ok(Value::Bool(der(c)?.0.key.is_some()))),
+    member(X, "RawData: byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
+    member(X, "GetRawCertData(): byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
+    member(X, "Verify(): bool", verify),
+    member(X, "VerifyNoRevocation(): bool", verify),
+    member(X, "GetRSAPrivateKey(): RSA", |c| {
+        let certificate = &der(c)?.0;
+        Ok(if certificate.key.is_some() { Value::library(Inner::Rsa(certificate.clone())) } else { Value::Null })
+    }),
+    member(X, "PrivateKey: RSA", |c| {
+        let certificate = &der(c)?.0;
+        Ok(if certificate.key.is_some() { Value::library(Inner::Rsa(certificate.clone())) } else { Value::Null })
+    }),
+    member(X, "GetRSAPublicKey(): RSA", |c| Ok(Value::library(Inner::Rsa(der(c)?.0.clone())))),
+    fixed(Kind::Exception, "new(class, [message], [inner]): Exception", |c| {
+        let message = if c.count() > 1 { c.arg(1).to_text() } else { "Exception of this type was thrown.".into() };
+        Ok(Value::library(Inner::Exception(Thrown::new(class(&c.arg(0).to_text()), message.to_string()))))
+    }),
+    member(Kind::Exception, "Message: string", |c| Ok(Value::from(thrown(c)?.message.as_ref()))),
+    member(Kind::Exception, "InnerException: Exception", |_| Ok(Value::Null)),
+    member(Kind::Exception, "StackTrace: string", |_| Ok(Value::from(""))),
+    member(Kind::Exception, "Source: string", |_| Ok(Value::from("expression"))),
+];
+
+const CLASSES: &[&str] = &[
+    "ArgumentException",
+    "ArgumentNullException",
+    "ArgumentOutOfRangeException",
+    "InvalidOperationException",
+    "FormatException",
+    "NotSupportedException",
+    "KeyNotFoundException",
+    "InvalidCastException",
+    "NullReferenceException",
+    "UnauthorizedAccessException",
+    "TimeoutException",
+    "JsonException",
+    "JsonReaderException",
+    "IndexOutOfRangeException",
+];
+
+fn class(name: &str) -> &'static str {
+    CLASSES.iter().copied().find(|class| *class == name).unwrap_or("Exception")
+}
+
+fn thrown<'c>(c: &'c Call<'_, '_>) -> Result<&'c Thrown, Thrown> {
+    match c.this.inner() {
+        Some(Inner::Exception(thrown)) => Ok(thrown),
+        _ => Err(Thrown::null("the exception")),
+    }
+}
+
+fn time(seconds: i64) -> Value {
+    let ticks = seconds.saturating_mul(SECOND).saturating_add(EPOCH).max(0);
+    Value::DateTime(DateTime { ticks, kind: TimeKind::Local })
+}
+
+fn der<'c>(c: &'c Call<'_, '_>) -> Result<&'c CertificateObject, Thrown> {
+    match c.this.inner() {
+        Some(Inner::Certificate(certificate)) => Ok(certificate),
+        _ => Err(Thrown::null("the certificate")),
+    }
+}
+
+fn read(c: &mut Call<'_, '_>, read: impl Fn(&Parsed<'_>) -> Value) -> Outcome {
+    c.machine.budget.step(500)?;
+    let certificate = der(c)?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&certificate.0.der)
+        .map_err(|_| Thrown::new("CryptographicException", "The certificate cannot be read."))?;
+    Ok(read(&parsed))
+}
+
+/// Whether it is in force now. The chain was checked when the connection was made.
+fn verify(c: &mut Call<'_, '_>) -> Outcome {
+    let now = i64::try_from(c.machine.host.now().as_secs()).unwrap_or(i64::MAX);
+    read(c, |parsed| {
+        let validity = parsed.validity();
+        Value::Bool(validity.not_before.timestamp() <= now && now <= validity.not_after.timestamp())
+    })
+}

@@ -1,0 +1,278 @@
+//! Lists, arrays, dictionaries, headers and pairs.
+
+use std::sync::Arc;
+
+use super::{Call, Row, fixed, member};
+use crate::expression::{
+    Kind, Thrown, Value,
+    value::{Dict, Handle, Object},
+};
+
+type Outcome = Result<Value, Thrown>;
+
+const D: Kind = Kind::Dictionary;
+const L: Kind = Kind::List;
+
+pub(super) const ROWS: &[Row] = &[
+    member(Kind::Array, "Length: int", length),
+    member(Kind::Bytes, "Length: int", length),
+    member(L, "Count: int", length),
+    member(D, "Count: int", length),
+    member(Kind::Enumerable, "Count: int", length),
+    member(Kind::Enumerable, "Length: int", length),
+    fixed(L, "new([items]): List", |c| match c.arg(0) {
+        Value::Null | Value::Int(_) => Ok(Value::list(Vec::new())),
+        _ => c.items(0).map(Value::list),
+    }),
+    fixed(Kind::Array, "IndexOf(array, item): int", |c| {
+        let (items, item) = (c.items(0)?, c.arg(1));
+        Ok(Value::Int(items.iter().position(|other| other.equals(&item)).map_or(-1, super::string::number)))
+    }),
+    member(L, "Add(item): void", add),
+    member(L, "AddRange(items): void", add_range),
+    member(L, "Enqueue(item): void", add),
+    member(L, "Push(item): void", add),
+    member(L, "Pop(): T", |c| take(c, true)),
+    member(L, "Dequeue(): T", |c| take(c, false)),
+    member(L, "Insert(index, item): void", insert),
+    member(L, "Remove(item): bool", remove),
+    member(L, "RemoveAt(index): void", remove_at),
+    member(L, "Clear(): void", clear),
+    member(L, "IndexOf(item): int", |c| {
+        let (items, item) = (c.this_items()?, c.arg(0));
+        Ok(Value::Int(items.iter().position(|other| other.equals(&item)).map_or(-1, super::string::number)))
+    }),
+    member(L, "ForEach(action): void", |c| {
+        for item in c.this_items()? {
+            c.invoke(0, &[item])?;
+        }
+        Ok(Value::Null)
+    }),
+    member(L, "Find(test): T", |c| {
+        for item in c.this_items()? {
+            if c.invoke(0, std::slice::from_ref(&item))?.as_bool() == Some(true) {
+                return Ok(item);
+            }
+        }
+        Ok(Value::Null)
+    }),
+    member(L, "Exists(test): bool", |c| {
+        for item in c.this_items()? {
+            if c.invoke(0, &[item])?.as_bool() == Some(true) {
+                return Ok(Value::Bool(true));
+            }
+        }
+        Ok(Value::Bool(false))
+    }),
+    fixed(D, "new([source], [comparer]): Dictionary", new_dict),
+    member(D, "Add(key, value): void", |c| {
+        let (key, value) = (c.arg(0), c.arg(1));
+        c.machine.budget.grow(96)?;
+        let dict = dict(c)?;
+        if dict.get(&key).is_some() {
+            return Err(Thrown::argument(format!(
+                "An item with the same key has already been added. Key: {}",
+                key.to_text()
+            )));
+        }
+        dict.set(key, value);
+        Ok(Value::Null)
+    }),
+    member(D, "Remove(key): bool", |c| {
+        let dict = dict(c)?;
+        c.machine.budget.step(dict.len())?;
+        Ok(Value::Bool(dict.remove(&c.arg(0)).is_some()))
+    }),
+    member(D, "Clear(): void", |c| {
+        dict(c)?.clear();
+        Ok(Value::Null)
+    }),
+    member(D, "ContainsKey(key): bool", contains_key),
+    member(D, "TryGetValue(key, out): bool", |c| {
+        let found = look_up(c)?;
+        let has = found.is_some();
+        c.out = found.unwrap_or_default();
+        Ok(Value::Bool(has))
+    }),
+    member(D, "GetValueOrDefault(key, [default]): G", get_or_default),
+    member(D, "Keys: IEnumerable<string>", |c| columns(c, true)),
+    member(D, "Values: IEnumerable<V>", |c| columns(c, false)),
+    member(Kind::KeyValuePair, "Key: K", |c| side(c, true)),
+    member(Kind::KeyValuePair, "Value: V", |c| side(c, false)),
+    fixed(Kind::KeyValuePair, "new(key, value): KeyValuePair", |c| Ok(Value::pair(c.arg(0), c.arg(1)))),
+];
+
+fn length(c: &mut Call<'_, '_>) -> Outcome {
+    let count = match &c.this {
+        Value::List(list) => list.len(),
+        Value::Dict(dict) => dict.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => c.this_items()?.len(),
+    };
+    Ok(Value::Int(super::string::number(count)))
+}
+
+fn list<'c>(c: &'c Call<'_, '_>) -> Result<&'c Arc<crate::expression::value::List>, Thrown> {
+    match &c.this {
+        Value::List(list) => Ok(list),
+        other => Err(Thrown::cast(other.kind().full_name(), "System.Collections.Generic.List")),
+    }
+}
+
+fn add(c: &mut Call<'_, '_>) -> Outcome {
+    c.machine.budget.grow(32)?;
+    let item = c.arg(0);
+    if let (Value::List(this), Value::List(item)) = (&c.this, &item)
+        && Arc::ptr_eq(this, item)
+    {
+        return Err(Thrown::operation("a list cannot hold itself"));
+    }
+    list(c)?.change(|items| items.push(item));
+    Ok(Value::Null)
+}
+
+fn add_range(c: &mut Call<'_, '_>) -> Outcome {
+    let mut more = c.items(0)?;
+    list(c)?.change(|items| items.append(&mut more));
+    Ok(Value::Null)
+}
+
+fn take(c: &mut Call<'_, '_>, last: bool) -> Outcome {
+    let count = list(c)?.len();
+    c.machine.budget.step(if last { 1 } else { count / 8 + 1 })?;
+    let taken = list(c)?.change(|items| if last { items.pop() } else { (!items.is_empty()).then(|| items.remove(0)) });
+    taken.ok_or_else(|| Thrown::operation("The collection is empty."))
+}
+
+fn insert(c: &mut Call<'_, '_>) -> Outcome {
+    let (at, item) = (usize::try_from(c.int(0)?).unwrap_or(usize::MAX), c.arg(1));
+    let count = list(c)?.len();
+    c.machine.budget.grow(32 + count / 8)?;
+    if at > count {
+        return Err(Thrown::range("Index must be within the bounds of the List."));
+    }
+    list(c)?.change(|items| items.insert(at.min(items.len()), item));
+    Ok(Value::Null)
+}
+
+fn remove(c: &mut Call<'_, '_>) -> Outcome {
+    let wanted = c.arg(0);
+    let at = c.this_items()?.iter().position(|item| item.equals(&wanted));
+    let Some(at) = at else { return Ok(Value::Bool(false)) };
+    let old = list(c)?.change(|items| (at < items.len()).then(|| items.remove(at)));
+    Ok(Value::Bool(old.is_some()))
+}
+
+fn remove_at(c: &mut Call<'_, '_>) -> Outcome {
+    let at = usize::try_from(c.int(0)?).unwrap_or(usize::MAX);
+    let count = list(c)?.len();
+    c.machine.budget.step(count / 8 + 1)?;
+    let old = list(c)?.change(|items| (at < items.len()).then(|| items.remove(at)));
+    old.map(|_| Value::Null).ok_or_else(|| Thrown::range("Index was out of range."))
+}
+
+fn clear(c: &mut Call<'_, '_>) -> Outcome {
+    let old = list(c)?.change(std::mem::take);
+    drop(old);
+    Ok(Value::Null)
+}
+
+fn new_dict(c: &mut Call<'_, '_>) -> Outcome {
+    let ignore = (0..c.count()).any(|at| c.ignores_case(at));
+    let rows = match c.arg(0) {
+        value @ (Value::Dict(_) | Value::Handle(_)) => match c.machine.settled(&value) {
+            Value::Dict(dict) => dict.rows(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    Ok(Value::Dict(Dict::of(ignore, rows).into()))
+}
+
+fn dict(c: &mut Call<'_, '_>) -> Result<Arc<Dict>, Thrown> {
+    let this = c.this.clone();
+    match c.machine.settled(&this) {
+        Value::Dict(dict) => Ok(dict),
+        other => Err(Thrown::cast(other.kind().full_name(), "System.Collections.Generic.Dictionary")),
+    }
+}
+
+/// The value of the key that is the first argument.
+fn look_up(c: &mut Call<'_, '_>) -> Result<Option<Value>, Thrown> {
+    let key = c.arg(0);
+    if key.is_null() {
+        return Err(Thrown::argument_null("key"));
+    }
+    match c.this {
+        Value::Handle(Handle::Variables) => Ok(c.machine.host.variable(&key.to_text())),
+        _ => Ok(dict(c)?.get(&key)),
+    }
+}
+
+fn contains_key(c: &mut Call<'_, '_>) -> Outcome {
+    if let Value::Handle(Handle::Headers(side)) = c.this {
+        let name = c.text(0)?;
+        return Ok(Value::Bool(c.machine.host.header(side, &name).is_some()));
+    }
+    look_up(c).map(|found| Value::Bool(found.is_some()))
+}
+
+/// Headers and query parameters join their values; other dictionaries give the value, cast if a type is given.
+fn get_or_default(c: &mut Call<'_, '_>) -> Outcome {
+    let found = match c.this {
+        Value::Handle(Handle::Headers(side)) => {
+            let name = c.text(0)?;
+            c.machine.host.header(side, &name).map(Value::Text)
+        }
+        _ => look_up(c)?.map(joined),
+    };
+    let Some(found) = found else {
+        let default = c.arg(1);
+        let unset = c.count() < 2 && c.generic.is_value_type();
+        return Ok(if unset { zero(c.generic) } else { default });
+    };
+    if c.generic == Kind::Unknown || found.is_null() { Ok(found) } else { found.cast(c.generic) }
+}
+
+fn joined(value: Value) -> Value {
+    match &value {
+        Value::List(list)
+            if list.items().iter().all(|item| matches!(item, Value::Text(_))) && value.kind() == Kind::Array =>
+        {
+            let texts: Vec<_> = list.items().iter().map(Value::to_text).collect();
+            Value::from(texts.join(","))
+        }
+        _ => value,
+    }
+}
+
+fn zero(kind: Kind) -> Value {
+    match kind {
+        Kind::Bool => Value::Bool(false),
+        Kind::Int => Value::Int(0),
+        Kind::Long => Value::Long(0),
+        Kind::Double => Value::Double(0.0),
+        Kind::Guid => Value::Guid([0; 16]),
+        Kind::DateTime => {
+            let kind = crate::expression::value::TimeKind::Unspecified;
+            Value::DateTime(crate::expression::value::DateTime { ticks: 0, kind })
+        }
+        _ => Value::Null,
+    }
+}
+
+fn columns(c: &mut Call<'_, '_>, keys: bool) -> Outcome {
+    let rows = dict(c)?.rows();
+    c.machine.budget.grow(rows.len() * 32)?;
+    Ok(Value::sequence(rows.into_iter().map(|(key, value)| if keys { key } else { value }).collect()))
+}
+
+fn side(c: &mut Call<'_, '_>, key: bool) -> Outcome {
+    match &c.this {
+        Value::Object(object) => match &**object {
+            Object::Pair(left, right) => Ok(if key { left.clone() } else { right.clone() }),
+            _ => Err(Thrown::cast(c.this.kind().full_name(), "KeyValuePair")),
+        },
+        other => Err(Thrown::cast(other.kind().full_name(), "KeyValuePair")),
+    }
+}

@@ -1,0 +1,354 @@
+//! The one table of types and members: what the checker accepts, what the evaluator calls, what the manual lists.
+//!
+//! A row is an owner, a signature in words and a function. In signatures `[x]` is optional, `...` any number more;
+//! results `T` (element), `G` (generic argument), `R` (result of the lambda), `K` and `V` (key and value of a
+//! dictionary), `this` (type of the receiver).
+
+#![expect(clippy::unnecessary_wraps, reason = "every function of the table has the type `Native`")]
+
+mod body;
+mod certificate;
+mod collection;
+mod context;
+mod convert;
+mod crypto;
+mod date;
+mod encoding;
+mod json;
+mod json_path;
+mod jwt;
+mod linq;
+mod linq_order;
+mod math;
+mod number_format;
+mod regex;
+mod string;
+mod string_static;
+mod uri;
+mod xml;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write,
+    sync::OnceLock,
+};
+
+pub(super) use convert::parse_text;
+pub(super) use json::token_of;
+pub(super) use number_format::format_value;
+pub(super) use regex::group_of;
+pub(super) use uri::query_rows;
+pub(super) use xml::set_xml_value;
+
+use super::{
+    Thrown, Value,
+    eval::Machine,
+    types::{Kind, Type},
+};
+
+/// A call on its way into the library.
+pub(super) struct Call<'c, 'h> {
+    pub(super) machine: &'c mut Machine<'h>,
+    pub(super) this: Value,
+    pub(super) args: Vec<Value>,
+    /// The generic argument, or for a constructor the type.
+    pub(super) generic: Kind,
+    /// What an `out` argument receives.
+    pub(super) out: Value,
+}
+
+/// A function of the library.
+pub(super) type Native = fn(&mut Call<'_, '_>) -> Result<Value, Thrown>;
+
+/// A row of the table.
+pub(super) struct Row {
+    owner: Kind,
+    is_static: bool,
+    signature: &'static str,
+    native: Native,
+}
+
+const fn member(owner: Kind, signature: &'static str, native: Native) -> Row {
+    Row { owner, is_static: false, signature, native }
+}
+
+const fn fixed(owner: Kind, signature: &'static str, native: Native) -> Row {
+    Row { owner, is_static: true, signature, native }
+}
+
+/// A row as the checker reads it.
+pub(super) struct Member {
+    pub(super) owner: Kind,
+    pub(super) name: &'static str,
+    pub(super) is_property: bool,
+    pub(super) least: usize,
+    pub(super) most: usize,
+    pub(super) result: &'static str,
+    pub(super) native: Native,
+    signature: &'static str,
+    is_static: bool,
+}
+
+impl Member {
+    fn of(row: &Row) -> Self {
+        let colon = row.signature.rfind(": ").map_or(row.signature.len(), |at| at);
+        let result = row.signature.get(colon + 2..).unwrap_or("object");
+        let head = &row.signature[..colon];
+        let (name, list) = match head.split_once('(') {
+            Some((name, list)) => (name, Some(list.trim_end_matches(')'))),
+            None => (head, None),
+        };
+        let items: Vec<_> = list.unwrap_or("").split(", ").filter(|item| !item.is_empty()).collect();
+        let endless = items.contains(&"...");
+        let least = items.iter().filter(|item| !item.starts_with('[') && **item != "...").count();
+        let most = if endless { usize::MAX } else { items.len() };
+        let (is_property, is_static) = (list.is_none(), row.is_static);
+        let (owner, native, signature) = (row.owner, row.native, row.signature);
+        Self { owner, name, is_property, least, most, result, native, signature, is_static }
+    }
+}
+
+const TABLES: &[&[Row]] = &[
+    string::ROWS,
+    string_static::ROWS,
+    convert::ROWS,
+    math::ROWS,
+    date::ROWS,
+    date::SPAN_ROWS,
+    encoding::ROWS,
+    linq::ROWS,
+    linq_order::ROWS,
+    collection::ROWS,
+    json::ROWS,
+    regex::ROWS,
+    uri::ROWS,
+    xml::ROWS,
+    crypto::ROWS,
+    certificate::ROWS,
+    jwt::ROWS,
+    body::ROWS,
+    context::ROWS,
+];
+
+struct Table {
+    members: Vec<Member>,
+    index: HashMap<(Kind, bool, &'static str), usize>,
+    by_name: HashMap<&'static str, Vec<usize>>,
+}
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let members: Vec<_> = TABLES.iter().flat_map(|rows| rows.iter()).map(Member::of).collect();
+        let mut by_name: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut index = HashMap::new();
+        for (at, member) in members.iter().enumerate() {
+            index.insert((member.owner, member.is_static, member.name), at);
+            if !member.is_static {
+                by_name.entry(member.name).or_default().push(at);
+            }
+        }
+        Table { members, index, by_name }
+    })
+}
+
+/// The member of that name on a type or what it derives from.
+pub(super) fn find(kind: Kind, is_static: bool, name: &str) -> Option<&'static Member> {
+    let table = table();
+    // The table's names live forever; a borrowed name only serves the lookup.
+    let own = table.by_name.get_key_value(name).map(|(key, _)| *key);
+    let own = own.or_else(|| table.members.iter().find(|member| member.name == name).map(|member| member.name))?;
+    lookup(table, kind, is_static, own)
+}
+
+fn lookup(table: &'static Table, kind: Kind, is_static: bool, name: &'static str) -> Option<&'static Member> {
+    if let Some(at) = table.index.get(&(kind, is_static, name)) {
+        return table.members.get(*at);
+    }
+    let inherited = kind.parents().iter().find_map(|parent| lookup(table, *parent, is_static, name));
+    inherited.or_else(|| table.index.get(&(Kind::Object, is_static, name)).and_then(|at| table.members.get(*at)))
+}
+
+/// The members of that name of all types, for receivers whose type is only known later.
+pub(super) fn candidates(name: &str) -> Vec<&'static Member> {
+    let table = table();
+    table.by_name.get(name).into_iter().flatten().filter_map(|at| table.members.get(*at)).collect()
+}
+
+/// The member among `candidates` that a value of `kind` has; the nearest of its types wins.
+pub(super) fn pick(candidates: &[&'static Member], kind: Kind) -> Option<&'static Member> {
+    if let Some(found) = candidates.iter().find(|member| member.owner == kind) {
+        return Some(found);
+    }
+    let inherited = kind.parents().iter().find_map(|parent| pick(candidates, *parent));
+    inherited.or_else(|| candidates.iter().find(|member| member.owner == Kind::Object).copied())
+}
+
+/// Names of members of a type, for "did you mean".
+pub(super) fn names_of(kind: Kind, is_static: bool) -> BTreeSet<&'static str> {
+    let open = kind.is_open();
+    let fits = |member: &&Member| member.is_static == is_static && (open || kind.is_a(member.owner));
+    table().members.iter().filter(fits).map(|member| member.name).filter(|name| *name != "new").collect()
+}
+
+/// The result of a member in terms of its receiver, generic argument and lambda.
+pub(super) fn result_type(spec: &str, this: &Type, generic: &Type, lambda: &Type) -> Type {
+    if let Some(inner) = spec.strip_suffix("[]") {
+        return result_type(inner, this, generic, lambda).array();
+    }
+    if let Some((name, rest)) = spec.split_once('<') {
+        let inner = rest.strip_suffix('>').unwrap_or(rest);
+        let parts = split_top(inner);
+        let args = parts.iter().map(|part| result_type(part, this, generic, lambda)).collect();
+        return Type::of(Kind::by_name(name).unwrap_or(Kind::Unknown), args);
+    }
+    match spec {
+        "this" => this.clone(),
+        "T" => this.element(),
+        "K" => this.arg(0),
+        "V" if this.kind == Kind::KeyValuePair || this.kind == Kind::Dictionary => this.arg(1),
+        "G" => generic.clone(),
+        "R" => lambda.clone(),
+        "S" => lambda.element(),
+        "byte" => Type::plain(Kind::Byte),
+        "object" => Type::UNKNOWN,
+        name => Kind::by_name(name).map_or(Type::UNKNOWN, Type::plain),
+    }
+}
+
+fn split_top(text: &str) -> Vec<&str> {
+    let (mut depth, mut from, mut parts) = (0, 0, Vec::new());
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(text[from..at].trim());
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text[from..].trim());
+    parts
+}
+
+/// The manual's list of types and members, in Markdown, generated from the table.
+pub fn catalogue() -> String {
+    let mut out = String::new();
+    let mut kinds: Vec<_> =
+        Kind::ALL.iter().filter(|kind| !matches!(kind, Kind::Null | Kind::Void | Kind::Unknown)).collect();
+    kinds.sort_by_key(|kind| kind.name().to_ascii_lowercase());
+    for kind in kinds {
+        let mut lines: Vec<_> = table().members.iter().filter(|member| member.owner == *kind).map(line).collect();
+        lines.extend(kind.members().iter().map(|(name, _)| format!("{}.{name}", kind.name())));
+        if !lines.is_empty() {
+            lines.sort();
+            let lines: Vec<_> = lines.iter().map(|line| format!("* `{line}`")).collect();
+            // Writing to a `String` cannot fail.
+            write!(out, "### {}\n\n{}\n\n", kind.name(), lines.join("\n")).unwrap_or_default();
+        }
+    }
+    out
+}
+
+fn line(member: &Member) -> String {
+    match (member.is_static, member.name) {
+        (true, "new") => format!("new {}{}", member.owner.name(), member.signature.trim_start_matches("new")),
+        (true, _) => format!("{}.{}", member.owner.name(), member.signature),
+        (false, _) => member.signature.to_owned(),
+    }
+}
+
+impl Call<'_, '_> {
+    /// The argument at `index`; null when it is not given.
+    fn arg(&self, index: usize) -> Value {
+        self.args.get(index).cloned().unwrap_or_default()
+    }
+
+    fn count(&self) -> usize {
+        self.args.len()
+    }
+
+    /// An argument as text; null throws.
+    fn text(&self, index: usize) -> Result<std::sync::Arc<str>, Thrown> {
+        text_of(&self.arg(index)).ok_or_else(|| Thrown::argument_null("value"))
+    }
+
+    /// An argument as text, if it is.
+    fn text_or_null(&self, index: usize) -> Option<std::sync::Arc<str>> {
+        text_of(&self.arg(index))
+    }
+
+    fn int(&self, index: usize) -> Result<i64, Thrown> {
+        let value = self.arg(index);
+        value.as_long().ok_or_else(|| Thrown::cast(value.kind().full_name(), "System.Int32"))
+    }
+
+    fn double(&self, index: usize) -> Result<f64, Thrown> {
+        let value = self.arg(index);
+        value.as_double().ok_or_else(|| Thrown::cast(value.kind().full_name(), "System.Double"))
+    }
+
+    fn bytes(&self, index: usize) -> Result<std::sync::Arc<[u8]>, Thrown> {
+        bytes_of(&self.arg(index))
+    }
+
+    /// The receiver as text.
+    fn this_text(&self) -> Result<std::sync::Arc<str>, Thrown> {
+        text_of(&self.this).ok_or_else(|| Thrown::null("the text"))
+    }
+
+    /// New text, paid for.
+    fn new_text(&mut self, text: impl Into<std::sync::Arc<str>>) -> Result<Value, Thrown> {
+        let text = text.into();
+        self.machine.budget.grow(text.len())?;
+        Ok(Value::Text(text))
+    }
+
+    fn items(&mut self, index: usize) -> Result<Vec<Value>, Thrown> {
+        let value = self.arg(index);
+        self.machine.items(&value)
+    }
+
+    fn this_items(&mut self) -> Result<Vec<Value>, Thrown> {
+        let this = self.this.clone();
+        self.machine.items(&this)
+    }
+
+    /// Calls the lambda that is the argument at `index`.
+    fn invoke(&mut self, index: usize, args: &[Value]) -> Result<Value, Thrown> {
+        let lambda = self.arg(index);
+        self.machine.invoke(&lambda, args)
+    }
+
+    /// Whether the argument at `index` asks to ignore case.
+    fn ignores_case(&self, index: usize) -> bool {
+        match self.arg(index) {
+            Value::Enum(Kind::StringComparison, number) => number % 2 == 1,
+            Value::Bool(ignore) => ignore,
+            other => matches!(other.inner(), Some(super::value::Inner::Comparer(true))),
+        }
+    }
+}
+
+/// Text of a string, a character or what converts to text implicitly.
+fn text_of(value: &Value) -> Option<std::sync::Arc<str>> {
+    match value {
+        Value::Null | Value::Json(super::value::Json::Null) => None,
+        other => Some(other.to_text()),
+    }
+}
+
+fn bytes_of(value: &Value) -> Result<std::sync::Arc<[u8]>, Thrown> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes.clone()),
+        Value::List(list) => {
+            let byte = |item: &Value| item.as_long().and_then(|byte| u8::try_from(byte & 0xff).ok());
+            let bytes: Option<Vec<u8>> = list.items().iter().map(byte).collect();
+            bytes.map(Into::into).ok_or_else(|| Thrown::cast("System.Object[]", "System.Byte[]"))
+        }
+        Value::Null => Err(Thrown::argument_null("buffer")),
+        other => Err(Thrown::cast(other.kind().full_name(), "System.Byte[]")),
+    }
+}

@@ -1,0 +1,190 @@
+//! Expressions above the operators: assignment, conditional, lambda, switch.
+
+use super::{
+    Parsed, Parser,
+    lexer::TokenKind,
+    syntax::{Arm, Body, Expr, ExprKind, Pattern},
+};
+
+const ASSIGNMENTS: &[(&str, &str)] = &[
+    ("=", ""),
+    ("+=", "+"),
+    ("-=", "-"),
+    ("*=", "*"),
+    ("/=", "/"),
+    ("%=", "%"),
+    ("&=", "&"),
+    ("|=", "|"),
+    ("^=", "^"),
+    ("??=", "??"),
+    ("<<=", "<<"),
+];
+
+impl Parser {
+    /// Any expression.
+    pub(super) fn expression(&mut self) -> Parsed<Expr> {
+        self.deeper(|parser| {
+            let at = parser.offset();
+            if parser.is_word("throw") {
+                parser.advance();
+                let value = parser.expression()?;
+                return Ok(Expr { at, kind: ExprKind::Throw(Box::new(value)) });
+            }
+            if let Some(parameters) = parser.lambda_head() {
+                let body = parser.lambda_body()?;
+                return Ok(Expr { at, kind: ExprKind::Lambda(parameters, Box::new(body)) });
+            }
+            let left = parser.conditional()?;
+            for (symbol, operator) in ASSIGNMENTS {
+                if parser.eat(symbol) {
+                    let right = parser.expression()?;
+                    return Ok(Expr { at, kind: ExprKind::Assign(operator, Box::new(left), Box::new(right)) });
+                }
+            }
+            Ok(left)
+        })
+    }
+
+    /// `x =>`, `(x, y) =>`, `(string x) =>`, `delegate (x)`; the arrow is eaten.
+    fn lambda_head(&mut self) -> Option<Vec<String>> {
+        if matches!(self.peek(), TokenKind::Name(_)) && self.looks(1, "=>") {
+            return self.attempt(|parser| {
+                let name = parser.name()?;
+                parser.expect("=>")?;
+                Ok(vec![name])
+            });
+        }
+        if !self.is("(") || !self.is_lambda_list() {
+            return None;
+        }
+        self.attempt(|parser| {
+            parser.expect("(")?;
+            let mut names = Vec::new();
+            while !parser.is(")") {
+                let typed = parser.attempt(|parser| {
+                    parser.type_ref()?;
+                    parser.name()
+                });
+                names.push(match typed {
+                    Some(name) => name,
+                    None => parser.name()?,
+                });
+                if !parser.eat(",") {
+                    break;
+                }
+            }
+            parser.expect(")")?;
+            parser.expect("=>")?;
+            Ok(names)
+        })
+    }
+
+    /// Whether the parenthesis that opens here is followed by an arrow, so that nothing is parsed twice.
+    fn is_lambda_list(&self) -> bool {
+        let mut depth = 0_u32;
+        for ahead in 0.. {
+            match self.look(ahead) {
+                TokenKind::Symbol("(") => depth += 1,
+                TokenKind::Symbol(")") if depth == 1 => return self.looks(ahead + 1, "=>"),
+                TokenKind::Name(_) | TokenKind::Symbol("," | "<" | ">" | "[" | "]" | "." | "?") => {}
+                _ => return false,
+            }
+            if depth > 1 {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn lambda_body(&mut self) -> Parsed<Body> {
+        if self.is("{") {
+            return self.braced().map(Body::Block);
+        }
+        self.expression().map(|value| Body::Expr(Box::new(value)))
+    }
+
+    /// `c ? a : b` and all below.
+    pub(super) fn conditional(&mut self) -> Parsed<Expr> {
+        let condition = self.binary(0)?;
+        if !self.eat("?") {
+            return Ok(condition);
+        }
+        let at = condition.at;
+        let yes = self.expression()?;
+        self.expect(":")?;
+        let no = self.expression()?;
+        Ok(Expr { at, kind: ExprKind::Conditional(Box::new(condition), Box::new(yes), Box::new(no)) })
+    }
+
+    /// The arms of `value switch { … }`, after the brace.
+    pub(super) fn switch_arms(&mut self) -> Parsed<Vec<Arm>> {
+        let mut arms = Vec::new();
+        while !self.is("}") {
+            let pattern = self.pattern()?;
+            let guard = if self.eat_word("when") { Some(self.expression()?) } else { None };
+            self.expect("=>")?;
+            arms.push(Arm { pattern, guard, value: self.expression()? });
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect("}")?;
+        Ok(arms)
+    }
+
+    /// A pattern after `is`, `case` or in a switch expression.
+    pub(super) fn pattern(&mut self) -> Parsed<Pattern> {
+        let mut left = self.pattern_and()?;
+        while self.eat_word("or") {
+            left = self.deeper(|parser| Ok(Pattern::Or(Box::new(left), Box::new(parser.pattern_and()?))))?;
+        }
+        Ok(left)
+    }
+
+    fn pattern_and(&mut self) -> Parsed<Pattern> {
+        let left = self.pattern_one()?;
+        if self.eat_word("and") {
+            return self.deeper(|parser| Ok(Pattern::And(Box::new(left), Box::new(parser.pattern_and()?))));
+        }
+        Ok(left)
+    }
+
+    fn pattern_one(&mut self) -> Parsed<Pattern> {
+        if self.eat_word("not") {
+            return self.deeper(|parser| Ok(Pattern::Not(Box::new(parser.pattern_one()?))));
+        }
+        if self.is_word("_") {
+            self.advance();
+            return Ok(Pattern::Any);
+        }
+        if self.is_word("var") {
+            self.advance();
+            return self.name().map(Pattern::Var);
+        }
+        for symbol in ["<=", "<", ">"] {
+            if self.eat(symbol) {
+                let operator = if symbol == ">" && self.eat("=") { ">=" } else { symbol };
+                return Ok(Pattern::Compare(operator, self.binary(7)?));
+            }
+        }
+        let type_pattern = self.attempt(|parser| {
+            let name = parser.type_ref()?;
+            let variable = parser.attempt(Self::pattern_name);
+            if variable.is_none() && !name.is_certainly_a_type() {
+                return Err(parser.trouble("expected a type"));
+            }
+            Ok(Pattern::Type(name, variable))
+        });
+        match type_pattern {
+            Some(pattern) => Ok(pattern),
+            None => Ok(Pattern::Value(self.binary(7)?)),
+        }
+    }
+
+    fn pattern_name(&mut self) -> Parsed<String> {
+        if ["when", "or", "and"].iter().any(|word| self.is_word(word)) {
+            return Err(self.trouble("expected a name"));
+        }
+        self.name()
+    }
+}

@@ -1,0 +1,366 @@
+//! Unary operators, literals, names, calls, members, `new`.
+
+use super::{
+    Exprs, Parsed, Parser, Types,
+    lexer::{TokenKind, lex},
+    strings::{self, Part},
+    syntax::{Expr, ExprKind, Initial, Piece, TypeRef},
+};
+use crate::expression::Value;
+
+impl Parser {
+    /// Prefix operators and casts.
+    pub(super) fn unary(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        for (symbol, by) in [("++", 1), ("--", -1)] {
+            if self.eat(symbol) {
+                let target = self.deeper(Self::unary)?;
+                return Ok(Expr { at, kind: ExprKind::Step(by, false, Box::new(target)) });
+            }
+        }
+        for operator in ["-", "+", "!", "~", "^"] {
+            if self.eat(operator) {
+                let value = self.deeper(Self::unary)?;
+                return Ok(Expr { at, kind: ExprKind::Unary(operator, Box::new(value)) });
+            }
+        }
+        if self.is_word("await") {
+            return Err(self.trouble("expected an expression: expressions cannot wait"));
+        }
+        if self.is("(")
+            && let Some(name) = self.cast_head()
+        {
+            let value = self.deeper(Self::unary)?;
+            return Ok(Expr { at, kind: ExprKind::Cast(name, Box::new(value)) });
+        }
+        let value = self.primary()?;
+        let value = self.postfix(value)?;
+        if self.is_word("switch") && self.looks(1, "{") {
+            self.at += 2;
+            let arms = self.switch_arms()?;
+            return Ok(Expr { at, kind: ExprKind::Switch(Box::new(value), arms) });
+        }
+        Ok(value)
+    }
+
+    fn primary(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        let kind = match self.peek().clone() {
+            TokenKind::Literal(value) => {
+                self.advance();
+                ExprKind::Literal(value)
+            }
+            token @ TokenKind::Interpolated(_) => {
+                self.advance();
+                ExprKind::Text(self.pieces(&token)?)
+            }
+            TokenKind::Symbol("(") => return self.parenthesis(),
+            TokenKind::Name(name) => return self.named(at, &name),
+            _ => return Err(self.trouble("expected an expression")),
+        };
+        Ok(Expr { at, kind })
+    }
+
+    fn parenthesis(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        self.expect("(")?;
+        let first = self.expression()?;
+        if self.is(",") {
+            let mut items = vec![("Item1".to_owned(), first)];
+            while self.eat(",") {
+                items.push((format!("Item{}", items.len() + 1), self.expression()?));
+            }
+            self.expect(")")?;
+            return Ok(Expr { at, kind: ExprKind::Record(items) });
+        }
+        self.expect(")")?;
+        Ok(first)
+    }
+
+    fn named(&mut self, at: usize, name: &str) -> Parsed<Expr> {
+        let kind = match name {
+            "true" | "false" => {
+                self.advance();
+                ExprKind::Literal(Value::Bool(name == "true"))
+            }
+            "null" => {
+                self.advance();
+                ExprKind::Literal(Value::Null)
+            }
+            "new" => return self.creation(),
+            "typeof" | "default" if self.looks(1, "(") => {
+                self.at += 2;
+                let of = self.type_ref()?;
+                self.expect(")")?;
+                if name == "typeof" { ExprKind::TypeOf(of) } else { ExprKind::Default(Some(of)) }
+            }
+            "default" => {
+                self.advance();
+                ExprKind::Default(None)
+            }
+            "nameof" if self.looks(1, "(") => {
+                self.at += 2;
+                let inner = self.expression()?;
+                self.expect(")")?;
+                ExprKind::Literal(Value::from(last_name(&inner)))
+            }
+            _ => ExprKind::Name(self.name()?),
+        };
+        Ok(Expr { at, kind })
+    }
+
+    fn postfix(&mut self, mut value: Expr) -> Parsed<Expr> {
+        let mut length = 0;
+        loop {
+            let at = value.at;
+            length += 1;
+            if length > super::MAX_HEIGHT {
+                return Err(self.trouble("expected a shorter chain of members; put a part of it into a variable"));
+            }
+            let kind = if self.is("?.") || self.is("?[") {
+                let member = self.eat("?.");
+                let hole = Expr { at: self.offset(), kind: ExprKind::Hole };
+                let first = if member { self.member(hole)? } else { self.null_index(hole)? };
+                let rest = self.deeper(|parser| parser.postfix(first))?;
+                ExprKind::NullSafe(Box::new(value), Box::new(rest))
+            } else if self.eat(".") {
+                value = self.member(value)?;
+                continue;
+            } else if self.eat("[") {
+                let index = self.expression()?;
+                self.expect("]")?;
+                ExprKind::Index(Box::new(value), Box::new(index))
+            } else if self.is("(") {
+                let args = self.arguments()?;
+                ExprKind::Call(Box::new(value), Vec::new(), args)
+            } else if let Some(generics) = self.call_generics(&value) {
+                let args = self.arguments()?;
+                ExprKind::Call(Box::new(value), generics, args)
+            } else if self.is("++") || self.is("--") {
+                let by = if self.advance_is("++") { 1 } else { -1 };
+                ExprKind::Step(by, true, Box::new(value))
+            } else if self.is("!")
+                && !self.looks(1, "=")
+                && matches!(self.look(1), TokenKind::Symbol("." | "[" | ")" | ";" | ","))
+            {
+                // The null-forgiving operator says nothing at run time.
+                self.advance();
+                continue;
+            } else {
+                return Ok(value);
+            };
+            value = Expr { at, kind };
+        }
+    }
+
+    fn advance_is(&mut self, symbol: &str) -> bool {
+        let is = self.is(symbol);
+        self.at += 1;
+        is
+    }
+
+    fn null_index(&mut self, hole: Expr) -> Parsed<Expr> {
+        self.expect("?[")?;
+        let index = self.expression()?;
+        self.expect("]")?;
+        Ok(Expr { at: hole.at, kind: ExprKind::Index(Box::new(hole), Box::new(index)) })
+    }
+
+    fn member(&mut self, value: Expr) -> Parsed<Expr> {
+        let at = self.offset();
+        let name = self.name()?;
+        Ok(Expr { at, kind: ExprKind::Member(Box::new(value), name) })
+    }
+
+    fn call_generics(&mut self, value: &Expr) -> Option<Types> {
+        if !self.is("<") || !matches!(value.kind, ExprKind::Member(..) | ExprKind::Name(_)) {
+            return None;
+        }
+        self.attempt(|parser| {
+            let generics = parser.generic_arguments()?;
+            if parser.is("(") { Ok(generics) } else { Err(parser.trouble("expected `(`")) }
+        })
+    }
+
+    /// `(a, name: b, out var c)`.
+    pub(super) fn arguments(&mut self) -> Parsed<Exprs> {
+        self.expect("(")?;
+        let mut args = Vec::new();
+        while !self.is(")") {
+            if matches!(self.peek(), TokenKind::Name(_)) && self.looks(1, ":") {
+                self.at += 2;
+            }
+            args.push(self.argument()?);
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect(")")?;
+        Ok(args)
+    }
+
+    fn argument(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        if !self.eat_word("out") {
+            self.eat_word("ref");
+            return self.expression();
+        }
+        let declared = self.attempt(|parser| {
+            let name = parser.type_ref()?;
+            Ok((name, parser.name()?))
+        });
+        let kind = match declared {
+            Some((name, variable)) => ExprKind::Out(Some(name), variable),
+            None => ExprKind::Out(None, self.name()?),
+        };
+        Ok(Expr { at, kind })
+    }
+
+    fn creation(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        self.advance();
+        if self.eat("[") {
+            self.expect("]")?;
+            let items = self.braced_list()?;
+            return Ok(Expr { at, kind: ExprKind::NewArray(None, None, items) });
+        }
+        if self.is("{") {
+            return self.record(at);
+        }
+        let name = self.plain_type()?;
+        if self.is("[") {
+            return self.array(at, name);
+        }
+        let args = if self.is("(") { self.arguments()? } else { Vec::new() };
+        let initial = if self.is("{") { self.initializers()? } else { Vec::new() };
+        Ok(Expr { at, kind: ExprKind::New(name, args, initial) })
+    }
+
+    fn array(&mut self, at: usize, mut name: TypeRef) -> Parsed<Expr> {
+        self.expect("[")?;
+        let size = if self.is("]") { None } else { Some(Box::new(self.expression()?)) };
+        self.expect("]")?;
+        while self.is("[") && self.looks(1, "]") {
+            self.at += 2;
+            name.ranks += 1;
+        }
+        let items = if self.is("{") { self.braced_list()? } else { Vec::new() };
+        Ok(Expr { at, kind: ExprKind::NewArray(Some(name), size, items) })
+    }
+
+    fn record(&mut self, at: usize) -> Parsed<Expr> {
+        self.expect("{")?;
+        let mut fields = Vec::new();
+        while !self.is("}") {
+            let named = matches!(self.peek(), TokenKind::Name(_)) && self.looks(1, "=");
+            let name = if named { Some(self.name()?) } else { None };
+            self.at += usize::from(named);
+            let value = self.expression()?;
+            fields.push((name.unwrap_or_else(|| last_name(&value)), value));
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect("}")?;
+        Ok(Expr { at, kind: ExprKind::Record(fields) })
+    }
+
+    fn braced_list(&mut self) -> Parsed<Exprs> {
+        self.expect("{")?;
+        let mut items = Vec::new();
+        while !self.is("}") {
+            items.push(self.expression()?);
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect("}")?;
+        Ok(items)
+    }
+
+    fn initializers(&mut self) -> Parsed<Vec<Initial>> {
+        self.expect("{")?;
+        let mut initial = Vec::new();
+        while !self.is("}") {
+            initial.push(self.initializer()?);
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.expect("}")?;
+        Ok(initial)
+    }
+
+    fn initializer(&mut self) -> Parsed<Initial> {
+        if self.is("{") {
+            return self.braced_list().map(Initial::Add);
+        }
+        if self.eat("[") {
+            let key = self.expression()?;
+            self.expect("]")?;
+            self.expect("=")?;
+            return Ok(Initial::Index(key, self.expression()?));
+        }
+        if matches!(self.peek(), TokenKind::Name(_)) && self.looks(1, "=") {
+            let at = self.offset();
+            let name = self.name()?;
+            self.at += 1;
+            return Ok(Initial::Member(at, name, self.expression()?));
+        }
+        Ok(Initial::Add(vec![self.expression()?]))
+    }
+
+    fn pieces(&mut self, token: &TokenKind) -> Parsed<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        for part in strings::parts(token).iter() {
+            match part {
+                Part::Text(text) if text.is_empty() => {}
+                Part::Text(text) => pieces.push(Piece::Text(text.clone())),
+                Part::Code(code, at) => pieces.push(self.hole(code, *at)?),
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// The inside of `{value,width:format}`.
+    fn hole(&mut self, code: &str, at: usize) -> Parsed<Piece> {
+        let (code, format) = split_format(code);
+        let tokens = lex(code, at)?;
+        let mut inner = Parser { tokens, at: 0, height: self.height + 1 };
+        let value = inner.expression()?;
+        let width = if inner.eat(",") { Some(Box::new(inner.expression()?)) } else { None };
+        inner.end()?;
+        Ok(Piece::Value { value: Box::new(value), width, format: format.map(str::to_owned) })
+    }
+}
+
+/// Splits at the colon outside parentheses and strings that starts a format.
+fn split_format(code: &str) -> (&str, Option<&str>) {
+    let mut depth = 0_i32;
+    let mut at = 0;
+    while let Some(next) = code[at..].chars().next() {
+        if matches!(next, '"' | '\'' | '$' | '@')
+            && let Ok(Some((_, length))) = strings::literal(&code[at..], 0)
+        {
+            at += length;
+            continue;
+        }
+        match next {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ':' if depth == 0 => return (&code[..at], Some(&code[at + 1..])),
+            _ => {}
+        }
+        at += next.len_utf8();
+    }
+    (code, None)
+}
+
+fn last_name(value: &Expr) -> String {
+    match &value.kind {
+        ExprKind::Name(name) | ExprKind::Member(_, name) => name.clone(),
+        ExprKind::NullSafe(_, rest) => last_name(rest),
+        ExprKind::Call(callee, ..) => last_name(callee),
+        _ => String::new(),
+    }
+}

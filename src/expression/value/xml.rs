@@ -1,0 +1,225 @@
+//! XML nodes, shared by reference: elements, attributes and text of `System.Xml.Linq`.
+
+#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
+
+use std::sync::{Arc, Mutex};
+
+use super::collection::guard;
+use crate::expression::types::Kind;
+
+/// `{namespace}local`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XName {
+    /// The namespace's address, or empty.
+    pub space: Arc<str>,
+    /// The name in it.
+    pub local: Arc<str>,
+}
+
+impl XName {
+    /// From `local` or `{namespace}local`.
+    pub(crate) fn parse(text: &str) -> Self {
+        match text.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+            Some((space, local)) => Self { space: space.into(), local: local.into() },
+            None => Self { space: "".into(), local: text.into() },
+        }
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        if self.space.is_empty() { self.local.to_string() } else { format!("{{{}}}{}", self.space, self.local) }
+    }
+}
+
+/// An `XObject`.
+#[derive(Clone)]
+pub enum Xml {
+    /// `XDocument`, by its root.
+    Document(Arc<Element>),
+    /// `XElement`.
+    Element(Arc<Element>),
+    /// `XAttribute`.
+    Attribute(Arc<Attribute>),
+    /// `XText` and `XCData`.
+    Text(Arc<str>),
+    /// `XName`.
+    Name(Arc<XName>),
+}
+
+/// An element: its name is fixed, the rest can change.
+pub struct Element {
+    pub(crate) name: XName,
+    /// As written, with its prefix.
+    pub(crate) written: Arc<str>,
+    pub(crate) attributes: Mutex<Vec<Arc<Attribute>>>,
+    pub(crate) nodes: Mutex<Vec<Xml>>,
+}
+
+/// An attribute, namespace declarations included.
+pub struct Attribute {
+    pub(crate) name: XName,
+    pub(crate) written: Arc<str>,
+    pub(crate) value: Mutex<Arc<str>>,
+}
+
+impl Attribute {
+    pub(crate) fn value(&self) -> Arc<str> {
+        guard(&self.value).clone()
+    }
+}
+
+/// Deepest nesting that is read and written.
+pub(crate) const MAX_DEPTH: usize = 128;
+
+impl Element {
+    pub(crate) fn new(name: XName) -> Self {
+        let written = name.local.clone();
+        Self { name, written, attributes: Mutex::default(), nodes: Mutex::default() }
+    }
+
+    pub(crate) fn nodes(&self) -> Vec<Xml> {
+        guard(&self.nodes).clone()
+    }
+
+    pub(crate) fn attributes(&self) -> Vec<Arc<Attribute>> {
+        guard(&self.attributes).clone()
+    }
+
+    pub(crate) fn elements(&self) -> Vec<Arc<Self>> {
+        let element = |node| match node {
+            Xml::Element(element) => Some(element),
+            _ => None,
+        };
+        self.nodes().into_iter().filter_map(element).collect()
+    }
+
+    /// All its text.
+    pub(crate) fn text(&self, out: &mut String, depth: usize) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        for node in self.nodes() {
+            match node {
+                Xml::Text(text) => out.push_str(&text),
+                Xml::Element(element) => element.text(out, depth + 1),
+                _ => {}
+            }
+        }
+    }
+
+    /// Elements below it in document order.
+    pub(crate) fn descendants(&self, out: &mut Vec<Arc<Self>>, depth: usize) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        for element in self.elements() {
+            out.push(element.clone());
+            element.descendants(out, depth + 1);
+        }
+    }
+
+    fn write(&self, out: &mut String, indent: bool, depth: usize, space: &str) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        out.push('<');
+        out.push_str(&self.written);
+        let attributes = self.attributes();
+        let declared = attributes.iter().any(|attribute| &*attribute.written == "xmlns");
+        if !self.written.contains(':') && &*self.name.space != space && !declared {
+            out.push_str(&format!(" xmlns=\"{}\"", escape(&self.name.space, true)));
+        }
+        for attribute in attributes {
+            out.push_str(&format!(" {}=\"{}\"", attribute.written, escape(&attribute.value(), true)));
+        }
+        let nodes = self.nodes();
+        if nodes.is_empty() {
+            out.push_str(" />");
+            return;
+        }
+        out.push('>');
+        let pretty = indent && nodes.iter().all(|node| matches!(node, Xml::Element(_)));
+        for node in &nodes {
+            if pretty {
+                new_line(out, depth + 1);
+            }
+            match node {
+                Xml::Element(element) => element.write(out, pretty, depth + 1, &self.name.space),
+                other => out.push_str(&escape(&other.value(), false)),
+            }
+        }
+        if pretty {
+            new_line(out, depth);
+        }
+        out.push_str(&format!("</{}>", self.written));
+    }
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push_str("\r\n");
+    (0..depth).for_each(|_| out.push_str("  "));
+}
+
+/// Text with the characters that XML reserves written as entities.
+pub(crate) fn escape(text: &str, attribute: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' if attribute => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+impl Xml {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Document(_) => Kind::XDocument,
+            Self::Element(_) => Kind::XElement,
+            Self::Attribute(_) => Kind::XAttribute,
+            Self::Text(_) => Kind::XText,
+            Self::Name(_) => Kind::XName,
+        }
+    }
+
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Document(a), Self::Document(b)) | (Self::Element(a), Self::Element(b)) => Arc::ptr_eq(a, b),
+            (Self::Attribute(a), Self::Attribute(b)) => Arc::ptr_eq(a, b),
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Name(a), Self::Name(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// `Value`.
+    pub(crate) fn value(&self) -> Arc<str> {
+        match self {
+            Self::Document(element) | Self::Element(element) => {
+                let mut out = String::new();
+                element.text(&mut out, 0);
+                out.into()
+            }
+            Self::Attribute(attribute) => attribute.value(),
+            Self::Text(text) => text.clone(),
+            Self::Name(name) => name.to_text().into(),
+        }
+    }
+
+    /// `ToString()`.
+    pub(crate) fn to_text(&self, indent: bool) -> String {
+        match self {
+            Self::Document(element) | Self::Element(element) => {
+                let mut out = String::new();
+                element.write(&mut out, indent, 0, "");
+                out
+            }
+            Self::Attribute(attribute) => format!("{}=\"{}\"", attribute.written, escape(&attribute.value(), true)),
+            Self::Text(text) => escape(text, false),
+            Self::Name(name) => name.to_text(),
+        }
+    }
+}
