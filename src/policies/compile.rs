@@ -185,8 +185,8 @@ impl Compiler<'_> {
     /// Compiles an expression; its troubles are noted at their places inside the text.
     pub fn expression(&mut self, text: &Text) -> Option<Expression> {
         let source = match text.kind() {
-            Kind::Inline(inner) => Source::Inline(inner),
-            Kind::Block(inner) => Source::Block(inner),
+            Kind::Inline(inner) => Source::inline(inner),
+            Kind::Block(inner) => Source::block(inner),
             Kind::Literal => {
                 self.trouble(&text.place, format!("`{}` is no expression: write @(...) or @{{...}}", text.value));
                 return None;

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::expression::Certificate;
+
 /// The facts of one exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -111,6 +113,10 @@ pub struct DeploymentFacts {
     pub region: Arc<str>,
     /// Name of the service.
     pub service_name: Arc<str>,
-    /// Gateway id.
+    /// Gateway id: `managed` for the one that is not a satellite of another.
     pub gateway_id: Arc<str>,
+    /// This process among those of the gateway.
+    pub instance: Arc<str>,
+    /// Configured certificates, by id.
+    pub certificates: Vec<(Arc<str>, Certificate)>,
 }

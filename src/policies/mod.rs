@@ -81,7 +81,6 @@ pub mod validate_azure_ad_token;
 pub mod validate_content;
 pub mod validate_headers;
 pub mod validate_jwt;
-pub mod validate_jwt_tests;
 pub mod validate_parameters;
 pub mod validate_status_code;
 pub mod validation;

@@ -52,6 +52,8 @@ impl FactTable {
                 region: "local".into(),
                 service_name: "tollgate".into(),
                 gateway_id: "managed".into(),
+                instance: "1".into(),
+                certificates: Vec::new(),
             }),
         }
     }

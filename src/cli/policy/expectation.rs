@@ -26,7 +26,7 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<String> {
         differ("reason", &wanted, &reason);
     }
     for (name, wanted) in &expect.variables {
-        let seen = played.variables.get(name).map(crate::expression::Value::to_text);
+        let seen = played.variables.get(name).map(|value| value.to_text().to_string());
         if seen != *wanted {
             differ(&format!("variable `{name}`"), &shown(wanted.as_deref()), &shown(seen.as_deref()));
         }

@@ -209,8 +209,8 @@ proptest! {
     #[test]
     fn pieces_of_code_are_compiled_or_refused(pieces in vec(select(CODE), 0..40)) {
         let code = pieces.concat();
-        drop(expression::compile(Source::Inline(&code)));
-        drop(expression::compile(Source::Block(&code)));
+        drop(expression::compile(Source::inline(&code)));
+        drop(expression::compile(Source::block(&code)));
     }
 
     #[test]

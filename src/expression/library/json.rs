@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{Call, Row, fixed, json_path, member};
-use crate::expression::{Kind, Thrown, Value, eval::Machine, value::Json};
+use crate::expression::{
+    Kind, Thrown, Value,
+    eval::Machine,
+    value::{Json, JsonProperty},
+};
 
 type Outcome = Result<Value, Thrown>;
 

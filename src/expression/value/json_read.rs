@@ -237,3 +237,23 @@ fn number(word: &str) -> Option<Json> {
         Err(_) => word.parse::<f64>().ok().map(Json::Float),
     }
 }
+
+impl From<&serde_json::Value> for Json {
+    /// The same document; numbers that are no `i64` become doubles. Dates stay text.
+    fn from(json: &serde_json::Value) -> Self {
+        use serde_json::Value as Read;
+        match json {
+            Read::Null => Self::Null,
+            Read::Bool(value) => Self::Bool(*value),
+            Read::Number(number) => match number.as_i64() {
+                Some(whole) => Self::Int(whole),
+                None => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Read::String(text) => Self::string(text.as_str()),
+            Read::Array(items) => Self::array(items.iter().map(Self::from)),
+            Read::Object(members) => {
+                Self::object(members.iter().map(|(name, value)| (name.as_str().into(), Self::from(value))))
+            }
+        }
+    }
+}

@@ -23,6 +23,7 @@ pub(crate) use collection::guard;
 pub use collection::{Dict, List, ListKind};
 pub use decimal::Decimal;
 pub use json::Json;
+pub(crate) use json::JsonProperty;
 pub(crate) use object::{
     Algorithm, CertificateObject, Encoding, GroupObject, Inner, Mac, MatchObject, RegexObject, UriObject, UriWrap,
 };

@@ -181,7 +181,7 @@ fn context(flow: &Flow<'_>) -> Value {
             ("Headers", headers(&response.headers)),
         ])
     });
-    let variables = pairs(flow.variables.iter().map(|(name, value)| (name.to_string(), value.to_text())));
+    let variables = pairs(flow.variables.iter().map(|(name, value)| (name.to_string(), value.to_text().to_string())));
     object([("Request", asked), ("Response", answered), ("Variables", variables)])
 }
 
