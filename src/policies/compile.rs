@@ -132,15 +132,12 @@ impl Compiler<'_> {
     pub fn block<'e>(&mut self, elements: impl Iterator<Item = &'e Element>) -> Block {
         let mut counts: Vec<(Arc<str>, usize)> = Vec::new();
         let statements = elements.filter_map(|element| {
-            let nth = match counts.iter_mut().find(|(name, _)| *name == element.name) {
-                Some((_, count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    counts.push((element.name.clone(), 1));
-                    1
-                }
+            let nth = if let Some((_, count)) = counts.iter_mut().find(|(name, _)| *name == element.name) {
+                *count += 1;
+                *count
+            } else {
+                counts.push((element.name.clone(), 1));
+                1
             };
             self.within(&format!("{}[{nth}]", element.name), |compiler| compiler.statement(element))
         });

@@ -26,7 +26,7 @@ pub trait FromValue: Clone {
 
 impl FromValue for Arc<str> {
     fn from_value(value: &Value) -> Result<Self, String> {
-        Ok(value.to_text().into())
+        Ok(value.to_text())
     }
 }
 

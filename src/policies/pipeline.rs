@@ -70,8 +70,8 @@ impl Pipeline {
 
     /// The block that runs at `depth` or wider, and its depth.
     fn block(&self, section: Section, depth: usize) -> Option<(usize, &Block)> {
-        let wider = self.documents.iter().enumerate().skip(depth);
-        wider.filter_map(|(at, document)| Some((at, document.section(section)?))).next()
+        let mut wider = self.documents.iter().enumerate().skip(depth);
+        wider.find_map(|(at, document)| Some((at, document.section(section)?)))
     }
 
     /// Runs all sections.

@@ -152,14 +152,11 @@ fn attributes_fit(element: &Element, known: &[AttributeEntry], compiler: &mut Co
         if &*attribute.name == "id" && known.iter().all(|entry| entry.name != "id") {
             continue;
         }
-        match known.iter().find(|entry| entry.name == &*attribute.name) {
-            Some(entry) => value_fits(element, entry, &attribute.value, compiler),
-            None => {
-                let names = known.iter().map(|entry| entry.name);
-                let hint = compiler.hint(&attribute.name, names);
-                let message = format!("`{}` has no attribute `{}`{hint}", element.name, attribute.name);
-                compiler.trouble(&attribute.value.place, message);
-            }
+        if let Some(entry) = known.iter().find(|entry| entry.name == &*attribute.name) { value_fits(element, entry, &attribute.value, compiler) } else {
+            let names = known.iter().map(|entry| entry.name);
+            let hint = compiler.hint(&attribute.name, names);
+            let message = format!("`{}` has no attribute `{}`{hint}", element.name, attribute.name);
+            compiler.trouble(&attribute.value.place, message);
         }
     }
     for entry in known.iter().filter(|entry| entry.required && element.attribute(entry.name).is_none()) {

@@ -162,7 +162,8 @@ mod tests {
             let error = played.last_error.expect("an error");
             assert_eq!((&*error.source, &*error.reason), ("send-request", reason));
             let played = scene().section("inbound", &policy(r#"ignore-error="true""#, inside)).run();
-            assert_eq!((played.status(), played.variables.get("answer")), (200, Some(&Value::Null)));
+            assert_eq!(played.status(), 200);
+            assert!(played.variables.get("answer").is_some_and(Value::is_null));
         }
     }
 

@@ -412,7 +412,7 @@ impl Played {
     /// A variable's text.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
-        self.variables.get(name).map(Value::to_text)
+        self.variables.get(name).map(|value| value.to_text().to_string())
     }
 
     /// The failure that ended the journey, whether or not `on-error` made another answer of it.

@@ -132,15 +132,12 @@ impl Parser<'_, '_> {
         loop {
             let (part, after) = rest.split_once('\'')?;
             text.push_str(part);
-            match after.strip_prefix('\'') {
-                Some(more) => {
-                    text.push('\'');
-                    rest = more;
-                }
-                None => {
-                    self.rest = after;
-                    return Some(text);
-                }
+            if let Some(more) = after.strip_prefix('\'') {
+                text.push('\'');
+                rest = more;
+            } else {
+                self.rest = after;
+                return Some(text);
             }
         }
     }

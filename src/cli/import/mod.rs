@@ -89,10 +89,7 @@ fn read(path: &Path) -> Result<Found, Failure> {
             single::read(root, &[path.to_owned()], &mut found);
         }
     }
-    match found.resources.is_empty() && found.documents.is_empty() && found.unread.is_empty() {
-        true => Err(Failure::new(Exit::Usage, nothing(path))),
-        false => Ok(found),
-    }
+    if found.resources.is_empty() && found.documents.is_empty() && found.unread.is_empty() { Err(Failure::new(Exit::Usage, nothing(path))) } else { Ok(found) }
 }
 
 fn read_folder(path: &Path, files: &[PathBuf], found: &mut Found) {

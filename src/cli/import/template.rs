@@ -35,7 +35,7 @@ pub fn read(root: &Path, files: &[PathBuf], found: &mut Found) {
             None => {}
         }
     }
-    let reader = Reader { files, root, given };
+    let reader = Reader { root, files, given };
     for template in &templates {
         reader.template(&template.root, &template.place, 0, found);
     }

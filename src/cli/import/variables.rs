@@ -128,16 +128,13 @@ pub fn fill(text: &str, variables: &Variables) -> Filled {
 impl Filled {
     fn put(&mut self, name: &str, variables: &Variables) {
         let short = name.trim_start_matches("var.").trim_start_matches("local.");
-        let (list, name) = match variables.get(name).or_else(|| variables.get(short)) {
-            Some(value) => {
-                self.text.push_str(value);
-                (&mut self.replaced, short.to_owned())
-            }
-            None => {
-                let name = value_name(name);
-                self.text.push_str(&format!("{{{{{name}}}}}"));
-                (&mut self.open, name)
-            }
+        let (list, name) = if let Some(value) = variables.get(name).or_else(|| variables.get(short)) {
+            self.text.push_str(value);
+            (&mut self.replaced, short.to_owned())
+        } else {
+            let name = value_name(name);
+            self.text.push_str(&format!("{{{{{name}}}}}"));
+            (&mut self.open, name)
         };
         if !list.contains(&name) {
             list.push(name);

@@ -252,7 +252,7 @@ fn new_property(c: &mut Call<'_, '_>) -> Outcome {
     } else {
         token(c, 1)?
     };
-    Ok(Value::Json(JsonProperty::new(name, value)))
+    Ok(Value::Json(JsonProperty::token(name, value)))
 }
 
 fn serialize(c: &mut Call<'_, '_>) -> Outcome {

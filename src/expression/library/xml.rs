@@ -177,7 +177,7 @@ fn add(c: &mut Call<'_, '_>, target: &Arc<Element>, from: usize) -> Result<(), T
                     return Err(Thrown::operation("an element cannot hold itself"));
                 }
                 Value::Xml(Xml::Element(child) | Xml::Document(child)) => {
-                    guard(&target.nodes).push(Xml::Element(child))
+                    guard(&target.nodes).push(Xml::Element(child));
                 }
                 Value::Null => {}
                 other => guard(&target.nodes).push(Xml::Text(other.to_text())),

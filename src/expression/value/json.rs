@@ -39,7 +39,7 @@ pub enum Json {
 pub struct JsonProperty(pub(crate) Arc<str>, pub(crate) Json, pub(crate) Weak<JsonObject>);
 
 impl JsonProperty {
-    pub(crate) fn new(name: Arc<str>, value: Json) -> Json {
+    pub(crate) fn token(name: Arc<str>, value: Json) -> Json {
         Json::Property(Arc::new(Self(name, value, Weak::new())))
     }
 
@@ -276,7 +276,7 @@ impl Json {
                 Self::object(object.rows().into_iter().map(|(name, value)| (name, value.deep_clone(depth + 1))))
             }
             Self::Array(array) => Self::array(array.items().iter().map(|item| item.deep_clone(depth + 1))),
-            Self::Property(property) => JsonProperty::new(property.0.clone(), property.1.deep_clone(depth + 1)),
+            Self::Property(property) => JsonProperty::token(property.0.clone(), property.1.deep_clone(depth + 1)),
             other => other.clone(),
         }
     }

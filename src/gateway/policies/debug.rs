@@ -31,7 +31,7 @@ pub(super) fn wanted(exchange: &mut Exchange) -> Option<Box<Trace>> {
 pub(super) fn keep(exchange: &mut Exchange, trace: &Trace) {
     let named = exchange.snapshot.settings.named_values.iter().filter(|value| value.secret);
     let mut secrets: Vec<&str> = named.map(|value| value.value.expose()).collect();
-    secrets.extend(exchange.shown_key.as_ref().map(|key| key.expose()));
+    secrets.extend(exchange.shown_key.as_ref().map(crate::model::secret::Secret::expose));
     let about = json!({
         "method": exchange.parts.method.as_str(),
         "path": exchange.parts.uri.path(),

@@ -165,7 +165,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         path,
         query: uri.query().unwrap_or_default().to_owned(),
         headers: std::mem::take(&mut exchange.parts.headers),
-        body: if exchange.body.as_ref().is_none_or(|body| http_body::Body::is_end_stream(body)) {
+        body: if exchange.body.as_ref().is_none_or(http_body::Body::is_end_stream) {
             Body::Held(bytes::Bytes::new())
         } else {
             Body::Passing

@@ -75,18 +75,15 @@ impl<'a> Converter<'a> {
                 let same = known.iter().find(|(_, own, at)| own.eq_ignore_ascii_case(method) && *at == path)?;
                 Some(same.0.clone())
             });
-            match operation {
-                Some(operation) => {
-                    let file = format!("policies/apis/{id}/{}.xml", names::id(&operation));
-                    policies.push((operation, self.place(document, &file)));
-                }
-                None => {
-                    let reason = format!("the specification of `{id}` has no operation `{name}`");
-                    let ids: Vec<&str> = known.iter().map(|(id, ..)| id.as_str()).collect();
-                    let fix = format!("name the operation it belongs to in `operation_policies`: {}", ids.join(", "));
-                    self.placed.insert(document.place.clone());
-                    self.say("policy", name, Became::Skipped, &document.place, &reason, &fix);
-                }
+            if let Some(operation) = operation {
+                let file = format!("policies/apis/{id}/{}.xml", names::id(&operation));
+                policies.push((operation, self.place(document, &file)));
+            } else {
+                let reason = format!("the specification of `{id}` has no operation `{name}`");
+                let ids: Vec<&str> = known.iter().map(|(id, ..)| id.as_str()).collect();
+                let fix = format!("name the operation it belongs to in `operation_policies`: {}", ids.join(", "));
+                self.placed.insert(document.place.clone());
+                self.say("policy", name, Became::Skipped, &document.place, &reason, &fix);
             }
         }
         policies

@@ -26,17 +26,14 @@ impl Converter<'_> {
         let vault = resource.properties.get("keyVault").and_then(|vault| vault.get("secretIdentifier"));
         let secret = resource.switch("secret").unwrap_or(false) || vault.is_some();
         let mut notes = Vec::new();
-        let value = match resource.text("value").filter(|_| !secret) {
-            Some(text) => self.text(text, &name),
-            None => {
-                let variable = self.supply(&name, &format!("named value `{name}`"), secret);
-                if let Some(vault) = vault.and_then(Node::as_text) {
-                    let reason = format!("it was read from the key vault at {vault}");
-                    let fix = format!("supply {variable}, or write `value: ${{file:/run/secrets/{name}}}`");
-                    notes.push(Note::changed(resource.place_of("keyVault"), reason, fix));
-                }
-                tree::from_environment(&variable)
+        let value = if let Some(text) = resource.text("value").filter(|_| !secret) { self.text(text, &name) } else {
+            let variable = self.supply(&name, &format!("named value `{name}`"), secret);
+            if let Some(vault) = vault.and_then(Node::as_text) {
+                let reason = format!("it was read from the key vault at {vault}");
+                let fix = format!("supply {variable}, or write `value: ${{file:/run/secrets/{name}}}`");
+                notes.push(Note::changed(resource.place_of("keyVault"), reason, fix));
             }
+            tree::from_environment(&variable)
         };
         let known = value.as_text().filter(|text| !text.contains(OPEN)).unwrap_or(STAND_IN);
         self.world.named_values.insert(name.clone(), known.to_owned());
@@ -69,14 +66,11 @@ impl Converter<'_> {
         while let Some((before, name, after)) = reference(rest) {
             out.push_str(before);
             let own = self.named_values.get(name).and_then(|value| value.get("value")).and_then(Tree::as_text);
-            match own {
-                Some(own) => out.push_str(own),
-                None => {
-                    let variable = self.supply(name, &format!("named value `{name}` in {what}"), true);
-                    out.extend([OPEN]);
-                    out.push_str(&variable);
-                    out.extend([CLOSE]);
-                }
+            if let Some(own) = own { out.push_str(own) } else {
+                let variable = self.supply(name, &format!("named value `{name}` in {what}"), true);
+                out.extend([OPEN]);
+                out.push_str(&variable);
+                out.extend([CLOSE]);
             }
             rest = after;
         }
