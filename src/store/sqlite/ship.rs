@@ -2,7 +2,7 @@
 //! position, in one transaction.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -19,7 +19,7 @@ use crate::{
             booked::{FACTS, Value, facts},
             chain::{ChainTotals, Code, HEAD, Head},
             rollup::{Growth, PageKey, Rollups, grown},
-            series::{Series, SeriesId},
+            series::{Series, SeriesId, Texts},
         },
         sums::clamped,
     },
@@ -69,7 +69,7 @@ impl Sqlite {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(series.into_iter().map(|(series, id)| (id, series)));
+        self.series.learn(series.into_values());
         Ok(rows.len() as u64)
     }
 
@@ -79,7 +79,7 @@ impl Sqlite {
         shipping: &mut SqliteTransaction<'_>,
         chain: &mut Chain,
         rows: &[&UsageRow],
-        series: &HashMap<Series, SeriesId>,
+        series: &HashMap<Texts<'_>, (SeriesId, Series)>,
     ) -> Result<(), StoreError> {
         let balances = add_to_balances(shipping, gains(rows)).await?;
         let mut rollups = Rollups::default();
@@ -88,17 +88,16 @@ impl Sqlite {
             if nth % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
-            let its = Series::of(row);
-            let id = series.get(&its).copied().unwrap_or_default();
+            let (id, its) = series.get(&Texts::of(row)).ok_or_else(|| unnumbered(row))?;
             let facts = facts(row);
             let tries = &row.settle.attempts;
-            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
+            let code = chain.head.append(self.secret.chain(), (&facts, its, &row.intent.charges, tries), &mut scratch);
             let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
-            rollups.count(id, super::nanos(row.intent.time), row);
+            rollups.count(*id, super::nanos(row.intent.time), row);
             columns.extend(place.clone());
             columns.extend([
                 Value::Bytes(code.to_vec()),
-                Value::Int(id),
+                Value::Int(*id),
                 charges_column(&row.intent.charges, &balances),
             ]);
             columns.extend(facts);
@@ -112,23 +111,22 @@ impl Sqlite {
         Ok(())
     }
 
-    /// The numbers of the rows' series; new ones are given in this transaction.
-    async fn series_of(
+    /// The series of rows with their numbers; new ones are given in this transaction.
+    async fn series_of<'a>(
         &self,
         shipping: &mut SqliteTransaction<'_>,
-        rows: &[&UsageRow],
-    ) -> Result<HashMap<Series, SeriesId>, StoreError> {
+        rows: &[&'a UsageRow],
+    ) -> Result<HashMap<Texts<'a>, (SeriesId, Series)>, StoreError> {
         let mut found = HashMap::new();
         for row in rows {
-            let series = Series::of(row);
-            if found.contains_key(&series) {
-                continue;
+            if let Entry::Vacant(vacant) = found.entry(Texts::of(row)) {
+                let series = vacant.key().series();
+                let id = match self.series.id(&series) {
+                    Some(id) => id,
+                    None => series_id(shipping, &series).await?,
+                };
+                vacant.insert((id, series));
             }
-            let id = match self.series.id(&series) {
-                Some(id) => id,
-                None => series_id(shipping, &series).await?,
-            };
-            found.insert(series, id);
         }
         Ok(found)
     }
@@ -173,6 +171,11 @@ impl Sqlite {
             open: open.collect::<Result<_, StoreError>>()?,
         })
     }
+}
+
+/// Cannot be: all rows of a shipment were given numbers.
+fn unnumbered(row: &UsageRow) -> StoreError {
+    StoreError::Corrupt(format!("no number for the series of request {}", row.intent.id))
 }
 
 const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, \
