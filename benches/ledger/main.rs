@@ -3,6 +3,8 @@
 //! `cargo bench --bench ledger`. Prints a Markdown table; files are made in a temporary folder and removed. Deliberately
 //! not here: the way to the database, which no request waits for, and what tokenizing costs.
 
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+
 mod request;
 
 use std::{
