@@ -1,6 +1,8 @@
 //! Which rollups answer a report: whole days where they fit into a step of time, hours elsewhere, and the parts of
 //! hours at the edges that only rows can answer.
 
+use std::collections::BTreeSet;
+
 use jiff::{ToSpan, Zoned, tz::TimeZone};
 
 use super::{
@@ -60,6 +62,24 @@ impl Period {
 const fn ceiling(time: i64) -> i64 {
     let start = Span::Hour.start(time);
     if start == time { time } else { start.saturating_add(Span::Hour.nanos()) }
+}
+
+/// The parts of `whole` in which there can be rows, from the end that is wanted first: the `days` that rollups tell
+/// of, joined where they touch, and everything before `held`, where there are no rollups any more.
+pub fn stretches(whole: Period, held: i64, days: &BTreeSet<i64>, newest_first: bool) -> Vec<Period> {
+    let mut parts = vec![Period { from: whole.from, to: held.min(whole.to) }];
+    for day in days {
+        let day = Period { from: *day, to: day.saturating_add(Span::Day.nanos()) };
+        match parts.last_mut().filter(|part| part.to >= day.from) {
+            Some(part) => part.to = part.to.max(day.to),
+            None => parts.push(day),
+        }
+    }
+    let mut parts: Vec<_> = parts.into_iter().map(|part| part.within(whole)).filter(|part| !part.is_empty()).collect();
+    if newest_first {
+        parts.reverse();
+    }
+    parts
 }
 
 /// Rollups of one span whose starts lie in one period.
@@ -190,6 +210,26 @@ mod tests {
         assert_eq!(inside.widened(), period("2026-10-01T10:00:00Z", "2026-10-01T11:00:00Z"));
         let all = Period { from: 0, to: i64::MAX };
         assert!(!all.cut().0.is_empty());
+    }
+
+    #[test]
+    fn only_days_that_rollups_tell_of_are_searched() {
+        let day = |nth: i64| nth * 24 * HOUR;
+        let part = |from: i64, to: i64| Period { from, to };
+        let whole = part(day(1) + 5, day(9) - 5);
+        let days = |days: &[i64]| days.iter().map(|nth| day(*nth)).collect::<BTreeSet<_>>();
+        let cases: &[(i64, &[i64], &[Period])] = &[
+            (0, &[], &[]),
+            (0, &[3, 4, 6], &[part(day(3), day(5)), part(day(6), day(7))]),
+            (0, &[0, 1, 8, 12], &[part(day(1) + 5, day(2)), part(day(8), day(9) - 5)]),
+            (day(3), &[3, 5], &[part(day(1) + 5, day(4)), part(day(5), day(6))]),
+            (day(20), &[20], &[whole]),
+        ];
+        for (held, told, expected) in cases {
+            assert_eq!(stretches(whole, *held, &days(told), false), *expected, "{told:?}");
+            let reversed: Vec<_> = expected.iter().rev().copied().collect();
+            assert_eq!(stretches(whole, *held, &days(told), true), reversed, "{told:?}");
+        }
     }
 
     #[test]

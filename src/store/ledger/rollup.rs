@@ -126,6 +126,16 @@ pub fn entries(page: &[u8]) -> Option<Entries<'_>> {
     }
 }
 
+/// Whether a page tells of a series that is wanted; `None` when it is no page.
+pub fn tells_of(page: &[u8], is_wanted: impl Fn(SeriesId) -> bool) -> Option<bool> {
+    for entry in entries(page)? {
+        if is_wanted(entry?.0) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
 /// See [`entries`].
 pub struct Entries<'a> {
     rest: &'a [u8],

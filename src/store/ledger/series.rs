@@ -31,19 +31,7 @@ impl Default for Series {
 impl Series {
     /// The series that a row belongs to.
     pub fn of(row: &UsageRow) -> Self {
-        let (intent, settle) = (&row.intent, &row.settle);
-        Self([
-            text(intent.subscription.as_ref().map(SubscriptionId::as_str)),
-            text(intent.product.as_ref().map(ProductId::as_str)),
-            text(intent.user.as_ref().map(UserId::as_str)),
-            text(intent.api.as_ref().map(ApiId::as_str)),
-            text(intent.operation.as_ref().map(OperationId::as_str)),
-            text(intent.workspace.as_ref().map(WorkspaceId::as_str)),
-            text(row.model().map(|model| &**model)),
-            text(settle.upstream_model.as_deref()),
-            text(settle.backend.as_ref().map(BackendId::as_str)),
-            text(settle.cost.as_ref().map(|cost| &*cost.currency)),
-        ])
+        Texts::of(row).series()
     }
 
     /// The value of a dimension; empty: without.
@@ -62,8 +50,33 @@ impl Series {
     }
 }
 
-fn text(value: Option<&str>) -> Arc<str> {
-    storable(value.unwrap_or_default())
+/// The texts of a row that its series is told by, without copies.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Texts<'a>([&'a str; COLUMNS]);
+
+impl<'a> Texts<'a> {
+    /// Those of a row.
+    pub fn of(row: &'a UsageRow) -> Self {
+        let (intent, settle) = (&row.intent, &row.settle);
+        let texts = [
+            intent.subscription.as_ref().map(SubscriptionId::as_str),
+            intent.product.as_ref().map(ProductId::as_str),
+            intent.user.as_ref().map(UserId::as_str),
+            intent.api.as_ref().map(ApiId::as_str),
+            intent.operation.as_ref().map(OperationId::as_str),
+            intent.workspace.as_ref().map(WorkspaceId::as_str),
+            row.model().map(|model| &**model),
+            settle.upstream_model.as_deref(),
+            settle.backend.as_ref().map(BackendId::as_str),
+            settle.cost.as_ref().map(|cost| &*cost.currency),
+        ];
+        Self(texts.map(Option::unwrap_or_default))
+    }
+
+    /// The series itself.
+    pub fn series(self) -> Series {
+        Series(self.0.map(storable))
+    }
 }
 
 /// The numbers of series that are known to be committed. Shared by the connections of a process; the database may

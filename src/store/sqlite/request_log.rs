@@ -1,8 +1,11 @@
 //! The log of requests: rows by time, filtered.
 //!
-//! A filter may match much or little. So the newest hour is searched first, then eight hours before it, then 64 …
-//! until the page is full: no page costs more than about eight times what it had to read.
+//! A filter may match much or little. Rollups tell on which days there is anything of the wanted values; on these the
+//! newest hour is searched first, then eight hours before it, then 64 … until the page is full.
 
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, SqliteConnection};
 use uuid::Uuid;
 
@@ -14,7 +17,11 @@ use crate::{
     exchange::UsageRow,
     store::{
         RowQuery, StoreError,
-        ledger::{plan::Period, rollup::Span},
+        ledger::{
+            plan::{Period, stretches},
+            rollup::{Span, shard_of, tells_of},
+            series::SeriesId,
+        },
     },
 };
 
@@ -34,11 +41,17 @@ impl Sqlite {
     pub(super) async fn read_rows(&self, query: &RowQuery) -> Result<Vec<UsageRow>, StoreError> {
         let mut reading = self.read.begin().await?;
         self.learn_series(&mut reading).await?;
-        let ids = || self.series.matching(&query.filters).into_keys().collect::<Vec<_>>();
-        let series = (!query.filters.is_empty()).then(|| serde_json::json!(ids()).to_string());
+        let wanted: Option<BTreeSet<_>> =
+            (!query.filters.is_empty()).then(|| self.series.matching(&query.filters).into_keys().collect());
+        let series = wanted.as_ref().map(|ids| serde_json::json!(ids).to_string());
         let search = Search { query, series, after: after(&mut reading, query).await? };
+        let whole = search.within(&mut reading).await?;
+        let stretches = match &wanted {
+            Some(wanted) => stretches_of(&mut reading, whole, wanted, query.newest_first).await?,
+            None => vec![whole],
+        };
         let mut found = Vec::new();
-        for period in periods(search.within(&mut reading).await?, query.newest_first) {
+        for period in stretches.into_iter().flat_map(|stretch| periods(stretch, query.newest_first)) {
             let left = i64::from(query.limit) - i64::try_from(found.len()).unwrap_or(i64::MAX);
             if left <= 0 {
                 break;
@@ -121,6 +134,34 @@ impl Search<'_> {
             sql.push(" AND client_request_id = ").push_bind(id.clone());
         }
     }
+}
+
+/// The days in which there are rows of wanted series, as rollups tell.
+async fn stretches_of(
+    reading: &mut SqliteConnection,
+    whole: Period,
+    wanted: &BTreeSet<SeriesId>,
+    newest_first: bool,
+) -> Result<Vec<Period>, StoreError> {
+    let first: Option<i64> =
+        sqlx::query_scalar("SELECT min(start) FROM rollups WHERE span = 'day'").fetch_one(&mut *reading).await?;
+    let shards: BTreeSet<_> = wanted.iter().map(|id| shard_of(*id)).collect();
+    let mut pages = sqlx::query_as::<_, (i64, Vec<u8>)>(
+        "SELECT start, body FROM rollups WHERE span = 'day' AND start >= $1 AND start < $2
+         AND shard IN (SELECT value FROM json_each($3))",
+    )
+    .bind(Span::Day.start(whole.from))
+    .bind(whole.to)
+    .bind(serde_json::json!(shards).to_string())
+    .fetch(reading);
+    let mut days = BTreeSet::new();
+    while let Some((start, page)) = pages.try_next().await? {
+        let tells = tells_of(&page, |id| wanted.contains(&id));
+        if tells.ok_or_else(|| super::bad_page(Span::Day, start))? {
+            days.insert(start);
+        }
+    }
+    Ok(stretches(whole, first.unwrap_or(i64::MAX), &days, newest_first))
 }
 
 /// Where the page before ended. Its last row may have been pruned since: then all rows of its moment count as seen.

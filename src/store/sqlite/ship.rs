@@ -2,24 +2,24 @@
 //! position, in one transaction.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     sync::Arc,
 };
 
-use sqlx::{SqliteConnection, sqlite::SqliteTransaction};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteTransaction};
 use uuid::Uuid;
 
-use super::{Sqlite, insert::insert};
+use super::{Sqlite, insert::Insert};
 use crate::{
     exchange::UsageRow,
     store::{
         OpenRequest, Position, Shipment, Shipped, StoreError,
         ledger::{
-            batch::{BalanceKey, Gain, MOST, balance_columns, charges_column, fresh, gains},
-            booked::{FACTS, Value, facts},
+            batch::{BalanceKey, Gain, balance_columns, charges_column, fresh, gains},
+            booked::{FACTS, Value, facts, measure},
             chain::{ChainTotals, Code, HEAD, Head},
-            rollup::{Growth, PageKey, Rollups, grown},
-            series::{Series, SeriesId},
+            rollup::{Rollups, grown},
+            series::{COLUMNS, Series, SeriesId, Texts},
         },
         sums::clamped,
     },
@@ -27,6 +27,9 @@ use crate::{
 
 /// After so many rows others get a turn on the thread.
 const ROWS_AT_A_TIME: usize = 64;
+
+/// The same, of pages.
+const PAGES_AT_A_TIME: usize = 8;
 
 /// Whether rows of a shipment may be there already.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Sqlite {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(series.into_iter().map(|(series, id)| (id, series)));
+        self.series.learn(series.into_values());
         Ok(rows.len() as u64)
     }
 
@@ -79,7 +82,7 @@ impl Sqlite {
         shipping: &mut SqliteTransaction<'_>,
         chain: &mut Chain,
         rows: &[&UsageRow],
-        series: &HashMap<Series, SeriesId>,
+        series: &HashMap<Texts<'_>, (SeriesId, Series)>,
     ) -> Result<(), StoreError> {
         let balances = add_to_balances(shipping, gains(rows)).await?;
         let mut rollups = Rollups::default();
@@ -88,47 +91,42 @@ impl Sqlite {
             if nth % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
                 tokio::task::yield_now().await;
             }
-            let its = Series::of(row);
-            let id = series.get(&its).copied().unwrap_or_default();
+            let (id, its) = series.get(&Texts::of(row)).ok_or_else(|| unnumbered(row))?;
             let facts = facts(row);
             let tries = &row.settle.attempts;
-            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
+            let code = chain.head.append(self.secret.chain(), (&facts, its, &row.intent.charges, tries), &mut scratch);
             let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
-            rollups.count(id, super::nanos(row.intent.time), row);
+            rollups.count(*id, super::nanos(row.intent.time), row);
             columns.extend(place.clone());
             columns.extend([
                 Value::Bytes(code.to_vec()),
-                Value::Int(id),
+                Value::Int(*id),
                 charges_column(&row.intent.charges, &balances),
             ]);
             columns.extend(facts);
             attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
         }
-        insert(shipping, INSERT_ROW, 5 + FACTS.len(), columns).await?;
-        insert(shipping, INSERT_ATTEMPT, 8, attempts).await?;
-        for (key, growth) in rollups.with_days().0 {
-            grow(shipping, chain.id, key, &growth).await?;
-        }
-        Ok(())
+        INSERT_ROWS.run(shipping, columns).await?;
+        INSERT_ATTEMPTS.run(shipping, attempts).await?;
+        grow(shipping, chain.id, rollups.with_days()).await
     }
 
-    /// The numbers of the rows' series; new ones are given in this transaction.
-    async fn series_of(
+    /// The series of rows with their numbers; new ones are given in this transaction.
+    async fn series_of<'a>(
         &self,
         shipping: &mut SqliteTransaction<'_>,
-        rows: &[&UsageRow],
-    ) -> Result<HashMap<Series, SeriesId>, StoreError> {
+        rows: &[&'a UsageRow],
+    ) -> Result<HashMap<Texts<'a>, (SeriesId, Series)>, StoreError> {
         let mut found = HashMap::new();
         for row in rows {
-            let series = Series::of(row);
-            if found.contains_key(&series) {
-                continue;
+            if let Entry::Vacant(vacant) = found.entry(Texts::of(row)) {
+                let series = vacant.key().series();
+                let id = match self.series.id(&series) {
+                    Some(id) => id,
+                    None => series_id(shipping, &series).await?,
+                };
+                vacant.insert((id, series));
             }
-            let id = match self.series.id(&series) {
-                Some(id) => id,
-                None => series_id(shipping, &series).await?,
-            };
-            found.insert(series, id);
         }
         Ok(found)
     }
@@ -175,13 +173,48 @@ impl Sqlite {
     }
 }
 
-const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, \
-     client_request_id, end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, \
-     certainty, estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
-     image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
-     saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ";
+/// Cannot be: all rows of a shipment were given numbers.
+fn unnumbered(row: &UsageRow) -> StoreError {
+    StoreError::Corrupt(format!("no number for the series of request {}", row.intent.id))
+}
 
-const INSERT_ATTEMPT: &str = "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ";
+const INSERT_ROWS: Insert = Insert {
+    into: "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, client_request_id, \
+           end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, certainty, \
+           estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
+           image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
+           saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ",
+    width: 5 + FACTS.len(),
+    then: "",
+};
+
+const INSERT_ATTEMPTS: Insert = Insert {
+    into: "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ",
+    width: 8,
+    then: "",
+};
+
+const INSERT_SERIES: Insert = Insert {
+    into: "INSERT OR IGNORE INTO series (subscription, product, \"user\", api, operation, workspace, model, \
+           upstream_model, backend, currency) VALUES ",
+    width: COLUMNS,
+    then: "",
+};
+
+/// The sum stays within what `batch::MOST` says.
+const ADD_TO_BALANCES: Insert = Insert {
+    into: "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted) VALUES ",
+    width: 6,
+    then: " ON CONFLICT (account, measure, window_start) DO UPDATE SET charged = \
+           max(min(charged + excluded.charged, 9000000000000000000), -9000000000000000000) \
+           RETURNING account, measure, window_start, id",
+};
+
+const PUT_PAGES: Insert = Insert {
+    into: "INSERT INTO rollups (span, start, shard, chain, body) VALUES ",
+    width: 5,
+    then: " ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
+};
 
 fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attempt) -> [Value; 8] {
     let [chain, link] = place.clone();
@@ -200,10 +233,12 @@ fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attemp
 /// The chain of a replica under this key, made when it is the first. A replica's journal goes on where any of its
 /// chains ended: another key begins another chain.
 async fn chain_of(shipping: &mut SqliteTransaction<'_>, replica: &str, key: &str) -> Result<Chain, StoreError> {
+    if let Some(chain) = find_chain(shipping, replica, key).await? {
+        return Ok(chain);
+    }
     sqlx::query(
         "INSERT INTO chains (replica, key_id, position, length, head, totals, seal)
-         SELECT $1, $2, coalesce((SELECT max(position) FROM chains WHERE replica = $1), 0), 0, $3, $4, x''
-         WHERE NOT EXISTS (SELECT 1 FROM chains WHERE replica = $1 AND key_id = $2)",
+         SELECT $1, $2, coalesce((SELECT max(position) FROM chains WHERE replica = $1), 0), 0, $3, $4, x''",
     )
     .bind(replica)
     .bind(key)
@@ -211,13 +246,22 @@ async fn chain_of(shipping: &mut SqliteTransaction<'_>, replica: &str, key: &str
     .bind(ChainTotals::default().to_json())
     .execute(&mut **shipping)
     .await?;
-    let (id, position, length, code, totals): (i64, i64, i64, Vec<u8>, String) =
+    find_chain(shipping, replica, key).await?.ok_or_else(|| StoreError::Corrupt(format!("no chain of {replica}")))
+}
+
+async fn find_chain(
+    shipping: &mut SqliteTransaction<'_>,
+    replica: &str,
+    key: &str,
+) -> Result<Option<Chain>, StoreError> {
+    let found: Option<(i64, i64, i64, Vec<u8>, String)> =
         sqlx::query_as("SELECT id, position, length, head, totals FROM chains WHERE replica = $1 AND key_id = $2")
             .bind(replica)
             .bind(key)
-            .fetch_one(&mut **shipping)
+            .fetch_optional(&mut **shipping)
             .await?;
-    Ok(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? })
+    let Some((id, position, length, code, totals)) = found else { return Ok(None) };
+    Ok(Some(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? }))
 }
 
 /// A head from its columns.
@@ -240,15 +284,7 @@ async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -
 }
 
 async fn series_id(shipping: &mut SqliteTransaction<'_>, series: &Series) -> Result<SeriesId, StoreError> {
-    let columns = series.0.iter().map(|value| Value::Text(value.clone())).collect();
-    insert(
-        shipping,
-        "INSERT OR IGNORE INTO series (subscription, product, \"user\", api, operation, workspace, model, \
-         upstream_model, backend, currency) VALUES ",
-        series.0.len(),
-        columns,
-    )
-    .await?;
+    INSERT_SERIES.run(shipping, series.0.iter().cloned().map(Value::Text).collect()).await?;
     let mut query = sqlx::query_scalar(
         "SELECT id FROM series WHERE subscription = $1 AND product = $2 AND \"user\" = $3 AND api = $4 AND \
          operation = $5 AND workspace = $6 AND model = $7 AND upstream_model = $8 AND backend = $9 AND currency = $10",
@@ -264,51 +300,50 @@ async fn add_to_balances(
     shipping: &mut SqliteTransaction<'_>,
     gains: BTreeMap<BalanceKey, Gain>,
 ) -> Result<BTreeMap<BalanceKey, i64>, StoreError> {
+    let columns = gains.iter().flat_map(|(key, gain)| {
+        let (account, measure, window) = balance_columns(key);
+        [
+            Value::Text(account),
+            Value::Text(measure.into()),
+            Value::Int(window),
+            Value::Int(gain.until),
+            Value::Int(gain.amount),
+            Value::Int(0),
+        ]
+    });
     let mut ids = BTreeMap::new();
-    for (key, gain) in gains {
-        let (account, measure, window) = balance_columns(&key);
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted)
-             VALUES ($1, $2, $3, $4, $5, 0)
-             ON CONFLICT (account, measure, window_start) DO UPDATE
-                 SET charged = max(min(charged + excluded.charged, $6), -$6)
-             RETURNING id",
-        )
-        .bind(account)
-        .bind(measure)
-        .bind(window)
-        .bind(gain.until)
-        .bind(gain.amount)
-        .bind(MOST)
-        .fetch_one(&mut **shipping)
-        .await?;
-        ids.insert(key, id);
+    for row in ADD_TO_BALANCES.run(shipping, columns.collect()).await? {
+        let (account, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let key = BalanceKey { account: account.into(), measure: measure(&word)?, window: row.try_get(2)? };
+        ids.insert(key, row.try_get(3)?);
     }
     Ok(ids)
 }
 
-async fn grow(connection: &mut SqliteConnection, chain: i64, key: PageKey, growth: &Growth) -> Result<(), StoreError> {
-    let old: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4")
-            .bind(key.span.as_str())
-            .bind(key.start)
-            .bind(key.shard)
-            .bind(chain)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let page = grown(&old.unwrap_or_default(), growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
-    sqlx::query(
-        "INSERT INTO rollups (span, start, shard, chain, body) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
+/// Adds to pages of rollups, all of them read at once and written at once.
+async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -> Result<(), StoreError> {
+    let keys: Vec<_> = rollups.0.keys().map(|key| (key.span.as_str(), key.start, key.shard)).collect();
+    let found: Vec<(String, i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT r.span, r.start, r.shard, r.body FROM json_each($1) k CROSS JOIN rollups r
+         ON r.span = k.value ->> 0 AND r.start = k.value ->> 1 AND r.shard = k.value ->> 2 WHERE r.chain = $2",
     )
-    .bind(key.span.as_str())
-    .bind(key.start)
-    .bind(key.shard)
+    .bind(serde_json::json!(keys).to_string())
     .bind(chain)
-    .bind(page)
-    .execute(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(())
+    let old: HashMap<_, _> =
+        found.iter().map(|(span, start, shard, body)| ((span.as_str(), *start, *shard), &body[..])).collect();
+    let mut columns = Vec::new();
+    for (nth, (key, growth)) in rollups.0.into_iter().enumerate() {
+        if nth % PAGES_AT_A_TIME == PAGES_AT_A_TIME - 1 {
+            tokio::task::yield_now().await;
+        }
+        let old = old.get(&(key.span.as_str(), key.start, key.shard)).copied().unwrap_or_default();
+        let page = grown(old, &growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
+        columns.extend([Value::Text(key.span.as_str().into()), Value::Int(key.start), Value::Int(key.shard)]);
+        columns.extend([Value::Int(chain), Value::Bytes(page)]);
+    }
+    PUT_PAGES.run(connection, columns).await.map(drop)
 }
 
 /// Requests that stay open, and those that no longer are.
