@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::model::Timestamp;
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -28,6 +30,18 @@ pub enum StoreError {
     /// A row does not hold what this version writes.
     #[error("the database holds {0}; it was written by a newer version of Tollgate or changed by hand")]
     Corrupt(String),
+    /// A page of the reports' sums does not hold what this version writes. The rows that it sums up are not touched
+    /// by that.
+    #[error(
+        "the sums that reports are made of are damaged for the {span} of {start}: run `tollgate ledger \
+         rebuild-reports`, which makes them anew from the rows of the ledger"
+    )]
+    BadPage {
+        /// `hour` or `day`.
+        span: &'static str,
+        /// When that begins.
+        start: Timestamp,
+    },
     /// The key for sealing is not 32 bytes in base64.
     #[error("{0} does not hold 32 bytes in base64; make one with: head -c 32 /dev/urandom | base64")]
     SecretKey(String),

@@ -5,12 +5,17 @@
 
 pub(super) mod batch;
 pub(super) mod booked;
+pub(super) mod booking;
 pub(super) mod chain;
+pub(super) mod follow;
+pub(super) mod log;
 pub(super) mod plan;
 pub(super) mod recount;
+pub(super) mod report;
 pub(super) mod rollup;
 pub(super) mod series;
 pub(super) mod summary;
+pub(super) mod tables;
 
 #[cfg(test)]
 pub(super) mod samples;

@@ -2,11 +2,15 @@
 //! so that rows and rollups carry one integer in place of ten texts.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet, hash_map::RandomState},
+    hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{super::Dimension, booked::storable};
+use super::{
+    super::{Dimension, StoreError},
+    booked::storable,
+};
 use crate::{
     exchange::UsageRow,
     model::{ApiId, BackendId, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
@@ -29,11 +33,6 @@ impl Default for Series {
 }
 
 impl Series {
-    /// The series that a row belongs to.
-    pub fn of(row: &UsageRow) -> Self {
-        Texts::of(row).series()
-    }
-
     /// The value of a dimension; empty: without.
     pub fn get(&self, dimension: Dimension) -> &Arc<str> {
         &self.0[dimension.index()]
@@ -73,9 +72,49 @@ impl<'a> Texts<'a> {
         Self(texts.map(Option::unwrap_or_default))
     }
 
+    /// Those of a series.
+    fn in_series(series: &'a Series) -> Self {
+        Self(series.0.each_ref().map(|text| &**text))
+    }
+
     /// The series itself.
     pub fn series(self) -> Series {
         Series(self.0.map(storable))
+    }
+}
+
+/// A series with its number.
+pub type Numbered = (SeriesId, Arc<Series>);
+
+/// The series of some rows, in their order: numbered, or not known yet.
+pub struct Numbering(Vec<Result<Numbered, Series>>);
+
+impl Numbering {
+    /// What is known of the rows' series.
+    pub fn new(known: &Known, rows: &[&UsageRow]) -> Self {
+        let number = |row: &&UsageRow| {
+            let texts = Texts::of(row);
+            // Most texts are stored as they are: nothing is copied then.
+            known.find(&texts).map_or_else(|| known.number(texts.series()), Ok)
+        };
+        Self(rows.iter().map(number).collect())
+    }
+
+    /// Those that are to be given a number, each once.
+    pub fn news(&self) -> HashSet<Series> {
+        self.0.iter().filter_map(|found| found.as_ref().err().cloned()).collect()
+    }
+
+    /// All of them, with the numbers of the news.
+    ///
+    /// # Errors
+    /// One is missing, which cannot be.
+    pub fn with(self, news: &HashMap<Series, SeriesId>) -> Result<Vec<Numbered>, StoreError> {
+        let number = |series: Series| match news.get(&series) {
+            Some(id) => Ok((*id, Arc::new(series))),
+            None => Err(StoreError::Corrupt("no number for a series of usage".to_owned())),
+        };
+        self.0.into_iter().map(|found| found.or_else(number)).collect()
     }
 }
 
@@ -86,18 +125,30 @@ pub struct Known(Mutex<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
-    by_series: HashMap<Series, SeriesId>,
-    by_id: HashMap<SeriesId, Series>,
+    /// By a hash of their texts, so that a row is looked up without copies of them.
+    by_hash: HashMap<u64, Vec<SeriesId>>,
+    by_id: HashMap<SeriesId, Arc<Series>>,
+    hasher: RandomState,
 }
 
 impl Known {
-    /// The number of a series.
-    pub fn id(&self, series: &Series) -> Option<SeriesId> {
-        self.lock().by_series.get(series).copied()
+    /// The series that has these texts.
+    pub fn find(&self, texts: &Texts<'_>) -> Option<Numbered> {
+        let known = self.lock();
+        let candidates = known.by_hash.get(&known.hasher.hash_one(texts))?;
+        candidates.iter().find_map(|id| {
+            let series = known.by_id.get(id)?;
+            (Texts::in_series(series) == *texts).then(|| (*id, Arc::clone(series)))
+        })
+    }
+
+    /// The number of a series, or the series.
+    fn number(&self, series: Series) -> Result<Numbered, Series> {
+        self.find(&Texts::in_series(&series)).ok_or(series)
     }
 
     /// The series of a number.
-    pub fn series(&self, id: SeriesId) -> Option<Series> {
+    pub fn series(&self, id: SeriesId) -> Option<Arc<Series>> {
         self.lock().by_id.get(&id).cloned()
     }
 
@@ -107,16 +158,21 @@ impl Known {
     }
 
     /// All that are known and have all of these values.
-    pub fn matching(&self, filters: &[(Dimension, Arc<str>)]) -> HashMap<SeriesId, Series> {
+    pub fn matching(&self, filters: &[(Dimension, Arc<str>)]) -> HashMap<SeriesId, Arc<Series>> {
         let known = self.lock();
-        known.by_id.iter().filter(|(_, series)| series.matches(filters)).map(|(id, s)| (*id, s.clone())).collect()
+        let matching = known.by_id.iter().filter(|(_, series)| series.matches(filters));
+        matching.map(|(id, series)| (*id, Arc::clone(series))).collect()
     }
 
     /// Remembers committed numbers.
-    pub fn learn(&self, found: impl IntoIterator<Item = (SeriesId, Series)>) {
+    pub fn learn(&self, found: impl IntoIterator<Item = Numbered>) {
         let mut known = self.lock();
         for (id, series) in found {
-            known.by_series.insert(series.clone(), id);
+            let hash = known.hasher.hash_one(Texts::in_series(&series));
+            let candidates = known.by_hash.entry(hash).or_default();
+            if !candidates.contains(&id) {
+                candidates.push(id);
+            }
             known.by_id.insert(id, series);
         }
     }

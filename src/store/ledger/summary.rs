@@ -20,38 +20,49 @@ use crate::exchange::UsageRow;
 pub struct Summary<'a> {
     query: &'a ReportQuery,
     steps: Steps,
-    /// What each wanted series counts to.
-    groups: HashMap<SeriesId, usize>,
+    /// What each wanted series counts to, by series.
+    groups: Vec<(SeriesId, usize)>,
     /// The groups: value and currency, which are kept apart until the end.
     keys: Vec<(ReportKey, Arc<str>)>,
-    sums: HashMap<(usize, usize), Totals>,
+    /// The step that is added to at the moment, and its sums by group. Pages come by time: a step is hardly ever
+    /// returned to, and then its parts are put together at the end.
+    now: (usize, Vec<Option<Totals>>),
+    /// Step, group and sums of the steps before.
+    done: Vec<(usize, usize, Totals)>,
 }
 
 impl<'a> Summary<'a> {
     /// An empty report over `wanted` series, which match the query's filters.
-    pub fn new(query: &'a ReportQuery, steps: Steps, wanted: &HashMap<SeriesId, Series>) -> Self {
+    pub fn new(query: &'a ReportQuery, steps: Steps, wanted: &HashMap<SeriesId, Arc<Series>>) -> Self {
         let mut places = HashMap::new();
         let mut keys = Vec::new();
-        let mut groups = HashMap::with_capacity(wanted.len());
+        let mut groups = Vec::with_capacity(wanted.len());
         for (id, series) in wanted {
             let key = (key_of(query.by, series), series.currency().clone());
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 keys.push(key);
                 keys.len() - 1
             });
-            groups.insert(*id, place);
+            groups.push((*id, place));
         }
-        Self { query, steps, groups, keys, sums: HashMap::new() }
+        groups.sort_unstable();
+        let now = (0, vec![None; keys.len()]);
+        Self { query, steps, groups, keys, now, done: Vec::new() }
     }
 
     /// Adds a page of rollups that start at `start`; `None` when it is no page.
     #[must_use]
     pub fn add_page(&mut self, start: i64, page: &[u8]) -> Option<()> {
-        let step = self.steps.of(start);
-        for entry in entries(page)? {
+        self.turn_to(self.steps.of(start));
+        let mut entries = entries(page)?.peekable();
+        let first = entries.peek().copied().flatten().map_or(0, |(series, _)| series);
+        // Both are in the order of series: no entry has to be looked up.
+        let mut groups = self.groups[self.groups.partition_point(|(id, _)| *id < first)..].iter().peekable();
+        for entry in entries {
             let (series, bytes) = entry?;
-            if let Some(group) = self.groups.get(&series) {
-                self.sums.entry((step, *group)).or_default().merge_encoded(bytes)?;
+            while groups.next_if(|(id, _)| *id < series).is_some() {}
+            if let Some((_, group)) = groups.next_if(|(id, _)| *id == series) {
+                self.now.1[*group].get_or_insert_default().merge_encoded(bytes)?;
             }
         }
         Some(())
@@ -59,16 +70,27 @@ impl<'a> Summary<'a> {
 
     /// Adds a row of `series`.
     pub fn add_row(&mut self, series: SeriesId, row: &UsageRow) {
-        if let Some(group) = self.groups.get(&series) {
-            let step = self.steps.of(nanos(row.intent.time));
-            self.sums.entry((step, *group)).or_default().count(row);
+        if let Ok(at) = self.groups.binary_search_by_key(&series, |(id, _)| *id) {
+            let group = self.groups[at].1;
+            self.turn_to(self.steps.of(nanos(row.intent.time)));
+            self.now.1[group].get_or_insert_default().count(row);
+        }
+    }
+
+    fn turn_to(&mut self, step: usize) {
+        let (now, sums) = &mut self.now;
+        if *now != step {
+            let before = std::mem::replace(now, step);
+            let sums = sums.iter_mut().enumerate();
+            self.done.extend(sums.filter_map(|(group, sums)| Some((before, group, sums.take()?))));
         }
     }
 
     /// The report over what was counted.
-    pub fn finish(self, counted: Period) -> Report {
+    pub fn finish(mut self, counted: Period) -> Report {
+        self.turn_to(usize::MAX);
         let mut rows = BTreeMap::<ReportKey, ReportRow>::new();
-        for ((step, group), totals) in self.sums {
+        for (step, group, totals) in self.done {
             let (key, currency) = &self.keys[group];
             let mut key = key.clone();
             key.start = self.query.bucket.map(|_| time(self.steps.start(step)));

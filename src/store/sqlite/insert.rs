@@ -11,14 +11,27 @@ use crate::store::{StoreError, ledger::booked::Value};
 /// statement to the connection's thread costs more than most statements.
 const SIZES: [usize; 6] = [512, 128, 32, 8, 2, 1];
 
-/// An insert up to VALUES, its columns, and what follows the values.
+/// An insert into columns of a table.
 pub(super) struct Insert {
-    pub into: &'static str,
-    pub width: usize,
-    pub then: &'static str,
+    table: &'static str,
+    columns: &'static str,
+    width: usize,
+    /// What follows the values.
+    then: &'static str,
 }
 
 impl Insert {
+    /// Into so many columns.
+    pub const fn new(table: &'static str, columns: &'static str, width: usize) -> Self {
+        Self { table, columns, width, then: "" }
+    }
+
+    /// With an end of the statement.
+    pub const fn then(mut self, then: &'static str) -> Self {
+        self.then = then;
+        self
+    }
+
     /// Inserts rows that lie in `values` one after the other. Gives what the statement returns.
     pub async fn run(
         &self,
@@ -30,7 +43,9 @@ impl Insert {
         let mut returned = Vec::new();
         for size in SIZES {
             while left >= size {
-                let sql = AssertSqlSafe(format!("{}{}{}", self.into, marks(size, self.width), self.then));
+                let Self { table, columns, width, then } = self;
+                let marks = marks(size, *width);
+                let sql = AssertSqlSafe(format!("INSERT INTO {table} ({columns}) VALUES {marks}{then}"));
                 let row = arguments(values.by_ref().take(size * self.width))?;
                 returned.extend(sqlx::query_with(sql, row).fetch_all(&mut *connection).await?);
                 left -= size;

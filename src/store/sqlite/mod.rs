@@ -12,7 +12,6 @@ mod proof;
 mod prune;
 mod reading;
 mod reports;
-mod request_log;
 mod ship;
 
 use std::{
@@ -34,7 +33,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::{
     Answer, Leases, SecretKey, Store, StoreError,
     decode::{nanos, time},
-    ledger::{rollup::Span, series::Known},
+    ledger::series::Known,
 };
 
 /// How long a writer waits for another process's commit.
@@ -154,10 +153,6 @@ fn make_private(path: &Path) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
-}
-
-fn bad_page(span: Span, start: i64) -> StoreError {
-    StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! position, in one transaction.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -15,21 +15,17 @@ use crate::{
     store::{
         OpenRequest, Position, Shipment, Shipped, StoreError,
         ledger::{
-            batch::{BalanceKey, Gain, balance_columns, charges_column, fresh, gains},
-            booked::{FACTS, Value, facts, measure},
-            chain::{ChainTotals, Code, HEAD, Head},
-            rollup::{Rollups, grown},
-            series::{COLUMNS, Series, SeriesId, Texts},
+            batch::{BalanceKey, Gain, balance_columns, fresh, gains},
+            booked::{Value, measure},
+            booking::{self, ATTEMPT, ATTEMPT_KINDS, ROW, ROW_WIDTH},
+            chain::{ChainTotals, HEAD, Head},
+            rollup::{PageKey, Rollups},
+            series::{COLUMNS, Numbered, Numbering, Series, SeriesId},
+            tables::head,
         },
         sums::clamped,
     },
 };
-
-/// After so many rows others get a turn on the thread.
-const ROWS_AT_A_TIME: usize = 64;
-
-/// The same, of pages.
-const PAGES_AT_A_TIME: usize = 8;
 
 /// Whether rows of a shipment may be there already.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,14 +61,14 @@ impl Sqlite {
         let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
         let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
         let rows = fresh(shipment, &known);
-        let series = self.series_of(&mut shipping, &rows).await?;
+        let (series, news) = self.series_of(&mut shipping, &rows).await?;
         self.book(&mut shipping, &mut chain, &rows, &series).await?;
         self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
         if shipment.position.sequence >= chain.position {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(series.into_values());
+        self.series.learn(news.into_iter().map(|(series, id)| (id, Arc::new(series))));
         Ok(rows.len() as u64)
     }
 
@@ -82,53 +78,29 @@ impl Sqlite {
         shipping: &mut SqliteTransaction<'_>,
         chain: &mut Chain,
         rows: &[&UsageRow],
-        series: &HashMap<Texts<'_>, (SeriesId, Series)>,
+        series: &[Numbered],
     ) -> Result<(), StoreError> {
         let balances = add_to_balances(shipping, gains(rows)).await?;
-        let mut rollups = Rollups::default();
-        let (mut columns, mut attempts, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-        for (nth, row) in rows.iter().enumerate() {
-            if nth % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
-                tokio::task::yield_now().await;
-            }
-            let (id, its) = series.get(&Texts::of(row)).ok_or_else(|| unnumbered(row))?;
-            let facts = facts(row);
-            let tries = &row.settle.attempts;
-            let code = chain.head.append(self.secret.chain(), (&facts, its, &row.intent.charges, tries), &mut scratch);
-            let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
-            rollups.count(*id, super::nanos(row.intent.time), row);
-            columns.extend(place.clone());
-            columns.extend([
-                Value::Bytes(code.to_vec()),
-                Value::Int(*id),
-                charges_column(&row.intent.charges, &balances),
-            ]);
-            columns.extend(facts);
-            attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
-        }
-        INSERT_ROWS.run(shipping, columns).await?;
-        INSERT_ATTEMPTS.run(shipping, attempts).await?;
-        grow(shipping, chain.id, rollups.with_days()).await
+        let place = (chain.id, &mut chain.head);
+        let booking = booking::book(self.secret.chain(), place, rows, series, &balances).await;
+        Insert::new("usage_rows", ROW, ROW_WIDTH).run(shipping, booking.rows).await?;
+        Insert::new("attempts", ATTEMPT, ATTEMPT_KINDS.len()).run(shipping, booking.attempts).await?;
+        grow(shipping, chain.id, booking.rollups.with_days()).await
     }
 
     /// The series of rows with their numbers; new ones are given in this transaction.
-    async fn series_of<'a>(
+    async fn series_of(
         &self,
         shipping: &mut SqliteTransaction<'_>,
-        rows: &[&'a UsageRow],
-    ) -> Result<HashMap<Texts<'a>, (SeriesId, Series)>, StoreError> {
-        let mut found = HashMap::new();
-        for row in rows {
-            if let Entry::Vacant(vacant) = found.entry(Texts::of(row)) {
-                let series = vacant.key().series();
-                let id = match self.series.id(&series) {
-                    Some(id) => id,
-                    None => series_id(shipping, &series).await?,
-                };
-                vacant.insert((id, series));
-            }
+        rows: &[&UsageRow],
+    ) -> Result<(Vec<Numbered>, HashMap<Series, SeriesId>), StoreError> {
+        let numbering = Numbering::new(&self.series, rows);
+        let mut news = HashMap::new();
+        for series in numbering.news() {
+            let id = series_id(shipping, &series).await?;
+            news.insert(series, id);
         }
-        Ok(found)
+        Ok((numbering.with(&news)?, news))
     }
 
     async fn seal_head(
@@ -173,62 +145,17 @@ impl Sqlite {
     }
 }
 
-/// Cannot be: all rows of a shipment were given numbers.
-fn unnumbered(row: &UsageRow) -> StoreError {
-    StoreError::Corrupt(format!("no number for the series of request {}", row.intent.id))
-}
+const SERIES: &str =
+    "subscription, product, \"user\", api, operation, workspace, model, upstream_model, backend, currency";
 
-const INSERT_ROWS: Insert = Insert {
-    into: "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, client_request_id, \
-           end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, certainty, \
-           estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
-           image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
-           saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ",
-    width: 5 + FACTS.len(),
-    then: "",
-};
-
-const INSERT_ATTEMPTS: Insert = Insert {
-    into: "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ",
-    width: 8,
-    then: "",
-};
-
-const INSERT_SERIES: Insert = Insert {
-    into: "INSERT OR IGNORE INTO series (subscription, product, \"user\", api, operation, workspace, model, \
-           upstream_model, backend, currency) VALUES ",
-    width: COLUMNS,
-    then: "",
-};
+const BALANCE: &str = "account, measure, window_start, window_end, charged, adjusted";
 
 /// The sum stays within what `batch::MOST` says.
-const ADD_TO_BALANCES: Insert = Insert {
-    into: "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted) VALUES ",
-    width: 6,
-    then: " ON CONFLICT (account, measure, window_start) DO UPDATE SET charged = \
-           max(min(charged + excluded.charged, 9000000000000000000), -9000000000000000000) \
-           RETURNING account, measure, window_start, id",
-};
+const ADD_TO_BALANCE: &str = " ON CONFLICT (account, measure, window_start) DO UPDATE SET charged = \
+     max(min(charged + excluded.charged, 9000000000000000000), -9000000000000000000) \
+     RETURNING account, measure, window_start, id";
 
-const PUT_PAGES: Insert = Insert {
-    into: "INSERT INTO rollups (span, start, shard, chain, body) VALUES ",
-    width: 5,
-    then: " ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
-};
-
-fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attempt) -> [Value; 8] {
-    let [chain, link] = place.clone();
-    [
-        chain,
-        link,
-        Value::Int(clamped(k as u64)),
-        Value::Text(tried.backend.as_str().into()),
-        tried.status.map_or(Value::Null, |status| Value::Int(i64::from(status))),
-        tried.fault.clone().map_or(Value::Null, Value::Text),
-        Value::Int(clamped(tried.began_nanos)),
-        Value::Int(clamped(tried.took_nanos)),
-    ]
-}
+const PUT_PAGE: &str = " ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body";
 
 /// The chain of a replica under this key, made when it is the first. A replica's journal goes on where any of its
 /// chains ended: another key begins another chain.
@@ -264,12 +191,6 @@ async fn find_chain(
     Ok(Some(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? }))
 }
 
-/// A head from its columns.
-pub(super) fn head(length: i64, code: &[u8], totals: &str) -> Result<Head, StoreError> {
-    let code = Code::try_from(code).map_err(|_| StoreError::Corrupt("a code of a chain that is none".to_owned()))?;
-    Ok(Head { length: length.unsigned_abs(), code, totals: ChainTotals::from_json(totals)? })
-}
-
 /// Which of a shipment's requests have rows.
 async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -> Result<HashSet<Uuid>, StoreError> {
     let mut known = HashSet::new();
@@ -284,7 +205,8 @@ async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -
 }
 
 async fn series_id(shipping: &mut SqliteTransaction<'_>, series: &Series) -> Result<SeriesId, StoreError> {
-    INSERT_SERIES.run(shipping, series.0.iter().cloned().map(Value::Text).collect()).await?;
+    let columns = series.0.iter().cloned().map(Value::Text).collect();
+    Insert::new("series", SERIES, COLUMNS).then(" ON CONFLICT DO NOTHING").run(shipping, columns).await?;
     let mut query = sqlx::query_scalar(
         "SELECT id FROM series WHERE subscription = $1 AND product = $2 AND \"user\" = $3 AND api = $4 AND \
          operation = $5 AND workspace = $6 AND model = $7 AND upstream_model = $8 AND backend = $9 AND currency = $10",
@@ -312,7 +234,8 @@ async fn add_to_balances(
         ]
     });
     let mut ids = BTreeMap::new();
-    for row in ADD_TO_BALANCES.run(shipping, columns.collect()).await? {
+    let balances = Insert::new("balances", BALANCE, 6).then(ADD_TO_BALANCE);
+    for row in balances.run(shipping, columns.collect()).await? {
         let (account, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let key = BalanceKey { account: account.into(), measure: measure(&word)?, window: row.try_get(2)? };
         ids.insert(key, row.try_get(3)?);
@@ -331,19 +254,23 @@ async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -
     .bind(chain)
     .fetch_all(&mut *connection)
     .await?;
-    let old: HashMap<_, _> =
-        found.iter().map(|(span, start, shard, body)| ((span.as_str(), *start, *shard), &body[..])).collect();
+    let old = found.into_iter().filter_map(PageKey::keyed).collect();
+    write_pages(connection, chain, booking::grow(rollups, old).await).await
+}
+
+/// Puts pages in the place of those that are there.
+pub(super) async fn write_pages(
+    connection: &mut SqliteConnection,
+    chain: i64,
+    pages: Vec<(PageKey, Vec<u8>)>,
+) -> Result<(), StoreError> {
     let mut columns = Vec::new();
-    for (nth, (key, growth)) in rollups.0.into_iter().enumerate() {
-        if nth % PAGES_AT_A_TIME == PAGES_AT_A_TIME - 1 {
-            tokio::task::yield_now().await;
-        }
-        let old = old.get(&(key.span.as_str(), key.start, key.shard)).copied().unwrap_or_default();
-        let page = grown(old, &growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
+    for (key, page) in pages {
         columns.extend([Value::Text(key.span.as_str().into()), Value::Int(key.start), Value::Int(key.shard)]);
         columns.extend([Value::Int(chain), Value::Bytes(page)]);
     }
-    PUT_PAGES.run(connection, columns).await.map(drop)
+    let pages = Insert::new("rollups", "span, start, shard, chain, body", 5).then(PUT_PAGE);
+    pages.run(connection, columns).await.map(drop)
 }
 
 /// Requests that stay open, and those that no longer are.
