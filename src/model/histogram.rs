@@ -42,6 +42,24 @@ impl Histogram {
         }
     }
 
+    /// Takes off counts that were added before.
+    pub fn subtract(&mut self, part: &Self) {
+        for (bucket, count) in part.buckets() {
+            let counted = bucket.checked_sub(self.first).and_then(|at| self.counts.get_mut(usize::from(at)));
+            if let Some(counted) = counted {
+                *counted = counted.saturating_sub(count);
+            }
+        }
+        let last = self.counts.iter().rposition(|count| *count != 0);
+        self.counts.truncate(last.map_or(0, |last| last + 1));
+        let before = self.counts.iter().position(|count| *count != 0).unwrap_or(0);
+        self.counts.drain(..before);
+        self.first += u16::try_from(before).expect("there are fewer buckets");
+        if self.counts.is_empty() {
+            self.first = 0;
+        }
+    }
+
     /// The value that `quantile` (0.0 to 1.0) of all values do not exceed, within 3.2 %; `None` when there are none.
     #[must_use]
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
@@ -166,7 +184,11 @@ mod tests {
             one.merge(&of(right));
             other.merge_encoded(&mut &encoded(&of(left))[..]).unwrap();
             prop_assert_eq!(&one, &of(&values));
-            prop_assert_eq!(one, other);
+            prop_assert_eq!(&one, &other);
+            one.subtract(&of(right));
+            other.subtract(&of(left));
+            prop_assert_eq!(one, of(left));
+            prop_assert_eq!(other, of(right));
         }
 
         #[test]
@@ -180,7 +202,9 @@ mod tests {
         assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
         let bytes = |bucket: u64, count| {
             let mut bytes = vec![];
-            [1, bucket, count].into_iter().for_each(|number| varint::put(&mut bytes, number));
+            for number in [1, bucket, count] {
+                varint::put(&mut bytes, number);
+            }
             bytes
         };
         let mut made = of(&[5]);

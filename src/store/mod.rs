@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use leases::{LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState};
 pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
-    Proof, Pruned, RollupFinding, Shipment, Shipped,
+    Proof, Pruned, Rebuilt, RollupFinding, Shipment, Shipped, Taken,
 };
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;

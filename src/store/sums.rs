@@ -219,6 +219,17 @@ impl Totals {
         self.ttfts.merge(&other.ttfts);
     }
 
+    /// Takes off what was added before as part of it. A sum that has saturated stays so: what it was is not known.
+    pub fn subtract(&mut self, part: &Self) {
+        for (sum, less) in self.sums.0.iter_mut().zip(part.sums.0) {
+            if !matches!(*sum, i64::MAX | i64::MIN) {
+                *sum = sum.saturating_sub(less);
+            }
+        }
+        self.durations.subtract(&part.durations);
+        self.ttfts.subtract(&part.ttfts);
+    }
+
     /// Appends it in few bytes: which sums are not zero, those, the distributions.
     pub fn encode(&self, to: &mut Vec<u8>) {
         let is_there = |nth: &usize| self.sums.0[*nth] != 0;

@@ -24,7 +24,7 @@ async fn world() -> World {
     rows[1].settle.status = 500;
     rows[2].intent.subscription = None;
     let shipment = Shipment { replica: "r".into(), rows, position: Position { sequence: 3 }, ..Shipment::default() };
-    assert_eq!(world.books.ship(Arc::new(shipment)).await.expect("shipped"), 3);
+    assert_eq!(world.books.ship(Arc::new(shipment)).await.expect("shipped").rows, 3);
     use_tokens(&world.limits, 40);
     world
 }

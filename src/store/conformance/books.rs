@@ -44,7 +44,7 @@ pub fn shipment(replica: &str, rows: Vec<UsageRow>, sequence: u64) -> Arc<Shipme
 }
 
 async fn ship(books: &dyn Books, shipment: Arc<Shipment>) -> u64 {
-    books.ship(shipment).await.expect("ships")
+    books.ship(shipment).await.expect("ships").rows
 }
 
 async fn a_shipment_moves_the_position_and_keeps_open_requests(books: &dyn Books) {

@@ -4,10 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    super::{
-        decode::{nanos, time},
-        sums::clamped,
-    },
+    super::{decode::nanos, sums::clamped},
     batch::{BalanceKey, charges_column},
     booked::{FACTS, Kind, Value, facts},
     chain::{ChainKey, Head},
@@ -95,24 +92,19 @@ fn attempt(place: &[Value; 2], k: usize, tried: &Attempt) -> [Value; 8] {
     ]
 }
 
-/// The pages of rollups (those of days included) that a batch changes, as they are after it. A page that cannot be read is left as it is: its
-/// rows are in the ledger all the same, and `ledger rebuild-reports` makes it anew from them. Neither a report nor
-/// pruning passes over it in silence, and the log tells of it each time.
-pub async fn grow(rollups: Rollups, mut old: HashMap<PageKey, Vec<u8>>) -> Vec<(PageKey, Vec<u8>)> {
-    let mut pages = Vec::new();
+/// The pages of rollups (those of days included) that a batch changes, as they are after it, and how many of them
+/// cannot be read. Such a page is left as it is: the rows are in the ledger all the same, and `ledger rebuild-reports`
+/// makes it anew from them. Neither a report nor pruning passes over it in silence.
+pub async fn grow(rollups: Rollups, mut old: HashMap<PageKey, Vec<u8>>) -> (Vec<(PageKey, Vec<u8>)>, u64) {
+    let (mut pages, mut unreadable) = (Vec::new(), 0);
     for (nth, (key, growth)) in rollups.0.into_iter().enumerate() {
         if nth % PAGES_AT_A_TIME == PAGES_AT_A_TIME - 1 {
             tokio::task::yield_now().await;
         }
         match grown(&old.remove(&key).unwrap_or_default(), &growth) {
             Some(page) => pages.push((key, page)),
-            None => tracing::error!(
-                span = key.span.as_str(),
-                start = %time(key.start),
-                shard = key.shard,
-                "a page of the reports' sums is damaged; its rows are safe: run `tollgate ledger rebuild-reports`"
-            ),
+            None => unreadable += 1,
         }
     }
-    pages
+    (pages, unreadable)
 }

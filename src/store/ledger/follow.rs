@@ -193,7 +193,7 @@ pub async fn sums_are_whole(tables: &mut dyn Tables, hours: &[i64]) -> Result<()
     days.dedup();
     for (span, starts) in [(Span::Hour, hours), (Span::Day, &days)] {
         for start in starts {
-            let run = Run { span, period: Period { from: *start, to: start.saturating_add(1) } };
+            let run = Run::of(span, Period { from: *start, to: start.saturating_add(1) });
             tables.pages(run, None, &mut |_, page| is_whole(page).then_some(())).await?;
         }
     }

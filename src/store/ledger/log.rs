@@ -73,7 +73,7 @@ async fn stretches_of(
 ) -> Result<Vec<Period>, StoreError> {
     let (first, _) = tables.page_times(Span::Day).await?;
     let shards = shards_of(wanted.iter().copied());
-    let run = Run { span: Span::Day, period: Period { from: Span::Day.start(whole.from), to: whole.to } };
+    let run = Run::of(Span::Day, Period { from: Span::Day.start(whole.from), to: whole.to });
     let mut days = BTreeSet::new();
     let mut take = |start, page: &[u8]| {
         if tells_of(page, |id| wanted.contains(&id)).unwrap_or(true) {

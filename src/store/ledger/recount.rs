@@ -7,6 +7,7 @@ use super::{
         Balance, BalanceFinding, RollupFinding, StoreError, Sum, Totals,
         decode::{nanos, time},
     },
+    UNREADABLE,
     batch::{MOST, charges_of},
     plan::{Period, Run},
     report::{held, learn},
@@ -21,9 +22,6 @@ use crate::{
 
 /// Rows whose charges are read at a time.
 const CHARGES: i64 = 5_000;
-
-/// What a finding calls a page that cannot be read.
-pub const UNREADABLE: &str = "(unreadable)";
 
 /// Compares balances with what rows were charged, as of the moment that `tables` shows.
 pub async fn balances(tables: &mut dyn Tables, at_most: usize) -> Result<Vec<BalanceFinding>, StoreError> {
@@ -66,12 +64,20 @@ fn nowhere() -> Balance {
     }
 }
 
+/// Whole hours that there are rollups or rows of.
+pub async fn told(tables: &mut dyn Tables) -> Result<Period, StoreError> {
+    let held = held(tables).await?;
+    let (first, last) = tables.row_times().await?;
+    let rows = Period { from: first.unwrap_or(held.from), to: last.map_or(held.to, |last| last.saturating_add(1)) };
+    Ok(if held.is_empty() { rows } else { rows.joined(held) }.widened())
+}
+
 /// The days whose rollups can be compared with rows, and from when on all rows are kept.
 pub async fn days(tables: &mut dyn Tables) -> Result<(Vec<Period>, i64), StoreError> {
-    let held = held(tables).await?;
+    let told = told(tables).await?;
     let complete_from = tables.pruned().await?;
-    let (mut at, mut days) = (Span::Day.start(held.from.max(complete_from)), Vec::new());
-    while at < held.to {
+    let (mut at, mut days) = (Span::Day.start(told.from.max(complete_from)), Vec::new());
+    while at < told.to {
         let day = Period { from: at, to: at.saturating_add(Span::Day.nanos()) };
         days.push(day);
         at = day.to;
@@ -100,7 +106,7 @@ pub async fn day(
         }
     }
     for span in Span::ALL {
-        let run = Run { span, period: Period { from, to: day.to } };
+        let run = Run::of(span, Period { from, to: day.to });
         let mut compare = |start, page: &[u8]| {
             recount.compare_with(span, start, page);
             Some(())

@@ -29,7 +29,7 @@ pub async fn report(tables: &mut dyn Tables, known: &Known, query: &ReportQuery)
     let mut summary = Summary::new(query, steps, &wanted);
     let shards = shards(query, &wanted);
     for run in runs {
-        tables.pages(run, shards.as_deref(), &mut |start, page| summary.add_page(start, page)).await?;
+        tables.pages(run, shards.as_deref(), &mut |start, page| summary.add_page(run, start, page)).await?;
     }
     for (series, row) in &edges {
         summary.add_row(*series, row);

@@ -87,7 +87,7 @@ impl<'a> Texts<'a> {
 pub type Numbered = (SeriesId, Arc<Series>);
 
 /// The series of some rows, in their order: numbered, or not known yet.
-pub struct Numbering(Vec<Result<Numbered, Series>>);
+pub struct Numbering(Vec<Result<Numbered, Arc<Series>>>);
 
 impl Numbering {
     /// What is known of the rows' series.
@@ -95,23 +95,25 @@ impl Numbering {
         let number = |row: &&UsageRow| {
             let texts = Texts::of(row);
             // Most texts are stored as they are: nothing is copied then.
-            known.find(&texts).map_or_else(|| known.number(texts.series()), Ok)
+            known.find(&texts).map_or_else(|| known.number(Arc::new(texts.series())), Ok)
         };
         Self(rows.iter().map(number).collect())
     }
 
-    /// Those that are to be given a number, each once.
-    pub fn news(&self) -> HashSet<Series> {
-        self.0.iter().filter_map(|found| found.as_ref().err().cloned()).collect()
+    /// Those that are to be given a number, each once, in the order of the rows.
+    pub fn news(&self) -> Vec<Arc<Series>> {
+        let mut seen = HashSet::new();
+        let news = self.0.iter().filter_map(|found| found.as_ref().err());
+        news.filter(|series| seen.insert(Arc::clone(series))).cloned().collect()
     }
 
     /// All of them, with the numbers of the news.
     ///
     /// # Errors
     /// One is missing, which cannot be.
-    pub fn with(self, news: &HashMap<Series, SeriesId>) -> Result<Vec<Numbered>, StoreError> {
-        let number = |series: Series| match news.get(&series) {
-            Some(id) => Ok((*id, Arc::new(series))),
+    pub fn with(self, news: &HashMap<Arc<Series>, SeriesId>) -> Result<Vec<Numbered>, StoreError> {
+        let number = |series: Arc<Series>| match news.get(&series) {
+            Some(id) => Ok((*id, series)),
             None => Err(StoreError::Corrupt("no number for a series of usage".to_owned())),
         };
         self.0.into_iter().map(|found| found.or_else(number)).collect()
@@ -143,7 +145,7 @@ impl Known {
     }
 
     /// The number of a series, or the series.
-    fn number(&self, series: Series) -> Result<Numbered, Series> {
+    fn number(&self, series: Arc<Series>) -> Result<Numbered, Arc<Series>> {
         self.find(&Texts::in_series(&series)).ok_or(series)
     }
 

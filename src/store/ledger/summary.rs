@@ -10,8 +10,8 @@ use super::{
         Dimension, Report, ReportKey, ReportQuery, ReportRow, Sum, Totals,
         decode::{nanos, time},
     },
-    plan::{Period, Steps},
-    rollup::entries,
+    plan::{Period, Run, Steps},
+    rollup::{Span, entries},
     series::{Series, SeriesId},
 };
 use crate::exchange::UsageRow;
@@ -24,12 +24,15 @@ pub struct Summary<'a> {
     groups: Vec<(SeriesId, usize)>,
     /// The groups: value and currency, which are kept apart until the end.
     keys: Vec<(ReportKey, Arc<str>)>,
-    /// The step that is added to at the moment, and its sums by group. Pages come by time: a step is hardly ever
+    /// Steps that are added to at the moment, with their sums by group. Pages come by time: a step is hardly ever
     /// returned to, and then its parts are put together at the end.
-    now: (usize, Vec<Option<Totals>>),
+    open: BTreeMap<usize, Vec<Option<Totals>>>,
     /// Step, group and sums of the steps before.
     done: Vec<(usize, usize, Totals)>,
 }
+
+/// Steps that are open at a time: a day's, and those that its hours are moved to.
+const OPEN: usize = 3;
 
 impl<'a> Summary<'a> {
     /// An empty report over `wanted` series, which match the query's filters.
@@ -46,51 +49,81 @@ impl<'a> Summary<'a> {
             groups.push((*id, place));
         }
         groups.sort_unstable();
-        let now = (0, vec![None; keys.len()]);
-        Self { query, steps, groups, keys, now, done: Vec::new() }
+        Self { query, steps, groups, keys, open: BTreeMap::new(), done: Vec::new() }
     }
 
-    /// Adds a page of rollups that start at `start`; `None` when it is no page.
+    /// Adds a page of rollups of `run` that start at `start`; `None` when it is no page.
     #[must_use]
-    pub fn add_page(&mut self, start: i64, page: &[u8]) -> Option<()> {
-        self.turn_to(self.steps.of(start));
+    pub fn add_page(&mut self, run: Run, start: i64, page: &[u8]) -> Option<()> {
+        let step = self.steps.of_page(run.span, start);
+        let whence = run.is_moved.then(|| self.steps.of_page(Span::Day, Span::Day.start(start)));
+        let mut sums = self.take(step);
         let mut entries = entries(page)?.peekable();
         let first = entries.peek().copied().flatten().map_or(0, |(series, _)| series);
         // Both are in the order of series: no entry has to be looked up.
-        let mut groups = self.groups[self.groups.partition_point(|(id, _)| *id < first)..].iter().peekable();
+        let from = self.groups.partition_point(|(id, _)| *id < first);
+        let mut moved = Vec::new();
+        let mut groups = self.groups[from..].iter().peekable();
         for entry in entries {
             let (series, bytes) = entry?;
             while groups.next_if(|(id, _)| *id < series).is_some() {}
             if let Some((_, group)) = groups.next_if(|(id, _)| *id == series) {
-                self.now.1[*group].get_or_insert_default().merge_encoded(bytes)?;
+                sums[*group].get_or_insert_default().merge_encoded(bytes)?;
+                moved.extend(whence.map(|_| (*group, bytes)));
             }
         }
+        self.open.insert(step, sums);
+        whence.map_or(Some(()), |whence| self.subtract(whence, &moved))
+    }
+
+    /// Takes what was moved to another step off the one that it was counted to.
+    fn subtract(&mut self, step: usize, moved: &[(usize, &[u8])]) -> Option<()> {
+        let mut sums = self.take(step);
+        for (group, bytes) in moved {
+            let mut part = Totals::default();
+            part.merge_encoded(bytes)?;
+            sums[*group].get_or_insert_default().subtract(&part);
+        }
+        self.open.insert(step, sums);
         Some(())
     }
 
     /// Adds a row of `series`.
     pub fn add_row(&mut self, series: SeriesId, row: &UsageRow) {
         if let Ok(at) = self.groups.binary_search_by_key(&series, |(id, _)| *id) {
-            let group = self.groups[at].1;
-            self.turn_to(self.steps.of(nanos(row.intent.time)));
-            self.now.1[group].get_or_insert_default().count(row);
+            let step = self.steps.of(nanos(row.intent.time));
+            let mut sums = self.take(step);
+            sums[self.groups[at].1].get_or_insert_default().count(row);
+            self.open.insert(step, sums);
         }
     }
 
-    fn turn_to(&mut self, step: usize) {
-        let (now, sums) = &mut self.now;
-        if *now != step {
-            let before = std::mem::replace(now, step);
-            let sums = sums.iter_mut().enumerate();
-            self.done.extend(sums.filter_map(|(group, sums)| Some((before, group, sums.take()?))));
+    /// The sums of a step, to be put back; the oldest open one is closed when there are too many.
+    fn take(&mut self, step: usize) -> Vec<Option<Totals>> {
+        if let Some(sums) = self.open.remove(&step) {
+            return sums;
+        }
+        while self.open.len() >= OPEN {
+            self.close();
+        }
+        vec![None; self.keys.len()]
+    }
+
+    fn close(&mut self) {
+        if let Some((step, sums)) = self.open.pop_first() {
+            let sums = sums.into_iter().enumerate();
+            self.done.extend(sums.filter_map(|(group, sums)| Some((step, group, sums?))));
         }
     }
 
     /// The report over what was counted.
     pub fn finish(mut self, counted: Period) -> Report {
-        self.turn_to(usize::MAX);
+        while !self.open.is_empty() {
+            self.close();
+        }
         let mut rows = BTreeMap::<ReportKey, ReportRow>::new();
-        for (step, group, totals) in self.done {
+        // What was moved away altogether is nothing.
+        for (step, group, totals) in self.done.into_iter().filter(|(.., totals)| totals.get(Sum::Calls) != 0) {
             let (key, currency) = &self.keys[group];
             let mut key = key.clone();
             key.start = self.query.bucket.map(|_| time(self.steps.start(step)));

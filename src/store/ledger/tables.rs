@@ -12,7 +12,7 @@ use super::{
     booked::{Booked, Value, began, measure},
     chain::{CHECKPOINT, ChainKey, ChainTotals, Code, Head},
     plan::Period,
-    rollup::Span,
+    rollup::{PageKey, Span},
     series::{Series, SeriesId},
 };
 use crate::{
@@ -76,6 +76,18 @@ pub trait Tables: Send {
     /// Gives `take` the pages that start in a period, by their start; `shards`: only these.
     fn pages<'a>(&'a mut self, run: super::plan::Run, shards: Option<&'a [i64]>, take: TakePage<'a>)
     -> Reading<'a, ()>;
+}
+
+/// The tables in a transaction in which nobody else changes rollups.
+pub trait Pages: Tables {
+    /// The pages of a span that start in a period, by shard and chain.
+    fn stored_pages(&mut self, span: Span, period: Period) -> Reading<'_, Vec<(PageKey, i64, Vec<u8>)>>;
+
+    /// Puts pages of a chain in the place of those that are there.
+    fn put_pages(&mut self, chain: i64, pages: Vec<(PageKey, Vec<u8>)>) -> Reading<'_, ()>;
+
+    /// Removes pages of a chain.
+    fn remove_pages(&mut self, chain: i64, pages: Vec<PageKey>) -> Reading<'_, ()>;
 }
 
 /// After so many pages others get a turn on the thread.

@@ -16,6 +16,7 @@ mod owners;
 mod proof;
 mod prune;
 mod reading;
+mod rebuild;
 mod reports;
 mod series;
 mod ship;

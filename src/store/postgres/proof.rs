@@ -6,7 +6,7 @@ use super::{ONE_MOMENT, Postgres, UNBOUNDED, prune::remove_rollups};
 use crate::{
     model::Timestamp,
     store::{
-        Answer, BalanceFinding, ChainReport, Proof, Pruned, RollupFinding, StoreError,
+        Answer, BalanceFinding, ChainReport, Proof, Pruned, Rebuilt, RollupFinding, StoreError,
         ledger::{follow, recount},
     },
 };
@@ -30,6 +30,11 @@ impl Proof for Postgres {
         Box::pin(self.within(UNBOUNDED, move |connection| {
             Box::pin(async move { me.recount_rollups(connection, at_most).await })
         }))
+    }
+
+    fn rebuild_rollups(&self) -> Answer<'_, Rebuilt> {
+        let me = self.clone();
+        Box::pin(self.within(UNBOUNDED, move |connection| Box::pin(async move { me.rebuild(connection).await })))
     }
 
     fn prune_rows(&self, before: Timestamp, at_most: u32) -> Answer<'_, Pruned> {

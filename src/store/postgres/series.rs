@@ -1,6 +1,6 @@
 //! Numbers of series: given once for all gateways, in the order in which they become visible.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::PgTransaction;
@@ -23,7 +23,7 @@ impl Postgres {
         &self,
         shipping: &mut PgTransaction<'_>,
         rows: &[&UsageRow],
-    ) -> Result<(Vec<Numbered>, HashMap<Series, SeriesId>), StoreError> {
+    ) -> Result<(Vec<Numbered>, HashMap<Arc<Series>, SeriesId>), StoreError> {
         let mut numbering = Numbering::new(&self.series, rows);
         let mut news = HashMap::new();
         if !numbering.news().is_empty() {

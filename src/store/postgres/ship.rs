@@ -16,7 +16,7 @@ use super::{Postgres, Text, balances, insert::insert};
 use crate::{
     exchange::UsageRow,
     store::{
-        LeasedWindow, OpenRequest, Position, Shipment, Shipped, StoreError,
+        LeasedWindow, OpenRequest, Position, Shipment, Shipped, StoreError, Taken,
         decode::time,
         ledger::{
             batch::{BalanceKey, Gain, fresh, gains},
@@ -50,7 +50,7 @@ struct Chain {
 impl Postgres {
     /// Rows of a shipment that goes on where the last one ended are not looked up: their insert fails if they are
     /// there, and then all of it is done again with care.
-    pub(super) async fn write_shipment(&self, shipment: Arc<Shipment>) -> Result<u64, StoreError> {
+    pub(super) async fn write_shipment(&self, shipment: Arc<Shipment>) -> Result<Taken, StoreError> {
         match self.try_shipment(shipment.clone(), Trust::News).await {
             Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
                 self.try_shipment(shipment, Trust::Repeated).await
@@ -59,7 +59,7 @@ impl Postgres {
         }
     }
 
-    async fn try_shipment(&self, shipment: Arc<Shipment>, trust: Trust) -> Result<u64, StoreError> {
+    async fn try_shipment(&self, shipment: Arc<Shipment>, trust: Trust) -> Result<Taken, StoreError> {
         let me = self.clone();
         self.with(move |connection| Box::pin(async move { me.take_over(connection, &shipment, trust).await })).await
     }
@@ -69,31 +69,31 @@ impl Postgres {
         connection: &mut PgConnection,
         shipment: &Shipment,
         trust: Trust,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Taken, StoreError> {
         let mut shipping = connection.begin().await?;
         let mut chain = chain_of(&mut shipping, &shipment.replica, self.secret.chain().id()).await?;
         let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
         let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
         let rows = fresh(shipment, &known);
         let (series, news) = self.series_of(&mut shipping, &rows).await?;
-        self.book(&mut shipping, &mut chain, (&shipment.replica, &rows), &series).await?;
+        let unreadable = self.book(&mut shipping, &mut chain, (&shipment.replica, &rows), &series).await?;
         self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
         if shipment.position.sequence >= chain.position {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(news.into_iter().map(|(series, id)| (id, Arc::new(series))));
-        Ok(rows.len() as u64)
+        self.series.learn(news.into_iter().map(|(series, id)| (id, series)));
+        Ok(Taken { rows: rows.len() as u64, unreadable })
     }
 
-    /// Writes rows with all that they add to.
+    /// Writes rows with all that they add to. Gives how many pages of rollups cannot be read.
     async fn book(
         &self,
         shipping: &mut PgTransaction<'_>,
         chain: &mut Chain,
         (replica, rows): (&str, &[&UsageRow]),
         series: &[Numbered],
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let balances = add_to_balances(shipping, replica, gains(rows)).await?;
         let place = (chain.id, &mut chain.head);
         let booking = booking::book(self.secret.chain(), place, rows, series, &balances).await;
@@ -200,8 +200,8 @@ async fn add_to_balances(
     Ok(gains.into_keys().zip(ids).collect())
 }
 
-/// Adds to pages of rollups, all of them read at once and written at once.
-async fn grow(connection: &mut PgConnection, chain: i64, rollups: Rollups) -> Result<(), StoreError> {
+/// Adds to pages of rollups, all of them read at once and written at once. Gives how many cannot be read.
+async fn grow(connection: &mut PgConnection, chain: i64, rollups: Rollups) -> Result<u64, StoreError> {
     let keys = rollups.0.keys().copied();
     let (spans, (starts, shards)): (Vec<&str>, (Vec<i64>, Vec<i64>)) =
         keys.map(|key| (key.span.as_str(), (key.start, key.shard))).unzip();
@@ -217,7 +217,9 @@ async fn grow(connection: &mut PgConnection, chain: i64, rollups: Rollups) -> Re
     .fetch_all(&mut *connection)
     .await?;
     let old = found.into_iter().filter_map(PageKey::keyed).collect();
-    write_pages(connection, chain, booking::grow(rollups, old).await).await
+    let (pages, unreadable) = booking::grow(rollups, old).await;
+    write_pages(connection, chain, pages).await?;
+    Ok(unreadable)
 }
 
 /// Puts pages in the place of those that are there.

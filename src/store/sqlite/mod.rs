@@ -11,6 +11,7 @@ mod owners;
 mod proof;
 mod prune;
 mod reading;
+mod rebuild;
 mod reports;
 mod ship;
 

@@ -4,7 +4,7 @@ use super::Sqlite;
 use crate::{
     model::Timestamp,
     store::{
-        Answer, BalanceFinding, ChainReport, Proof, Pruned, RollupFinding, StoreError,
+        Answer, BalanceFinding, ChainReport, Proof, Pruned, Rebuilt, RollupFinding, StoreError,
         ledger::{follow, recount},
     },
 };
@@ -21,6 +21,10 @@ impl Proof for Sqlite {
 
     fn verify_rollups(&self, at_most: usize) -> Answer<'_, Vec<RollupFinding>> {
         Box::pin(self.recount_rollups(at_most))
+    }
+
+    fn rebuild_rollups(&self) -> Answer<'_, Rebuilt> {
+        Box::pin(self.rebuild())
     }
 
     fn prune_rows(&self, before: Timestamp, at_most: u32) -> Answer<'_, Pruned> {

@@ -13,7 +13,7 @@ use super::{Sqlite, insert::Insert};
 use crate::{
     exchange::UsageRow,
     store::{
-        OpenRequest, Position, Shipment, Shipped, StoreError,
+        OpenRequest, Position, Shipment, Shipped, StoreError, Taken,
         ledger::{
             batch::{BalanceKey, Gain, balance_columns, fresh, gains},
             booked::{Value, measure},
@@ -46,7 +46,7 @@ pub(super) struct Chain {
 impl Sqlite {
     /// Rows of a shipment that goes on where the last one ended are not looked up: their insert fails if they are
     /// there, and then all of it is done again with care.
-    pub(super) async fn write_shipment(&self, shipment: &Shipment) -> Result<u64, StoreError> {
+    pub(super) async fn write_shipment(&self, shipment: &Shipment) -> Result<Taken, StoreError> {
         match self.try_shipment(shipment, Trust::News).await {
             Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
                 self.try_shipment(shipment, Trust::Repeated).await
@@ -55,31 +55,31 @@ impl Sqlite {
         }
     }
 
-    async fn try_shipment(&self, shipment: &Shipment, trust: Trust) -> Result<u64, StoreError> {
+    async fn try_shipment(&self, shipment: &Shipment, trust: Trust) -> Result<Taken, StoreError> {
         let (mut shipping, _turn) = self.shipping().await?;
         let mut chain = chain_of(&mut shipping, &shipment.replica, self.secret.chain().id()).await?;
         let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
         let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
         let rows = fresh(shipment, &known);
         let (series, news) = self.series_of(&mut shipping, &rows).await?;
-        self.book(&mut shipping, &mut chain, &rows, &series).await?;
+        let unreadable = self.book(&mut shipping, &mut chain, &rows, &series).await?;
         self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
         if shipment.position.sequence >= chain.position {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(news.into_iter().map(|(series, id)| (id, Arc::new(series))));
-        Ok(rows.len() as u64)
+        self.series.learn(news.into_iter().map(|(series, id)| (id, series)));
+        Ok(Taken { rows: rows.len() as u64, unreadable })
     }
 
-    /// Writes rows with all that they add to.
+    /// Writes rows with all that they add to. Gives how many pages of rollups cannot be read.
     async fn book(
         &self,
         shipping: &mut SqliteTransaction<'_>,
         chain: &mut Chain,
         rows: &[&UsageRow],
         series: &[Numbered],
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let balances = add_to_balances(shipping, gains(rows)).await?;
         let place = (chain.id, &mut chain.head);
         let booking = booking::book(self.secret.chain(), place, rows, series, &balances).await;
@@ -93,7 +93,7 @@ impl Sqlite {
         &self,
         shipping: &mut SqliteTransaction<'_>,
         rows: &[&UsageRow],
-    ) -> Result<(Vec<Numbered>, HashMap<Series, SeriesId>), StoreError> {
+    ) -> Result<(Vec<Numbered>, HashMap<Arc<Series>, SeriesId>), StoreError> {
         let numbering = Numbering::new(&self.series, rows);
         let mut news = HashMap::new();
         for series in numbering.news() {
@@ -243,8 +243,8 @@ async fn add_to_balances(
     Ok(ids)
 }
 
-/// Adds to pages of rollups, all of them read at once and written at once.
-async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -> Result<(), StoreError> {
+/// Adds to pages of rollups, all of them read at once and written at once. Gives how many cannot be read.
+async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -> Result<u64, StoreError> {
     let keys: Vec<_> = rollups.0.keys().map(|key| (key.span.as_str(), key.start, key.shard)).collect();
     let found: Vec<(String, i64, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT r.span, r.start, r.shard, r.body FROM json_each($1) k CROSS JOIN rollups r
@@ -255,7 +255,9 @@ async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -
     .fetch_all(&mut *connection)
     .await?;
     let old = found.into_iter().filter_map(PageKey::keyed).collect();
-    write_pages(connection, chain, booking::grow(rollups, old).await).await
+    let (pages, unreadable) = booking::grow(rollups, old).await;
+    write_pages(connection, chain, pages).await?;
+    Ok(unreadable)
 }
 
 /// Puts pages in the place of those that are there.

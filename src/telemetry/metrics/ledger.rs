@@ -9,6 +9,7 @@ use prometheus::{IntCounter, IntGauge};
 pub struct LedgerMetrics {
     pub(super) rows: IntCounter,
     pub(super) ship_failures: IntCounter,
+    pub(super) unreadable: IntCounter,
     pub(super) append_failures: IntCounter,
     pub(super) sync_failures: IntCounter,
     pub(super) overrun: IntCounter,
@@ -47,6 +48,13 @@ impl LedgerMetrics {
     /// The database did not take rows.
     pub fn ship_failed(&self) {
         self.ship_failures.inc();
+    }
+
+    /// So many pages of the reports' sums could not be grown by a shipment; whether they are the first.
+    pub fn unreadable(&self, pages: u64) -> bool {
+        let is_first = self.unreadable.get() == 0;
+        self.unreadable.inc_by(pages);
+        is_first
     }
 
     /// So many tokens were used beyond a reservation.

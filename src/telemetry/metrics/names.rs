@@ -191,6 +191,12 @@ pub const LEDGER_LAG: Spec = spec(
 /// Attempts that the database did not take.
 pub const LEDGER_SHIP_FAILURES: Spec =
     spec("tollgate_ledger_ship_failures_total", "Times the database did not take rows; they are tried again.", &[]);
+/// What lacks in reports until they are made anew.
+pub const LEDGER_UNREADABLE_SUMS: Spec = spec(
+    "tollgate_ledger_unreadable_sums_total",
+    "Times a damaged page of the reports' sums could not be grown; `tollgate ledger rebuild-reports` mends it.",
+    &[],
+);
 /// Records that the disk refused.
 pub const LEDGER_APPEND_FAILURES: Spec = spec(
     "tollgate_ledger_append_failures_total",
@@ -298,6 +304,7 @@ pub const ALL: &[&Spec] = &[
     &LEDGER_BACKLOG,
     &LEDGER_LAG,
     &LEDGER_SHIP_FAILURES,
+    &LEDGER_UNREADABLE_SUMS,
     &LEDGER_APPEND_FAILURES,
     &LEDGER_SYNC_FAILURES,
     &LEDGER_OPEN,
