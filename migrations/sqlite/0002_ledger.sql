@@ -117,7 +117,7 @@ CREATE TABLE balances (
 ) STRICT;
 CREATE INDEX balances_by_end ON balances (window_end);
 
--- Sums per hour and day. A page holds 128 series of one replica: docs/decisions/0007-rollups-as-pages.md says why.
+-- Sums per hour and day. A page holds 128 series of one replica; docs/decisions says why they are not columns.
 CREATE TABLE rollups (
     span TEXT NOT NULL CHECK (span IN ('hour', 'day')),
     start INTEGER NOT NULL,

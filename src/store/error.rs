@@ -1,6 +1,6 @@
 //! Why the store could not do it, in words for the operator.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use crate::model::Timestamp;
 
@@ -46,20 +46,22 @@ pub enum StoreError {
     #[error("{0} does not hold 32 bytes in base64; make one with: head -c 32 /dev/urandom | base64")]
     SecretKey(String),
     /// A file or folder could not be made or read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}{fix}", path = path.display(), fix = fix_of(source.kind()))]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The database file could not be opened.
-    #[error("cannot open the database {path}: {source}", path = path.display())]
+    /// The database file could not be opened, or not be brought up to date.
+    #[error("cannot open the database {path}: {source}{fix}", path = path.display())]
     Open {
         /// Which.
         path: PathBuf,
         /// Why.
         source: sqlx::Error,
+        /// What helps, after a semicolon; empty when that is not known.
+        fix: &'static str,
     },
     /// A newer version of Tollgate has used the database.
     #[error("the database {0} was written by a newer version of Tollgate; run that version, or restore a backup")]
@@ -84,4 +86,20 @@ pub enum StoreError {
     /// The database did not do it: away, full, locked.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+/// What helps against a full disk.
+pub(super) const FULL: &str = "; the disk is full: free some space there, or choose another folder with --data-dir";
+
+/// What helps against a disk that takes no writes.
+pub(super) const READ_ONLY: &str =
+    "; it cannot be written: mount it writable, run as the owner of the folder, or choose another with --data-dir";
+
+/// What helps, by the operating system's word.
+const fn fix_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FULL,
+        ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        _ => "",
+    }
 }

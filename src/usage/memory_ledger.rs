@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     exchange::UsageRow,
     model::Timestamp,
-    store::{Adjustment, Answer, Balance, Ledger, OpenRequest, Position, Shipment, Shipped, StoreError},
+    store::{Adjustment, Answer, Balance, Ledger, OpenRequest, Position, Shipment, Shipped, StoreError, Taken},
 };
 
 /// A database that was taken over into; comparing two compares everything in them.

@@ -6,6 +6,7 @@
 
 mod admin;
 mod admission;
+mod alerts;
 mod blame;
 mod client;
 mod database;

@@ -41,7 +41,7 @@ impl<'a> Summary<'a> {
         let mut keys = Vec::new();
         let mut groups = Vec::with_capacity(wanted.len());
         for (id, series) in wanted {
-            let key = (key_of(query.by, series), series.currency().clone());
+            let key = (key_of(query, series), series.currency().clone());
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 keys.push(key);
                 keys.len() - 1
@@ -153,7 +153,9 @@ fn note(sums: &mut BTreeMap<Arc<str>, i64>, currency: &Arc<str>, amount: i64) {
     }
 }
 
-fn key_of(by: Option<Dimension>, series: &Series) -> ReportKey {
-    let api = (by == Some(Dimension::Operation)).then(|| series.get(Dimension::Api).clone());
-    ReportKey { start: None, api, value: by.map(|dimension| series.get(dimension).clone()) }
+fn key_of(query: &ReportQuery, series: &Series) -> ReportKey {
+    let value = |dimension: Dimension| series.get(dimension).clone();
+    let api = (query.by == Some(Dimension::Operation)).then(|| value(Dimension::Api));
+    let also = query.also.iter().copied().map(value).collect();
+    ReportKey { start: None, api, value: query.by.map(value), also }
 }

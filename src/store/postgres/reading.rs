@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Text;
 use crate::store::{
-    Balance, RowQuery, StoreError,
+    Balance, RowQuery,
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},

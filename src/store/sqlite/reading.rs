@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder, Row, SqliteConnection, sqlite::SqliteRow
 use uuid::Uuid;
 
 use crate::store::{
-    Balance, RowQuery, StoreError,
+    Balance, RowQuery,
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},

@@ -101,7 +101,7 @@ async fn compare_reports(both: &Both) {
             for filters in [vec![], vec![(Dimension::Subscription, "a".into())]] {
                 let (from, to) = (Timestamp::from_secs(from), Timestamp::from_secs(to));
                 let zone = TimeZone::get("Asia/Kolkata").expect("a zone");
-                let query = ReportQuery { by, bucket, from, to, zone, filters, limit: 50, after: None };
+                let query = ReportQuery { by, also: vec![], bucket, from, to, zone, filters, limit: 50, after: None };
                 both!(*both, report(query));
             }
         }
@@ -332,6 +332,7 @@ async fn gateways_ship_at_the_same_time() {
         assert_eq!(balances.iter().map(|balance| balance.charged).sum::<i64>(), 900 * 30);
         let query = ReportQuery {
             by: None,
+            also: vec![],
             bucket: None,
             from: Timestamp::default(),
             to: end(),
