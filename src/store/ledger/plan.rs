@@ -158,12 +158,12 @@ impl Steps {
         let mut at = period.from;
         while at < period.to {
             let day = Period { from: at, to: at.saturating_add(Span::Day.nanos()) };
-            let strangers = self.strangers(day);
-            let is_day = Span::Day.start(at) == at && day.to <= period.to && strangers.len() < MOST_MOVED;
-            let span = if is_day { Span::Day } else { Span::Hour };
+            let is_whole = Span::Day.start(at) == at && day.to <= period.to;
+            let strangers = is_whole.then(|| self.strangers(day)).filter(|hours| hours.len() < MOST_MOVED);
+            let span = if strangers.is_some() { Span::Day } else { Span::Hour };
             let to = at.saturating_add(span.nanos());
             push(&mut runs, Run::of(span, Period { from: at, to }));
-            for from in strangers.into_iter().filter(|_| is_day) {
+            for from in strangers.unwrap_or_default() {
                 let hour = Period { from, to: from.saturating_add(Span::Hour.nanos()) };
                 push(&mut runs, Run { is_moved: true, ..Run::of(Span::Hour, hour) });
             }

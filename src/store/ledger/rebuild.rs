@@ -71,13 +71,14 @@ pub async fn hour(
 pub async fn day(pages: &mut dyn Pages, (start, plan): (i64, &Plan), done: &mut Rebuilt) -> Result<(), StoreError> {
     let period = Period { from: start, to: start.saturating_add(Span::Day.nanos()) };
     let stored = stored(pages, Span::Day, period).await?;
-    let is_readable = stored.values().flatten().all(|(_, page)| is_whole(page));
-    if start < plan.complete_from && is_readable {
-        return Ok(());
-    }
-    let is_of_day = |(hour, _): &(Timestamp, bool)| Span::Day.start(nanos(*hour)) == start;
-    if start < plan.held_from || done.lost.iter().any(is_of_day) {
-        done.lost.push((time(start), true));
+    if start < plan.complete_from {
+        if stored.values().flatten().all(|(_, page)| is_whole(page)) {
+            return Ok(());
+        }
+        let is_of_day = |(hour, _): &(Timestamp, bool)| Span::Day.start(nanos(*hour)) == start;
+        if start < plan.held_from || done.lost.iter().any(is_of_day) {
+            done.lost.push((time(start), true));
+        }
     }
     let hours = self::stored(pages, Span::Hour, period).await?;
     replace(pages, stored, days_of(hours)?, done).await

@@ -74,7 +74,9 @@ pub async fn told(tables: &mut dyn Tables) -> Result<Period, StoreError> {
 
 /// The days whose rollups can be compared with rows, and from when on all rows are kept.
 pub async fn days(tables: &mut dyn Tables) -> Result<(Vec<Period>, i64), StoreError> {
-    let told = told(tables).await?;
+    // Rollups may have an age of their own: where there are any, rows before them have none.
+    let held = held(tables).await?;
+    let told = if held.is_empty() { told(tables).await? } else { held };
     let complete_from = tables.pruned().await?;
     let (mut at, mut days) = (Span::Day.start(told.from.max(complete_from)), Vec::new());
     while at < told.to {
