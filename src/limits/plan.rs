@@ -220,7 +220,7 @@ impl Candidate<'_> {
         let settled_leaves = room.limit.saturating_sub(room.used);
         Some(if needed > room.limit.max(1) {
             RefusalKind::TooLarge
-        } else if needed > settled_leaves {
+        } else if needed > settled_leaves && (room.leased.is_none() || room.lease_is_final) {
             exhausted
         } else if room.leased.is_some_and(|leased| leased < needed) {
             self.lacks_lease(needed, exhausted)

@@ -12,6 +12,7 @@ mod joining;
 pub mod leases;
 pub mod meter;
 pub mod metered;
+pub mod quota_news;
 pub mod raises;
 mod refused;
 pub mod replay;
