@@ -31,6 +31,7 @@ use crate::{
         leases::Leases,
         quota_news::QuotaNews,
         raises,
+        refused_rows::RefusedRows,
         replay::{self, Recovery},
     },
 };
@@ -99,6 +100,7 @@ impl Foundation<'_> {
             limits,
             leases: leases.clone(),
             journal: started.journal,
+            refused_rows: RefusedRows::default(),
             learned: Arc::new(Learned::new()),
             clock: options.clock.clone(),
             telemetry: self.telemetry.clone(),

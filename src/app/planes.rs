@@ -181,6 +181,7 @@ impl Planes {
         if let Some(news) = ground.metering.news {
             background.spawn(news.run(stopped.clone()));
         }
+        background.spawn(tasks::gather_refused(ground.metering.meter.clone(), stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         background.spawn(tasks::prune_ledger(
             ground.books.clone(),

@@ -187,7 +187,8 @@ impl Candidate<'_> {
     }
 
     fn reserving_obstacle(&self, ask: &Ask<'_>, is_strict: bool, least: i64) -> Option<RefusalKind> {
-        if is_strict && (self.need.is_unpriced || self.is_unbounded(ask)) {
+        let refuses_unpriced = is_strict || self.rule.refuses_unpriced;
+        if refuses_unpriced && self.need.is_unpriced || is_strict && self.is_unbounded(ask) {
             return Some(RefusalKind::NotBoundable);
         }
         if self.need.is_unpriced {
