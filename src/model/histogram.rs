@@ -29,6 +29,11 @@ impl Histogram {
         self.add(bucket_of(value), 1);
     }
 
+    /// Counts one value several times.
+    pub fn record_times(&mut self, value: u64, times: u64) {
+        self.add(bucket_of(value), times);
+    }
+
     /// How many values were counted, saturating.
     #[must_use]
     pub fn count(&self) -> u64 {

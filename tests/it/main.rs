@@ -23,6 +23,7 @@ mod pools;
 mod postgres;
 mod prices;
 mod quotas;
+mod quotas_shared;
 mod realtime;
 mod recordings;
 mod reload;

@@ -162,7 +162,8 @@ impl Tap {
         let Mode::Stream { dialect, reader, .. } = &mut self.mode else { return };
         let mut listener = Seen { content: true, spoken: std::mem::take(&mut self.seen.spoken), ..Seen::default() };
         reader.finish(&mut |frame| {
-            listener.last_frame(*dialect, &frame);
+            let data = frame.data.map(words::completed);
+            listener.frame(*dialect, &Frame { data: data.as_deref(), ..frame });
         });
         self.seen.spoken = listener.spoken;
     }
@@ -193,7 +194,7 @@ impl Tap {
     }
 
     /// What has been delivered of a stream, at no cost. Of an unstreamed body nothing is known before its end, and
-    /// then only where the provider reported no output.
+    /// then only where the provider reported no output, or more than the body has bytes.
     #[must_use]
     pub fn delivered(&self) -> Delivered {
         self.seen.spoken.delivered()
@@ -204,13 +205,20 @@ impl Tap {
     /// reading of all of it.
     #[must_use]
     pub fn output_tokens(&mut self) -> OutputCount {
-        self.seen.spoken.fold();
-        let count = match &self.mode {
-            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
-            _ => self.seen.spoken.count(),
-        };
+        let count = self.counted_tokens();
         let reported = self.usage().output_total();
         OutputCount { tokens: count.tokens.max(reported), ..count }
+    }
+
+    /// The same without what was reported. Of a whole unstreamed body 0, unless it reported no output or more than it
+    /// has bytes.
+    #[must_use]
+    pub fn counted_tokens(&mut self) -> OutputCount {
+        self.seen.spoken.fold();
+        match &self.mode {
+            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
+            _ => self.seen.spoken.count(),
+        }
     }
 
     /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the

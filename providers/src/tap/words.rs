@@ -142,7 +142,7 @@ pub(super) fn speak_answer(surface: Surface, answer: &Members<'_>, spoken: &mut 
 /// Says the words of an answer of which only the beginning came.
 pub(super) fn speak_beginning(surface: Surface, mut json: Vec<u8>, spoken: &mut Spoken) {
     let (name, shape) = place(surface);
-    close_string(&mut json);
+    close_all(&mut json);
     let name = format!("\"{name}\"");
     let Some(at) = memchr::memmem::find(&json, name.as_bytes()) else { return };
     if let Some(value) = json[at + name.len()..].trim_ascii_start().strip_prefix(b":") {
@@ -189,6 +189,67 @@ fn close_string(json: &mut Vec<u8>) {
     }
     if is_inside {
         json.push(b'"');
+    }
+}
+
+/// A copy of JSON that was cut anywhere, with everything closed that was open: only for its words, since a number that
+/// was cut is another number now.
+pub(super) fn completed(json: &[u8]) -> Vec<u8> {
+    let mut json = json.to_vec();
+    close_all(&mut json);
+    json
+}
+
+/// Ends the string, the value and the lists and objects that JSON was cut in.
+fn close_all(json: &mut Vec<u8>) {
+    close_string(json);
+    let (open, ends_in_key) = openings(json);
+    json.truncate(json.trim_ascii_end().len());
+    match json.last() {
+        Some(b',') => json.truncate(json.len() - 1),
+        Some(b':') => json.extend_from_slice(b"null"),
+        Some(b'"') if ends_in_key => json.extend_from_slice(b":null"),
+        Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') => close_scalar(json),
+        _ => {}
+    }
+    json.extend(open.iter().rev());
+}
+
+/// What closes the lists and objects that are open at the end, and whether the last string there names a member. The
+/// JSON's strings are all closed.
+fn openings(json: &[u8]) -> (Vec<u8>, bool) {
+    let (mut open, mut is_inside, mut is_escaped, mut wants_key) = (Vec::new(), false, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_inside => is_escaped = true,
+            b'"' => is_inside = !is_inside,
+            _ if is_inside => {}
+            b'{' => {
+                open.push(b'}');
+                wants_key = true;
+            }
+            b'[' => open.push(b']'),
+            b'}' | b']' => drop(open.pop()),
+            b',' => wants_key = open.last() == Some(&b'}'),
+            b':' => wants_key = false,
+            _ => {}
+        }
+    }
+    let ends_in_key = wants_key && open.last() == Some(&b'}');
+    (open, ends_in_key)
+}
+
+/// Completes the number or word at the end.
+fn close_scalar(json: &mut Vec<u8>) {
+    let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+    let length = json.iter().rev().take_while(is_of_it).count();
+    let start = json.len() - length;
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    if let Some(word) = words.into_iter().find(|word| word.starts_with(&json[start..])) {
+        json.extend_from_slice(&word[length..]);
+    } else if !json.last().is_some_and(u8::is_ascii_digit) {
+        json.push(b'0');
     }
 }
 

@@ -41,6 +41,7 @@ fn use_tokens(limits: &Limits, tokens: u64) {
         choices: 1,
         model_max: None,
         likely: None,
+        least_cap: 1,
         is_reasoning: false,
         is_boundable: true,
     };

@@ -13,6 +13,8 @@ pub struct LedgerMetrics {
     pub(super) append_failures: IntCounter,
     pub(super) sync_failures: IntCounter,
     pub(super) overrun: IntCounter,
+    pub(super) implausible: IntCounter,
+    pub(super) unpriced: IntCounter,
     pub(super) backlog: IntGauge,
     pub(super) lag: IntGauge,
     pub(super) open: IntGauge,
@@ -60,6 +62,16 @@ impl LedgerMetrics {
     /// So many tokens were used beyond a reservation.
     pub fn overrun(&self, tokens: u64) {
         self.overrun.inc_by(tokens);
+    }
+
+    /// A provider reported what cannot be.
+    pub fn implausible(&self) {
+        self.implausible.inc();
+    }
+
+    /// A call of a model without a price passed a budget.
+    pub fn unpriced(&self) {
+        self.unpriced.inc();
     }
 
     /// What it looks like now.

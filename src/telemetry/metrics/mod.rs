@@ -187,6 +187,8 @@ impl Metrics {
                 append_failures: counter(&names::LEDGER_APPEND_FAILURES),
                 sync_failures: counter(&names::LEDGER_SYNC_FAILURES),
                 overrun: counter(&names::LEDGER_OVERRUN),
+                implausible: counter(&names::LEDGER_IMPLAUSIBLE),
+                unpriced: counter(&names::LEDGER_UNPRICED),
                 backlog: gauge(&names::LEDGER_BACKLOG),
                 lag: gauge(&names::LEDGER_LAG),
                 open: gauge(&names::LEDGER_OPEN),

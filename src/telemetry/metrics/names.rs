@@ -227,6 +227,18 @@ pub const LEDGER_OVERRUN: Spec = spec(
     "Tokens used beyond what was reserved: providers that ignore their cap. They are charged, as debt if need be.",
     &[],
 );
+/// Reports that cannot be.
+pub const LEDGER_IMPLAUSIBLE: Spec = spec(
+    "tollgate_ledger_implausible_reports_total",
+    "Answers whose reported usage cannot be, by their size and the model's: they were counted here instead.",
+    &[],
+);
+/// Calls that passed budgets uncounted.
+pub const LEDGER_UNPRICED: Spec = spec(
+    "tollgate_ledger_unpriced_calls_total",
+    "Calls of models without a price that passed a budget uncounted; `tollgate models prices` lists the models.",
+    &[],
+);
 /// Version.
 pub const BUILD: Spec = spec("tollgate_build_info", "Always 1; the version is the label.", &["version"]);
 /// Token usage, by the conventions.
@@ -311,6 +323,8 @@ pub const ALL: &[&Spec] = &[
     &LEDGER_WAITING,
     &LEDGER_WRITABLE,
     &LEDGER_OVERRUN,
+    &LEDGER_IMPLAUSIBLE,
+    &LEDGER_UNPRICED,
     &BUILD,
     &GEN_AI_USAGE,
     &GEN_AI_DURATION,
