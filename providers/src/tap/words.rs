@@ -11,7 +11,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::spoken::{Spoken, Voice};
+use super::{
+    plain,
+    spoken::{Spoken, Voice},
+};
 use crate::{
     Surface,
     json::{Key, Members},
@@ -64,7 +67,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    fn member(self, key: &str) -> Self {
+    pub(super) fn member(self, key: &str) -> Self {
         match (self, key) {
             (Self::Choice | Self::Candidate, "index") => Self::Index,
             (Self::Choice, "delta" | "message") => Self::Message,
@@ -96,7 +99,7 @@ impl Shape {
         }
     }
 
-    fn element(self) -> Self {
+    pub(super) fn element(self) -> Self {
         match self {
             Self::Choices => Self::Choice,
             Self::Content | Self::Thoughts => Self::Part,
@@ -110,7 +113,7 @@ impl Shape {
     }
 
     /// Text, reasoning, and the names and arguments of tool calls are voices of their own.
-    fn voice(self, voice: Voice) -> Voice {
+    pub(super) fn voice(self, voice: Voice) -> Voice {
         match self {
             Self::Thoughts => voice | 1,
             Self::ToolCalls | Self::Function | Self::Json => voice | 2,
@@ -121,10 +124,17 @@ impl Shape {
 }
 
 /// Room for the places of a list's elements in a voice; its lowest bits tell [`Shape::voice`]s apart.
-const LIST_BITS: u32 = 10;
+pub(super) const LIST_BITS: u32 = 10;
 
 /// Says all words of a JSON value that has this shape, as far as it can be read: it may end in the middle.
 pub(super) fn speak(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
+    if !plain::speak(shape, json, voice, spoken) {
+        walk(shape, json, voice, spoken);
+    }
+}
+
+/// Says all words of any JSON value.
+pub(super) fn walk(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
     let mut reader = serde_json::Deserializer::from_slice(json);
     if (Walk { shape, voice, spoken: &mut *spoken }).deserialize(&mut reader).is_err() {
         spoken.miss();
