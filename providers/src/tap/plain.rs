@@ -4,8 +4,6 @@
 //! control characters, pictures, raw JSON, lists of parts, anything malformed. Nothing is said until all has been read,
 //! so whoever gets "no" reads the event as if this had not been tried.
 
-use memchr::memchr2;
-
 use super::{
     spoken::{Spoken, Voice},
     words::{LIST_BITS, Shape},
@@ -86,14 +84,12 @@ impl<'a> Glance<'a> {
             return None;
         }
         let rest = &self.json[self.at..];
-        let end = memchr2(b'"', b'\\', rest)?;
-        let inside = &rest[..end];
-        let has_control = inside.iter().min().is_some_and(|least| *least < b' ');
-        if rest[end] == b'\\' || has_control {
+        let end = first_special(rest)?;
+        if rest[end] != b'"' {
             return None;
         }
         self.at += end + 1;
-        Some(inside)
+        Some(&rest[..end])
     }
 
     fn digits(&mut self) -> Option<&'a [u8]> {
@@ -161,7 +157,7 @@ impl<'a> Glance<'a> {
         }
         let mut has_thought = false;
         loop {
-            let key = std::str::from_utf8(self.string()?).ok()?;
+            let key = self.string().filter(|key| key.is_ascii())?;
             if !self.passes(b':')? {
                 return None;
             }
@@ -180,4 +176,28 @@ impl<'a> Glance<'a> {
             }
         }
     }
+}
+
+/// Where the first quote, backslash or control character is. Eight bytes at a time: events' strings are too short for
+/// `memchr` to pay off.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    /// Marks bytes below `limit`; the first mark is right, later ones may not be.
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(ONES * limit as u64) & !word
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let word = u64::from_le_bytes(word.try_into().expect("chunks of eight"));
+        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+        let slashes = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marks = (below(word, b' ') | quotes | slashes) & (ONES << 7);
+        if marks != 0 {
+            return Some(at + (marks.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    Some(at + words.remainder().iter().position(is_special)?)
 }

@@ -67,34 +67,34 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    pub(super) fn member(self, key: &str) -> Self {
+    pub(super) fn member(self, key: &[u8]) -> Self {
         match (self, key) {
-            (Self::Choice | Self::Candidate, "index") => Self::Index,
-            (Self::Choice, "delta" | "message") => Self::Message,
-            (Self::Message, "reasoning_content" | "reasoning" | "reasoning_text") | (Self::Part, "thinking") => {
+            (Self::Choice | Self::Candidate, b"index") => Self::Index,
+            (Self::Choice, b"delta" | b"message") => Self::Message,
+            (Self::Message, b"reasoning_content" | b"reasoning" | b"reasoning_text") | (Self::Part, b"thinking") => {
                 Self::Thoughts
             }
-            (Self::Message, "tool_calls") => Self::ToolCalls,
-            (Self::Message, "function_call") | (Self::ToolCall, "function" | "custom") => Self::Function,
-            (Self::Message, "audio") => Self::Audio,
-            (Self::Message, "images")
-            | (Self::Audio, "data")
-            | (Self::Item, "result")
-            | (Self::TurnPart, "inlineData" | "inline_data") => Self::Media,
-            (Self::Candidate, "content") => Self::Turn,
-            (Self::Turn, "parts") => Self::TurnParts,
-            (Self::TurnPart, "functionCall" | "executableCode") => Self::Call,
-            (Self::Call, "args") | (Self::Block, "input") => Self::Json,
-            (Self::Item | Self::Function | Self::Block | Self::Call, "name") => Self::Name,
-            (Self::Item, "content" | "summary" | "arguments" | "input" | "code")
-            | (Self::Part, "text" | "refusal")
-            | (Self::Function, "arguments" | "input")
-            | (Self::Block, "text" | "thinking")
-            | (Self::Delta, "text" | "thinking" | "partial_json")
-            | (Self::Call, "code")
-            | (Self::Choice | Self::TurnPart, "text")
-            | (Self::Audio, "transcript")
-            | (Self::Message, "content" | "refusal") => Self::Content,
+            (Self::Message, b"tool_calls") => Self::ToolCalls,
+            (Self::Message, b"function_call") | (Self::ToolCall, b"function" | b"custom") => Self::Function,
+            (Self::Message, b"audio") => Self::Audio,
+            (Self::Message, b"images")
+            | (Self::Audio, b"data")
+            | (Self::Item, b"result")
+            | (Self::TurnPart, b"inlineData" | b"inline_data") => Self::Media,
+            (Self::Candidate, b"content") => Self::Turn,
+            (Self::Turn, b"parts") => Self::TurnParts,
+            (Self::TurnPart, b"functionCall" | b"executableCode") => Self::Call,
+            (Self::Call, b"args") | (Self::Block, b"input") => Self::Json,
+            (Self::Item | Self::Function | Self::Block | Self::Call, b"name") => Self::Name,
+            (Self::Item, b"content" | b"summary" | b"arguments" | b"input" | b"code")
+            | (Self::Part, b"text" | b"refusal")
+            | (Self::Function, b"arguments" | b"input")
+            | (Self::Block, b"text" | b"thinking")
+            | (Self::Delta, b"text" | b"thinking" | b"partial_json")
+            | (Self::Call, b"code")
+            | (Self::Choice | Self::TurnPart, b"text")
+            | (Self::Audio, b"transcript")
+            | (Self::Message, b"content" | b"refusal") => Self::Content,
             _ => Self::Other,
         }
     }
@@ -285,7 +285,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut has_thought = false;
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            match self.shape.member(&key) {
+            match self.shape.member(key.as_bytes()) {
                 Shape::Index => {
                     let index: u64 = map.next_value()?;
                     self.voice = index << LIST_BITS;
