@@ -1,8 +1,9 @@
 //! The observer of one answer: it sees a copy of what passes and changes nothing, save that it can withhold the one
 //! chunk that exists only because we asked for usage on the caller's behalf.
 //!
-//! Lives here: the tap itself and what it has seen. One file a dialect says what an event means; `hold` withholds;
-//! `body` reads unstreamed answers. Deliberately not here: framing (`sse`), figures (`counts`), timing.
+//! Lives here: the tap itself and what it has seen. One file a dialect says what an event means; `words`
+//! and, for the ordinary ones, `plain` find an event's words; `hold` withholds; `body` reads unstreamed answers.
+//! Deliberately not here: framing (`sse`), figures (`counts`), timing.
 
 mod anthropic;
 mod body;
@@ -10,10 +11,13 @@ mod chat;
 mod fault;
 mod gemini;
 mod hold;
+mod plain;
 mod spoken;
 mod typed;
 mod words;
 
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod spoken_tests;
 #[cfg(test)]

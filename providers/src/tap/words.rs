@@ -11,7 +11,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::spoken::{Spoken, Voice};
+use super::{
+    plain,
+    spoken::{Spoken, Voice},
+};
 use crate::{
     Surface,
     json::{Key, Members},
@@ -64,39 +67,39 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    fn member(self, key: &str) -> Self {
+    pub(super) fn member(self, key: &[u8]) -> Self {
         match (self, key) {
-            (Self::Choice | Self::Candidate, "index") => Self::Index,
-            (Self::Choice, "delta" | "message") => Self::Message,
-            (Self::Message, "reasoning_content" | "reasoning" | "reasoning_text") | (Self::Part, "thinking") => {
+            (Self::Choice | Self::Candidate, b"index") => Self::Index,
+            (Self::Choice, b"delta" | b"message") => Self::Message,
+            (Self::Message, b"reasoning_content" | b"reasoning" | b"reasoning_text") | (Self::Part, b"thinking") => {
                 Self::Thoughts
             }
-            (Self::Message, "tool_calls") => Self::ToolCalls,
-            (Self::Message, "function_call") | (Self::ToolCall, "function" | "custom") => Self::Function,
-            (Self::Message, "audio") => Self::Audio,
-            (Self::Message, "images")
-            | (Self::Audio, "data")
-            | (Self::Item, "result")
-            | (Self::TurnPart, "inlineData" | "inline_data") => Self::Media,
-            (Self::Candidate, "content") => Self::Turn,
-            (Self::Turn, "parts") => Self::TurnParts,
-            (Self::TurnPart, "functionCall" | "executableCode") => Self::Call,
-            (Self::Call, "args") | (Self::Block, "input") => Self::Json,
-            (Self::Item | Self::Function | Self::Block | Self::Call, "name") => Self::Name,
-            (Self::Item, "content" | "summary" | "arguments" | "input" | "code")
-            | (Self::Part, "text" | "refusal")
-            | (Self::Function, "arguments" | "input")
-            | (Self::Block, "text" | "thinking")
-            | (Self::Delta, "text" | "thinking" | "partial_json")
-            | (Self::Call, "code")
-            | (Self::Choice | Self::TurnPart, "text")
-            | (Self::Audio, "transcript")
-            | (Self::Message, "content" | "refusal") => Self::Content,
+            (Self::Message, b"tool_calls") => Self::ToolCalls,
+            (Self::Message, b"function_call") | (Self::ToolCall, b"function" | b"custom") => Self::Function,
+            (Self::Message, b"audio") => Self::Audio,
+            (Self::Message, b"images")
+            | (Self::Audio, b"data")
+            | (Self::Item, b"result")
+            | (Self::TurnPart, b"inlineData" | b"inline_data") => Self::Media,
+            (Self::Candidate, b"content") => Self::Turn,
+            (Self::Turn, b"parts") => Self::TurnParts,
+            (Self::TurnPart, b"functionCall" | b"executableCode") => Self::Call,
+            (Self::Call, b"args") | (Self::Block, b"input") => Self::Json,
+            (Self::Item | Self::Function | Self::Block | Self::Call, b"name") => Self::Name,
+            (Self::Item, b"content" | b"summary" | b"arguments" | b"input" | b"code")
+            | (Self::Part, b"text" | b"refusal")
+            | (Self::Function, b"arguments" | b"input")
+            | (Self::Block, b"text" | b"thinking")
+            | (Self::Delta, b"text" | b"thinking" | b"partial_json")
+            | (Self::Call, b"code")
+            | (Self::Choice | Self::TurnPart, b"text")
+            | (Self::Audio, b"transcript")
+            | (Self::Message, b"content" | b"refusal") => Self::Content,
             _ => Self::Other,
         }
     }
 
-    fn element(self) -> Self {
+    pub(super) fn element(self) -> Self {
         match self {
             Self::Choices => Self::Choice,
             Self::Content | Self::Thoughts => Self::Part,
@@ -110,7 +113,7 @@ impl Shape {
     }
 
     /// Text, reasoning, and the names and arguments of tool calls are voices of their own.
-    fn voice(self, voice: Voice) -> Voice {
+    pub(super) fn voice(self, voice: Voice) -> Voice {
         match self {
             Self::Thoughts => voice | 1,
             Self::ToolCalls | Self::Function | Self::Json => voice | 2,
@@ -121,10 +124,17 @@ impl Shape {
 }
 
 /// Room for the places of a list's elements in a voice; its lowest bits tell [`Shape::voice`]s apart.
-const LIST_BITS: u32 = 10;
+pub(super) const LIST_BITS: u32 = 10;
 
 /// Says all words of a JSON value that has this shape, as far as it can be read: it may end in the middle.
 pub(super) fn speak(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
+    if !plain::speak(shape, json, voice, spoken) {
+        walk(shape, json, voice, spoken);
+    }
+}
+
+/// Says all words of any JSON value.
+pub(super) fn walk(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
     let mut reader = serde_json::Deserializer::from_slice(json);
     if (Walk { shape, voice, spoken: &mut *spoken }).deserialize(&mut reader).is_err() {
         spoken.miss();
@@ -336,7 +346,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut has_thought = false;
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            match self.shape.member(&key) {
+            match self.shape.member(key.as_bytes()) {
                 Shape::Index => {
                     let index: u64 = map.next_value()?;
                     self.voice = index << LIST_BITS;
