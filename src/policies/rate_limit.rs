@@ -134,7 +134,9 @@ impl Told {
 /// The header that an attribute names; the outer `None`: it is not the name of one, which was noted.
 pub fn header_name(reading: &mut Reading<'_, '_>, attribute: &str) -> Option<Option<HeaderName>> {
     let Some(text) = reading.attribute(attribute) else { return Some(None) };
-    if let Ok(name) = HeaderName::try_from(text.value.trim()) { Some(Some(name)) } else {
+    if let Ok(name) = HeaderName::try_from(text.value.trim()) {
+        Some(Some(name))
+    } else {
         let message = format!("`{attribute}` is `{}`, which is not the name of a header", text.value);
         reading.trouble(&text.place, message);
         None
@@ -306,7 +308,9 @@ impl RateLimit {
             // A refusal gives back what was taken before it.
             taken.push(within.rate.take(flow, &format!("{}/{}", self.place, within.counter()), &key)?.0);
         }
-        taken.into_iter().for_each(|reservation| count(reservation, 1));
+        for reservation in taken {
+            count(reservation, 1);
+        }
         Ok(())
     }
 }
