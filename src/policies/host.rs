@@ -200,7 +200,8 @@ impl Host for Flow<'_> {
     }
 
     fn header(&mut self, side: Side, name: &str) -> Option<Arc<str>> {
-        let mut values = self.message(side)?.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let mut values =
+            self.message(side)?.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let first = values.next()?;
         match values.next() {
             None => Some(first.into()),

@@ -203,11 +203,15 @@ fn build_by_key(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     let start = match reading.attribute("first-period-start") {
         None => 0,
         Some(text) if text.value.starts_with("0001-01-01") => 0,
-        Some(text) => if let Ok(start) = text.value.trim().parse::<Timestamp>() { start.as_second() } else {
-            let message =
-                format!("`first-period-start` is `{}`; write a moment such as 2026-01-31T00:00:00Z", text.value);
-            return reading.refuse(message);
-        },
+        Some(text) => {
+            if let Ok(start) = text.value.trim().parse::<Timestamp>() {
+                start.as_second()
+            } else {
+                let message =
+                    format!("`first-period-start` is `{}`; write a moment such as 2026-01-31T00:00:00Z", text.value);
+                return reading.refuse(message);
+            }
+        }
     };
     let amounts = Amounts::read(reading, None, start)?;
     let key = reading.dynamic("counter-key")?;

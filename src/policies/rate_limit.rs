@@ -134,7 +134,9 @@ impl Told {
 /// The header that an attribute names; the outer `None`: it is not the name of one, which was noted.
 pub fn header_name(reading: &mut Reading<'_, '_>, attribute: &str) -> Option<Option<HeaderName>> {
     let Some(text) = reading.attribute(attribute) else { return Some(None) };
-    if let Ok(name) = HeaderName::try_from(text.value.trim()) { Some(Some(name)) } else {
+    if let Ok(name) = HeaderName::try_from(text.value.trim()) {
+        Some(Some(name))
+    } else {
         let message = format!("`{attribute}` is `{}`, which is not the name of a header", text.value);
         reading.trouble(&text.place, message);
         None

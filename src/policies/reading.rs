@@ -152,7 +152,9 @@ fn attributes_fit(element: &Element, known: &[AttributeEntry], compiler: &mut Co
         if &*attribute.name == "id" && known.iter().all(|entry| entry.name != "id") {
             continue;
         }
-        if let Some(entry) = known.iter().find(|entry| entry.name == &*attribute.name) { value_fits(element, entry, &attribute.value, compiler) } else {
+        if let Some(entry) = known.iter().find(|entry| entry.name == &*attribute.name) {
+            value_fits(element, entry, &attribute.value, compiler)
+        } else {
             let names = known.iter().map(|entry| entry.name);
             let hint = compiler.hint(&attribute.name, names);
             let message = format!("`{}` has no attribute `{}`{hint}", element.name, attribute.name);

@@ -31,9 +31,10 @@ use super::{
     tracing::Trace,
 };
 use crate::{
+    exchange::{Record, Watcher},
     expression::Value,
     limits::{Limits, Scope as Counter},
-    model::{Clock, Entropy, Timestamp},
+    model::{Clock, Entropy, Timestamp, clock::Ticks},
     policy::{Document, Place, Scope, Section},
 };
 
@@ -59,6 +60,7 @@ pub struct Scene {
     replies: VecDeque<Reply>,
     traced: bool,
     is_preflight: bool,
+    drains: bool,
 }
 
 /// What the backend does with a request.
@@ -147,6 +149,7 @@ pub struct Played {
     /// How long it took, by the runtime's time.
     pub took: Duration,
     passing: Bytes,
+    settled: Vec<Watcher>,
 }
 
 impl Default for Scene {
@@ -182,6 +185,7 @@ impl Scene {
             replies: VecDeque::new(),
             traced: false,
             is_preflight: false,
+            drains: false,
         }
     }
 
@@ -284,6 +288,13 @@ impl Scene {
         self
     }
 
+    /// Ends as a gateway does that goes down: what policies sent and wrote is on its way before the scene is over.
+    #[must_use]
+    pub const fn drained(mut self) -> Self {
+        self.drains = true;
+        self
+    }
+
     /// As the gateway asks the documents first when a browser asks whether it may send.
     #[must_use]
     pub const fn preflight(mut self) -> Self {
@@ -342,7 +353,10 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, answer: passing, .. } = wire;
+        let Wire { sent, counters, settled, answer: passing, .. } = wire;
+        if self.drains {
+            self.services.outside.drain(Duration::from_secs(60)).await;
+        }
         Played {
             request,
             response,
@@ -355,6 +369,7 @@ impl Scene {
             trace,
             took: began.elapsed(),
             passing,
+            settled,
         }
     }
 
@@ -415,6 +430,14 @@ impl Played {
         self.variables.get(name).map(|value| value.to_text().to_string())
     }
 
+    /// Settles the exchange with a record that `fill` has filled.
+    pub fn settle(self, fill: impl FnOnce(&mut Record)) {
+        let (id, now) = (uuid::Uuid::nil(), Timestamp::from_secs(NOW));
+        let mut record = Record::open(id, now, Ticks::default(), Method::GET, "/");
+        fill(&mut record);
+        self.settled.into_iter().for_each(|work| work(&record));
+    }
+
     /// The failure that ended the journey, whether or not `on-error` made another answer of it.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -440,13 +463,15 @@ struct Wire {
     replies: VecDeque<Reply>,
     sent: Vec<Sent>,
     counters: Vec<Counter>,
+    settled: Vec<Watcher>,
     began: Instant,
 }
 
 impl Wire {
     fn new(body: Bytes) -> Self {
         let began = Instant::now();
-        Self { body, answer: Bytes::new(), replies: VecDeque::new(), sent: Vec::new(), counters: Vec::new(), began }
+        let (replies, sent, counters, settled) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { body, answer: Bytes::new(), replies, sent, counters, settled, began }
     }
 
     fn next(&mut self) -> Reply {
@@ -506,6 +531,10 @@ impl Link for Wire {
 
     fn backend(&self) -> Option<Arc<str>> {
         (!self.sent.is_empty()).then(|| "scripted".into())
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.settled.push(work);
     }
 }
 

@@ -89,7 +89,11 @@ fn read(path: &Path) -> Result<Found, Failure> {
             single::read(root, &[path.to_owned()], &mut found);
         }
     }
-    if found.resources.is_empty() && found.documents.is_empty() && found.unread.is_empty() { Err(Failure::new(Exit::Usage, nothing(path))) } else { Ok(found) }
+    if found.resources.is_empty() && found.documents.is_empty() && found.unread.is_empty() {
+        Err(Failure::new(Exit::Usage, nothing(path)))
+    } else {
+        Ok(found)
+    }
 }
 
 fn read_folder(path: &Path, files: &[PathBuf], found: &mut Found) {

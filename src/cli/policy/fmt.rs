@@ -23,10 +23,11 @@ pub fn run(asked: &PolicyFmt) -> Result<(), Failure> {
     };
     let formatted = formatted(&name, &text, spelling).map_err(|problems| super::refused(&problems))?;
     if asked.check {
-        return if formatted == text { Ok(()) } else { Err(Failure::new(
-            Exit::Differences,
-            format!("{name} is not formatted; tollgate policy fmt --write {name}"),
-        )) };
+        return if formatted == text {
+            Ok(())
+        } else {
+            Err(Failure::new(Exit::Differences, format!("{name} is not formatted; tollgate policy fmt --write {name}")))
+        };
     }
     if !asked.write {
         return Ok(print::data(&formatted)?);

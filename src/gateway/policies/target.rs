@@ -67,10 +67,14 @@ fn pool(exchange: &Exchange, target: &link::Target, proxy: Option<&Arc<str>>) ->
             Ok(hub.single(backend.clone()))
         }
         link::Target::Pool(id) => snapshot.pools.get(id).cloned().ok_or_else(|| unknown("pool", id.as_str())),
-        link::Target::Named(id) => if let Some((_, pool)) = snapshot.pools.iter().find(|(known, _)| known.as_str() == &**id) { Ok(pool.clone()) } else {
-            let named = snapshot.backends.iter().find(|(known, _)| known.as_str() == &**id);
-            named.map(|(_, backend)| hub.single(backend.clone())).ok_or_else(|| unknown("backend or pool", id))
-        },
+        link::Target::Named(id) => {
+            if let Some((_, pool)) = snapshot.pools.iter().find(|(known, _)| known.as_str() == &**id) {
+                Ok(pool.clone())
+            } else {
+                let named = snapshot.backends.iter().find(|(known, _)| known.as_str() == &**id);
+                named.map(|(_, backend)| hub.single(backend.clone())).ok_or_else(|| unknown("backend or pool", id))
+            }
+        }
         link::Target::Url { url, is_literal } => by_url(exchange, url, *is_literal, proxy),
     }
 }

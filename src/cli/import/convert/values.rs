@@ -26,7 +26,9 @@ impl Converter<'_> {
         let vault = resource.properties.get("keyVault").and_then(|vault| vault.get("secretIdentifier"));
         let secret = resource.switch("secret").unwrap_or(false) || vault.is_some();
         let mut notes = Vec::new();
-        let value = if let Some(text) = resource.text("value").filter(|_| !secret) { self.text(text, &name) } else {
+        let value = if let Some(text) = resource.text("value").filter(|_| !secret) {
+            self.text(text, &name)
+        } else {
             let variable = self.supply(&name, &format!("named value `{name}`"), secret);
             if let Some(vault) = vault.and_then(Node::as_text) {
                 let reason = format!("it was read from the key vault at {vault}");
@@ -66,7 +68,9 @@ impl Converter<'_> {
         while let Some((before, name, after)) = reference(rest) {
             out.push_str(before);
             let own = self.named_values.get(name).and_then(|value| value.get("value")).and_then(Tree::as_text);
-            if let Some(own) = own { out.push_str(own) } else {
+            if let Some(own) = own {
+                out.push_str(own)
+            } else {
                 let variable = self.supply(name, &format!("named value `{name}` in {what}"), true);
                 out.extend([OPEN]);
                 out.push_str(&variable);
