@@ -21,13 +21,19 @@ pub struct Scenario {
 }
 
 /// All of them, in order.
-pub const ALL: [Scenario; 7] = [
+pub const ALL: [Scenario; 8] = [
     Scenario { name: "idle", shape: None, prompt: 0, most_rounds: 1 },
     Scenario { name: "closed-1k", shape: Some(Shape::Closed { connections: 64 }), prompt: 1 << 10, most_rounds: 99 },
     Scenario { name: "closed-32k", shape: Some(Shape::Closed { connections: 64 }), prompt: 32 << 10, most_rounds: 99 },
     Scenario {
         name: "open-500",
         shape: Some(Shape::Open { every: Duration::from_millis(2) }),
+        prompt: 1 << 10,
+        most_rounds: 99,
+    },
+    Scenario {
+        name: "first-byte-50",
+        shape: Some(Shape::Paced { every: Duration::from_millis(20) }),
         prompt: 1 << 10,
         most_rounds: 99,
     },

@@ -155,6 +155,7 @@ fn charges(subscription: &str, time: Timestamp, tokens: u64) -> Vec<Charge> {
 async fn reports(store: &Sqlite, clock: &Clock) -> Result<(), StoreError> {
     let all = || ReportQuery {
         by: None,
+        also: vec![],
         bucket: None,
         from: Timestamp::from_nanos(BEGIN),
         to: Timestamp::from_nanos(BEGIN + DAYS * DAY),

@@ -20,6 +20,7 @@ pub mod labels;
 pub mod models;
 mod multipart;
 pub mod prompt;
+pub mod realtime;
 pub mod retry_after;
 mod rewrite;
 pub mod sim;

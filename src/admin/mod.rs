@@ -29,6 +29,7 @@ use crate::{
     settings::Problem,
     snapshot::control::{Control, Refused},
     store::{Books, Store},
+    usage::leases::Leases,
 };
 
 /// Largest request body: 1 MiB.
@@ -54,6 +55,8 @@ pub struct AdminState {
     pub books: Arc<dyn Books>,
     /// The counters.
     pub limits: Limits,
+    /// What this gateway holds of quotas that several share; `None`: it is the only one.
+    pub leases: Option<Arc<Leases>>,
     /// Live state of backends.
     pub statuses: Statuses,
     /// Reading the files again.

@@ -29,7 +29,9 @@ use crate::{
         Meter,
         drain::{Destination, Drain, DrainError},
         leases::Leases,
+        quota_news::QuotaNews,
         raises,
+        refused_rows::RefusedRows,
         replay::{self, Recovery},
     },
 };
@@ -45,6 +47,8 @@ pub struct Metering {
     pub drain: Drain,
     /// To be run likewise, where several gateways share the database.
     pub leases: Option<Arc<Leases>>,
+    /// To be run likewise: what is done to counters at the others.
+    pub news: Option<QuotaNews>,
 }
 
 /// How long a start waits for the process before it, which may still be writing its last entries.
@@ -84,17 +88,25 @@ impl Foundation<'_> {
             replay::start(disk, self.journal(options), to, &|intent, usage| cost(self.hub, intent, usage)).await?;
         tell(&started.recovery);
         let (limits, leases) = self.limits(options, replica).await?;
+        let news = match &leases {
+            Some(leases) => {
+                let (audit, leases, clock) = (self.books.clone(), leases.clone(), options.clock.clone());
+                Some(QuotaNews::from_now(audit, limits.clone(), leases, clock).await?)
+            }
+            None => None,
+        };
         raises::restore(&*self.books, &limits, options.clock.now()).await?;
         let meter = Meter {
             limits,
             leases: leases.clone(),
             journal: started.journal,
+            refused_rows: RefusedRows::default(),
             learned: Arc::new(Learned::new()),
             clock: options.clock.clone(),
             telemetry: self.telemetry.clone(),
             crossed: self.crossed,
         };
-        Ok(Metering { meter: Arc::new(meter), drain: started.drain, leases })
+        Ok(Metering { meter: Arc::new(meter), drain: started.drain, leases, news })
     }
 
     /// The counters. Where several gateways share the database they spend only what it has leased to this one.

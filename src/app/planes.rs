@@ -94,6 +94,7 @@ fn admin_state(
         store: ground.store.clone(),
         books: ground.books.clone(),
         limits: ground.metering.meter.limits.clone(),
+        leases: ground.metering.leases.clone(),
         statuses: Arc::new(move || statuses(&hub)),
         reload: Arc::new(move || {
             let reloader = reloader.clone();
@@ -197,6 +198,10 @@ impl Planes {
             let stopped = stopped.clone();
             background.spawn(async move { leases.run(stopped).await });
         }
+        if let Some(news) = ground.metering.news {
+            background.spawn(news.run(stopped.clone()));
+        }
+        background.spawn(tasks::gather_refused(ground.metering.meter.clone(), stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         background.spawn(tasks::prune_ledger(
             ground.books.clone(),

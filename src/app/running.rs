@@ -150,6 +150,7 @@ impl Running {
         self.ended().await;
         self.policies.outside.drain(LAST_WORK).await;
         self.stop.send_replace(true);
+        self.meter.write_gathered();
         self.meter.journal.finish();
         self.console_drain.end();
         if timeout(LAST_WORK, finish(&mut self.background)).await.is_err() {

@@ -10,7 +10,7 @@ use crate::{
     settings::Ledger,
     snapshot::{Hub, control::Control},
     store::{Books, Objects, StoreError},
-    usage::drain::Drain,
+    usage::{Meter, drain::Drain},
 };
 
 /// Time between two looks for what another process wrote: a key revoked by the command line is refused within 1 s.
@@ -18,6 +18,9 @@ const POLL: Duration = Duration::from_millis(250);
 
 /// Time between two writings of last-used times.
 const LAST_USED: Duration = Duration::from_secs(10);
+
+/// Time in which refused requests without a row of their own are gathered.
+const GATHER: Duration = Duration::from_secs(2);
 
 /// Time between two looks for rows that need not be kept any longer.
 const PRUNE: Duration = Duration::from_secs(600);
@@ -39,6 +42,13 @@ async fn pause(period: Duration, stop: &mut Stop) -> bool {
 /// Waits for the word to stop. That nobody is left to say it means the same.
 pub(super) async fn stopped(stop: &mut Stop) {
     drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Writes down the refused requests that have no row of their own.
+pub async fn gather_refused(meter: Arc<Meter>, mut stop: Stop) {
+    while pause(GATHER, &mut stop).await {
+        meter.write_gathered();
+    }
 }
 
 /// Takes over what other processes write to the database.

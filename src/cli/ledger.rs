@@ -1,4 +1,5 @@
-//! `tollgate ledger verify`: proves on the database, beside a running server or without one, that the ledger is whole.
+//! `tollgate ledger`: proves that the ledger is whole, or makes the sums of reports anew; on the database, beside a
+//! running server or without one.
 
 use serde_json::{Value, json};
 
@@ -9,17 +10,55 @@ use super::{
     print::{self, Format},
 };
 use crate::{
-    store::{ChainReport, StoreError},
+    store::{ChainReport, Rebuilt, StoreError},
     usage::verify::{Verdict, verify},
 };
 
 /// Runs the command.
 pub async fn run(global: &Global, command: Ledger) -> Result<(), Failure> {
-    let Ledger::Verify = command;
     let offline = Offline::open(global).await?;
-    let verdict = proven(&offline).await;
+    let done = match command {
+        Ledger::Verify => proven(&offline).await.map(Done::Verified),
+        Ledger::RebuildReports => offline.books().rebuild_rollups().await.map(Done::Rebuilt),
+    };
     offline.close().await;
-    told(global, &verdict?)
+    match done? {
+        Done::Verified(verdict) => told(global, &verdict),
+        Done::Rebuilt(rebuilt) => mended(global, &rebuilt),
+    }
+}
+
+enum Done {
+    Verified(Verdict),
+    Rebuilt(Rebuilt),
+}
+
+fn mended(global: &Global, rebuilt: &Rebuilt) -> Result<(), Failure> {
+    let Rebuilt { hours, pages, lost, tokens_missing } = rebuilt;
+    let lost: Vec<Value> = lost
+        .iter()
+        .map(|(start, day)| json!({ "start": start.to_string(), "span": if *day { "day" } else { "hour" } }))
+        .collect();
+    match global.output {
+        Format::Table => {}
+        Format::Csv => print::data(&print::render(Format::Csv, &lost, &["start", "span"]))?,
+        format => {
+            let whole = json!({ "hours": hours, "pages": pages, "lost": lost, "tokens_missing": tokens_missing });
+            print::data(&print::render_one(format, &whole))?;
+        }
+    }
+    print::say(&format!("{hours} hours were compared with their rows; {pages} pages of sums were written anew."));
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let count = lost.len();
+    Err(Failure::new(
+        Exit::Differences,
+        format!(
+            "the sums of {count} hours and days are lost: they were damaged, and their rows are past their age. Reports \
+             lack {tokens_missing} tokens of all that were ever booked; a backup of the database may have them"
+        ),
+    ))
 }
 
 async fn proven(offline: &Offline) -> Result<Verdict, StoreError> {

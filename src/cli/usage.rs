@@ -115,14 +115,39 @@ async fn exported(global: &Global, manager: &Manager, asked: &Focus) -> Result<(
     let mut params = Params::default();
     put(&mut params, &[("from", &asked.from), ("to", &asked.to), ("account", &asked.account)]);
     asked.filters.put(&mut params);
-    let (lines, _) = manager.ask_all(&Question::Focus, params).await?;
-    let unpriced: i64 = lines.iter().filter_map(|line| line["x_UnpricedRequests"].as_i64()).sum();
+    // A file for finance systems: a table of it is nothing that anybody imports.
+    let format = if global.output == Format::Table { Format::Csv } else { global.output };
+    let unpriced = if format == Format::Csv {
+        print::data(&csv::header(focus::COLUMNS))?;
+        page_by_page(manager, params).await?
+    } else {
+        let (lines, _) = manager.ask_all(&Question::Focus, params).await?;
+        print::data(&print::render(format, &lines, focus::COLUMNS))?;
+        unpriced_in(&lines)
+    };
     if unpriced > 0 {
         print::say(&format!("{unpriced} requests have no price and stand with 0.00; x_UnpricedRequests says where."));
     }
-    // A file for finance systems: a table of it is nothing that anybody imports.
-    let format = if global.output == Format::Table { Format::Csv } else { global.output };
-    Ok(print::data(&print::render(format, &lines, focus::COLUMNS))?)
+    Ok(())
+}
+
+/// There may be years of it. Gives how many requests have no price.
+async fn page_by_page(manager: &Manager, mut params: Params) -> Result<i64, Failure> {
+    let mut unpriced = 0;
+    loop {
+        let mut page = manager.ask(&Question::Focus, &params).await?;
+        let lines = items(&mut page);
+        unpriced += unpriced_in(&lines);
+        print::data(&lines.iter().map(|line| csv::line(line, focus::COLUMNS)).collect::<String>())?;
+        match page["next"].as_str() {
+            Some(next) => params.set("after", next),
+            None => return Ok(unpriced),
+        }
+    }
+}
+
+fn unpriced_in(lines: &[Value]) -> i64 {
+    lines.iter().filter_map(|line| line["x_UnpricedRequests"].as_i64()).sum()
 }
 
 /// A table shows some fields; everything else shows all of them.

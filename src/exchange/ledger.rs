@@ -178,6 +178,9 @@ pub struct Attempt {
     pub took_nanos: u64,
 }
 
+/// The label of a row that stands for several refused requests: how many.
+pub const REPEATS: &str = "tollgate.repeats";
+
 /// A settled request: what the database keeps, and reports read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageRow {
@@ -196,6 +199,16 @@ impl UsageRow {
             charge.amount = amount;
         }
         Self { intent, settle }
+    }
+
+    /// How many requests it stands for: one, but for refusals that came too fast for a row each.
+    #[must_use]
+    pub fn repeats(&self) -> u64 {
+        if self.settle.outcome != Outcome::Refused {
+            return 1;
+        }
+        let label = self.intent.metadata.iter().find(|(name, _)| **name == *REPEATS);
+        label.and_then(|(_, count)| count.parse().ok()).unwrap_or(1).max(1)
     }
 
     /// The configured model that answered, or was asked for.

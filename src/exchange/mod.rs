@@ -7,5 +7,5 @@ pub mod ledger;
 pub mod record;
 
 pub use fault::{Blame, Fault, FaultKind};
-pub use ledger::{Attempt, Charge, Cost, Entry, Intent, Measure, Settle, UsageRow};
+pub use ledger::{Attempt, Charge, Cost, Entry, Intent, Measure, REPEATS, Settle, UsageRow};
 pub use record::{AttemptRecord, Outcome, Record, Watcher};

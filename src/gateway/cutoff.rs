@@ -18,14 +18,20 @@ pub fn event_end(data: &[u8]) -> Option<usize> {
     [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].into_iter().filter_map(after).min()
 }
 
+/// Why `what` ends, for the caller.
+#[must_use]
+pub fn why(what: &str, stop: &Stop) -> String {
+    match stop {
+        Stop::Spent(refusal) => format!("The {what} was ended by the gateway. {refusal}"),
+        Stop::Unwritten => format!("The {what} was ended by the gateway: the usage ledger cannot take more."),
+    }
+}
+
 /// The events that end it, with the usage that is charged.
 #[must_use]
 pub fn ending(surface: Surface, settlement: &Settlement, tap: &Tap, stop: &Stop, now: Timestamp) -> Vec<u8> {
     let call = settlement.metered().and_then(|metered| metered.call());
-    let why = match stop {
-        Stop::Spent(refusal) => format!("The stream was ended by the gateway. {refusal}"),
-        Stop::Unwritten => "The stream was ended by the gateway: the usage ledger cannot take more.".to_owned(),
-    };
+    let why = why("stream", stop);
     cutoff::ending(
         surface,
         &Cutoff {

@@ -16,6 +16,10 @@ use crate::{
     usage::{ModelCall, Wish, consumed},
 };
 
+/// Tokens held when a session begins, where the model has no maximum of its own: the longest response of OpenAI's
+/// realtime models.
+const SESSION_OUTPUT: u64 = 4_096;
+
 /// Reserves for a model call and announces it: after this it may be sent.
 pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
     let wish = call.wish(exchange);
@@ -63,7 +67,7 @@ impl Called<'_> {
             scopes: scopes(exchange, Some(self.model)),
             call,
             output: self.output(exchange),
-            streamed: self.head.streamed,
+            streamed: self.head.streamed || self.surface == Surface::Realtime,
             bytes_in,
             is_plain: false,
         }
@@ -83,7 +87,8 @@ impl Called<'_> {
             upstream_model: Arc::clone(&self.model.upstream_model),
             backends,
             book: exchange.snapshot.prices.clone(),
-            reads_more: self.head.reads_more,
+            // What a session reads is known with its responses only.
+            reads_more: self.head.reads_more && self.surface != Surface::Realtime,
             choices: self.choices(),
             asked_usage: self.head.asked_usage,
         }
@@ -99,10 +104,14 @@ impl Called<'_> {
         self.head.choices.unwrap_or(1).max(1)
     }
 
-    /// What may come out. Work that is done after the answer (batches) or beside it (realtime) has no bound here.
+    /// What may come out. Work that is done after the answer (batches) or beside it (realtime) has no bound here; a
+    /// session grows what it holds as its responses come.
     fn output(&self, exchange: &Exchange) -> Output {
-        let works_later = matches!(self.surface, Surface::Batches | Surface::Realtime);
-        if works_later {
+        if self.surface == Surface::Realtime {
+            let model_max = self.model_max(exchange).or(Some(SESSION_OUTPUT));
+            return Output { model_max, is_boundable: false, ..Output::default() };
+        }
+        if self.surface == Surface::Batches {
             return Output { caller_cap: Some(MIN_OUTPUT), is_boundable: false, ..Output::default() };
         }
         if !consumed::generates(self.surface) {
@@ -114,6 +123,7 @@ impl Called<'_> {
             caller_cap: self.head.max_output,
             choices: self.choices(),
             model_max: self.model_max(exchange).or_else(|| known.and_then(|known| known.max_output)),
+            least_cap: self.head.least_cap(self.body),
             likely: exchange.settlement.likely_output(subscription, &self.model.name),
             is_reasoning: known.is_some_and(|known| known.reasons),
             is_boundable: self.head.previous_response.is_none() && self.head.stored_refs.is_empty(),

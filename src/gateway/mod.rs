@@ -113,8 +113,12 @@ impl Gateway {
 impl Service for Gateway {
     type Body = AnswerBody;
 
-    async fn handle(self: &Arc<Self>, request: Request<Inbound>, peer: Arc<Peer>) -> Response<AnswerBody> {
-        Self::handle(self, request, peer).await
+    fn handle(
+        self: &Arc<Self>,
+        request: Request<Inbound>,
+        peer: Arc<Peer>,
+    ) -> impl Future<Output = Response<AnswerBody>> + Send {
+        Self::handle(self, request, peer)
     }
 
     fn refuse(self: &Arc<Self>, fault: Fault, parts: &Parts, peer: Arc<Peer>) -> Response<AnswerBody> {

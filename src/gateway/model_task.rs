@@ -291,7 +291,10 @@ fn headers(mut headers: HeaderMap, surface: Surface) -> HeaderMap {
     for name in ACCOUNTS {
         headers.remove(name);
     }
-    if surface != Surface::Realtime {
+    if surface == Surface::Realtime {
+        // Compressed, its events could not be read and so not metered.
+        headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    } else {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     headers

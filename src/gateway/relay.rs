@@ -26,7 +26,7 @@ use super::{
     cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
-    listener::{BodyWatch, Drain},
+    listener::{BodyWatch, Ending},
     owners::Watch,
     respond, switch,
 };
@@ -113,9 +113,7 @@ struct Relay {
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
     choice: Choice,
-    drain: Drain,
-    /// Made when the backend first keeps us waiting.
-    ended: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    ending: Ending,
     owners: Option<Watch>,
     clock: Clock,
     started: Ticks,
@@ -141,8 +139,7 @@ impl Relay {
             surface,
             started: settlement.started,
             clock: gateway.clock.clone(),
-            drain: gateway.drain.clone(),
-            ended: None,
+            ending: Ending::of(gateway.drain.clone()),
             owners: watch,
             settlement: Some(exchange.settlement),
             body_watch: exchange.body_watch,
@@ -351,8 +348,7 @@ impl Relay {
             Poll::Ready(Some(Err(fault))) => self.fail("backend_broke_off", &fault.to_string()),
             Poll::Ready(None) => self.finish(None),
             Poll::Pending => {
-                let ended = self.ended.get_or_insert_with(|| ended(self.drain.clone()));
-                ready!(ended.as_mut().poll(cx));
+                ready!(self.ending.poll(cx));
                 self.break_off(Outcome::Ended, "shutting_down", "The gateway is shutting down.");
             }
         }
@@ -428,11 +424,6 @@ fn settle(mut settlement: Settlement) {
 /// Whether a piece of an event stream ends with a blank line.
 fn ends_an_event(piece: &[u8]) -> bool {
     [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
-}
-
-/// Completes when open exchanges must stop.
-fn ended(drain: Drain) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(async move { drain.ended().await })
 }
 
 impl Drop for AnswerBody {

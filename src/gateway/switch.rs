@@ -5,20 +5,23 @@
 //! connection.
 
 use http::{HeaderValue, Response, StatusCode};
+use tollgate_providers::realtime::{self, Session};
 
 use super::{
     answer::Upgraded,
     attempt::Judged,
+    cutoff,
     exchange::Exchange,
     headers,
     relay::AnswerBody,
     respond,
     tally::{Setback, SetbackKind},
-    upgrade::{self, End},
+    upgrade::{self, Cut, End},
 };
 use crate::{
     exchange::{AttemptRecord, Fault, FaultKind, Outcome},
     outbound::{Choice, Failure, Incoming},
+    usage::Settlement,
 };
 
 /// Refuses a call of a WebSocket endpoint that asks for no WebSocket.
@@ -76,12 +79,18 @@ pub fn switch(mut exchange: Exchange, upgraded: Upgraded) -> Response<AnswerBody
 async fn splice(exchange: Exchange, upgraded: Upgraded) {
     let Upgraded { backend, client, mut choice, .. } = upgraded;
     let idle = choice.backend.timeouts().total.0;
-    let passed = upgrade::splice(client, backend, idle, &exchange.gateway.drain).await;
+    let gateway = exchange.gateway.clone();
+    let mut settlement = exchange.settlement;
+    let mut session = settlement.is_session().then(Session::default);
+    let watch = |bytes: &[u8]| hear(session.as_mut()?, &mut settlement, bytes);
+    let passed = upgrade::splice(client, backend, idle, &gateway.drain, watch).await;
     if passed.end == End::Broken {
         choice.failed(&Failure::Stream);
     }
     drop(choice);
-    let mut settlement = exchange.settlement;
+    if let Some(session) = session {
+        settlement.consume_session(session.used(), session.is_settled());
+    }
     settlement.bytes_in = passed.up;
     settlement.bytes_out = passed.down;
     settlement.end(match passed.end {
@@ -89,5 +98,18 @@ async fn splice(exchange: Exchange, upgraded: Upgraded) {
         End::ClientGone => Outcome::ClientGone,
         End::Broken => Outcome::UpstreamCut,
         End::Idle | End::Ended => Outcome::Ended,
+        End::Spent => Outcome::LimitReached,
     });
+}
+
+/// Reads what the backend says, and ends the session where its next response may not be paid for any more.
+fn hear(session: &mut Session, settlement: &mut Settlement, bytes: &[u8]) -> Option<Cut> {
+    let mut at = 0;
+    while let Some(more) = session.push(&bytes[at..]) {
+        at += more;
+        if let Err(stop) = settlement.session_used(&session.used()) {
+            return Some(Cut { at, ending: realtime::ending(&cutoff::why("session", &stop)) });
+        }
+    }
+    None
 }

@@ -6,7 +6,7 @@
 use std::{
     io,
     pin::pin,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -86,6 +86,17 @@ pub enum End {
     Idle,
     /// The process went down.
     Ended,
+    /// The quota is used up: what the backend said so far was passed on, and the words that end the session.
+    Spent,
+}
+
+/// Where a session ends, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// So many bytes of what has just come still go to the client.
+    pub at: usize,
+    /// What it is told after them.
+    pub ending: Vec<u8>,
 }
 
 /// What passed and why it ended.
@@ -103,18 +114,31 @@ pub struct Spliced {
 /// moves for `idle`, or the drain ends open exchanges. Counts as an open exchange of `drain` while it runs.
 ///
 /// A client that has finished still hears the backend out; a backend that has finished waits for its client a few
-/// seconds only, or clients that never close would add up.
-pub async fn splice(client: OnUpgrade, server: OnUpgrade, idle: Duration, drain: &Drain) -> Spliced {
+/// seconds only, or clients that never close would add up. `watch` sees what the backend says, before the client does,
+/// and may end the session: then nothing of the client's goes to the backend any more.
+pub async fn splice(
+    client: OnUpgrade,
+    server: OnUpgrade,
+    idle: Duration,
+    drain: &Drain,
+    watch: impl FnMut(&[u8]) -> Option<Cut> + Send,
+) -> Spliced {
     let _open = drain.open();
     let client = async { client.await.map_err(|_| End::ClientGone) };
     let server = async { server.await.map_err(|_| End::Broken) };
     match tokio::try_join!(client, server) {
-        Ok((client, server)) => pass(TokioIo::new(client), TokioIo::new(server), idle, drain).await,
+        Ok((client, server)) => pass(TokioIo::new(client), TokioIo::new(server), idle, drain, watch).await,
         Err(end) => Spliced { up: 0, down: 0, end },
     }
 }
 
-async fn pass<C, S>(client: C, server: S, idle: Duration, drain: &Drain) -> Spliced
+async fn pass<C, S>(
+    client: C,
+    server: S,
+    idle: Duration,
+    drain: &Drain,
+    mut watch: impl FnMut(&[u8]) -> Option<Cut>,
+) -> Spliced
 where
     C: AsyncRead + AsyncWrite,
     S: AsyncRead + AsyncWrite,
@@ -122,12 +146,16 @@ where
     let (up, down) = (AtomicU64::new(0), AtomicU64::new(0));
     let (client_reads, client_writes) = tokio::io::split(client);
     let (server_reads, server_writes) = tokio::io::split(server);
-    let both = both_ways(pump(client_reads, server_writes, &up), pump(server_reads, client_writes, &down));
+    let spent = AtomicBool::new(false);
+    let hear = |bytes: &[u8]| watch(bytes).inspect(|_| spent.store(true, Relaxed));
+    let both =
+        both_ways(pump_until(client_reads, server_writes, &up, &spent), pump(server_reads, client_writes, &down, hear));
     let end = tokio::select! {
         end = both => end,
         () = silence(&up, &down, idle) => End::Idle,
         () = drain.ended() => End::Ended,
     };
+    let end = if spent.load(Relaxed) { End::Spent } else { end };
     Spliced { up: up.load(Relaxed), down: down.load(Relaxed), end }
 }
 
@@ -163,17 +191,44 @@ async fn both_ways(up: impl Future<Output = Result<(), Broke>>, down: impl Futur
     }
 }
 
-async fn pump(from: impl AsyncRead, to: impl AsyncWrite, count: &AtomicU64) -> Result<(), Broke> {
+/// Passes on until `watch` cuts it off or the source ends.
+async fn pump(
+    from: impl AsyncRead,
+    to: impl AsyncWrite,
+    count: &AtomicU64,
+    mut watch: impl FnMut(&[u8]) -> Option<Cut>,
+) -> Result<(), Broke> {
     let (mut from, mut to) = (pin!(from), pin!(to));
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = from.read(&mut buffer).await.map_err(|_| Broke::Source)?;
+        if let Some(cut) = watch(&buffer[..read]) {
+            deliver(&mut to, &[&buffer[..cut.at], &cut.ending].concat()).await.map_err(|_| Broke::Sink)?;
+            count.fetch_add(cut.at as u64, Relaxed);
+            return to.shutdown().await.map_err(|_| Broke::Sink);
+        }
         if read == 0 {
             return to.shutdown().await.map_err(|_| Broke::Sink);
         }
         deliver(&mut to, &buffer[..read]).await.map_err(|_| Broke::Sink)?;
         count.fetch_add(read as u64, Relaxed);
     }
+}
+
+/// Passes on until the session is spent; after that the source is only heard out, so that its connection does not
+/// break under the last words to it.
+async fn pump_until(
+    from: impl AsyncRead,
+    to: impl AsyncWrite,
+    count: &AtomicU64,
+    spent: &AtomicBool,
+) -> Result<(), Broke> {
+    let mut from = pin!(from);
+    let silent = || Cut { at: 0, ending: Vec::new() };
+    pump(from.as_mut(), to, count, |_| spent.load(Relaxed).then(silent)).await?;
+    let mut buffer = vec![0; BUFFER];
+    while spent.load(Relaxed) && from.read(&mut buffer).await.map_err(|_| Broke::Source)? > 0 {}
+    Ok(())
 }
 
 async fn deliver(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
@@ -264,14 +319,14 @@ mod tests {
             client.read_to_end(&mut answer).await.unwrap();
             answer
         };
-        let (answer, spliced) = tokio::join!(play, pass(near, far, Duration::from_secs(5), &drain));
+        let (answer, spliced) = tokio::join!(play, pass(near, far, Duration::from_secs(5), &drain, |_| None));
         assert_eq!(answer, b"pingpong");
         assert_eq!(spliced, Spliced { up: 4, down: 8, end: End::Complete });
     }
 
     /// What `pass` makes of these two, with an idle time far beyond anything else.
     async fn passed(client: impl AsyncRead + AsyncWrite, server: impl AsyncRead + AsyncWrite) -> Spliced {
-        pass(client, server, Duration::from_secs(3_600), &Drain::default()).await
+        pass(client, server, Duration::from_secs(3_600), &Drain::default(), |_| None).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -316,12 +371,12 @@ mod tests {
         let (_client, near) = tokio::io::duplex(64);
         let (_server, far) = tokio::io::duplex(64);
         let drain = Drain::default();
-        let spliced = pass(near, far, Duration::from_secs(60), &drain).await;
+        let spliced = pass(near, far, Duration::from_secs(60), &drain, |_| None).await;
         assert_eq!(spliced.end, End::Idle);
 
         let (_client, near) = tokio::io::duplex(64);
         let (_server, far) = tokio::io::duplex(64);
         drain.end();
-        assert_eq!(pass(near, far, Duration::from_secs(60), &drain).await.end, End::Ended);
+        assert_eq!(pass(near, far, Duration::from_secs(60), &drain, |_| None).await.end, End::Ended);
     }
 }

@@ -75,6 +75,8 @@ pub struct Output {
     pub model_max: Option<u64>,
     /// What requests like this one used at the 90th percentile, all answers together, if learned.
     pub likely: Option<u64>,
+    /// The least cap that the provider takes: a request that can only be sent with less is refused.
+    pub least_cap: u64,
     /// The model reasons: a burst of hidden tokens cannot be stopped on the way.
     pub is_reasoning: bool,
     /// Input and output can be bounded at all. Not with a server-side history, media without a table, or hidden
@@ -110,14 +112,22 @@ impl Output {
 
     /// The least worth sending for, all answers together.
     pub(super) fn least(&self, min_output: u64) -> u64 {
-        min_output.min(self.worst_answer()).saturating_mul(self.answers())
+        min_output.max(self.least_cap).min(self.worst_answer()).saturating_mul(self.answers())
     }
 }
 
 impl Default for Output {
     /// One answer of unknown length.
     fn default() -> Self {
-        Self { caller_cap: None, choices: 1, model_max: None, likely: None, is_reasoning: false, is_boundable: true }
+        Self {
+            caller_cap: None,
+            choices: 1,
+            model_max: None,
+            likely: None,
+            least_cap: 1,
+            is_reasoning: false,
+            is_boundable: true,
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct State {
     pub raise: Option<Raise>,
     must_lease: bool,
     leases: Vec<Lease>,
+    /// Up to what use of which window thresholds were looked at: what others use moves it between settlements.
+    looked_at: Option<(Timestamp, i64)>,
 }
 
 #[derive(Debug)]
@@ -232,6 +234,12 @@ impl State {
         }
     }
 
+    /// Notes that thresholds up to `after` are looked at; gives from where on.
+    pub fn look(&mut self, window: Timestamp, before: i64, after: i64) -> i64 {
+        let earlier = self.looked_at.replace((window, after)).filter(|(other, _)| *other == window);
+        earlier.map_or(before, |(_, used)| used.min(before))
+    }
+
     /// Takes over a balance of the ledger.
     pub fn restore(&mut self, span: Span, settled: i64, moment: Moment) {
         if let Tally::Calendar { windows, .. } = &mut self.tally {
@@ -277,17 +285,22 @@ impl State {
 
     fn calendar_room(&self, limit: i64, sums: Sums, span: Span, moment: Moment) -> Room {
         let is_shadow = self.rule.as_ref().is_some_and(|rule| rule.shadow);
-        let debt = if is_shadow { 0 } else { sums.debt };
         let held = sums.settled.saturating_add(sums.reserved).saturating_add(sums.uncertain);
         let lease = self.leases.iter().find(|lease| lease.window == span.start);
+        // Who leases knows the debt too, of all together.
+        let beside = match lease {
+            Some(lease) => lease.beside,
+            None if is_shadow => 0,
+            None => sums.debt,
+        };
         let leased = lease.map(|lease| lease.ceiling.saturating_sub(held));
         Room {
             limit,
-            used: sums.settled.saturating_add(debt),
+            used: sums.settled.saturating_add(beside),
             reserved: sums.reserved,
             uncertain: sums.uncertain,
             open: sums.open,
-            leased: leased.or(self.must_lease.then_some(0)),
+            leased: leased.or((self.must_lease && !is_shadow).then_some(0)),
             lease_is_final: lease.is_some_and(|lease| lease.is_final),
             resets_in: span.until.since(moment.now),
             wait: Duration::ZERO,

@@ -12,6 +12,9 @@ pub struct Lease {
     pub until: Timestamp,
     /// What this process may have settled and reserved in that window, all leases together, in the rule's units.
     pub ceiling: i64,
+    /// What counts in that window beside what this process has settled in it: the use of others, corrections, the
+    /// debt of the window before. As of the last answer of the authority; negative after a reset.
+    pub beside: i64,
     /// The authority has nothing more to give: refusals beyond the ceiling are the quota's. Otherwise they are
     /// [`Unleased`](super::RefusalKind::Unleased), because more may come.
     pub is_final: bool,

@@ -187,7 +187,8 @@ impl Candidate<'_> {
     }
 
     fn reserving_obstacle(&self, ask: &Ask<'_>, is_strict: bool, least: i64) -> Option<RefusalKind> {
-        if is_strict && (self.need.is_unpriced || self.is_unbounded(ask)) {
+        let refuses_unpriced = is_strict || self.rule.refuses_unpriced;
+        if refuses_unpriced && self.need.is_unpriced || is_strict && self.is_unbounded(ask) {
             return Some(RefusalKind::NotBoundable);
         }
         if self.need.is_unpriced {
@@ -220,7 +221,7 @@ impl Candidate<'_> {
         let settled_leaves = room.limit.saturating_sub(room.used);
         Some(if needed > room.limit.max(1) {
             RefusalKind::TooLarge
-        } else if needed > settled_leaves {
+        } else if needed > settled_leaves && (room.leased.is_none() || room.lease_is_final) {
             exhausted
         } else if room.leased.is_some_and(|leased| leased < needed) {
             self.lacks_lease(needed, exhausted)

@@ -131,6 +131,10 @@ impl fmt::Display for Refusal {
                 self.amount(self.used),
                 clock_face(resets_in)
             ),
+            RefusalKind::NotBoundable if self.rule.counted == Counted::Nanos => write!(
+                f,
+                "What this request may cost cannot be bounded, which the budget of {limit} {noun} asks for: the model has no price, or nothing bounds the answer. Set max_tokens, or have the operator set a price for the model."
+            ),
             RefusalKind::NotBoundable => write!(
                 f,
                 "The limit of {limit} {noun} is strict, and what this request may use cannot be bounded. Set max_tokens, and send the conversation itself instead of a reference to it."

@@ -12,6 +12,7 @@ use super::{
     plan::Candidate,
     refusal::{Refusal, RefusalKind},
     reserve::{self, Grant},
+    rule::Counted,
     settled::Settled,
     standing::Standing,
 };
@@ -27,12 +28,20 @@ pub struct Reservation {
     grant: Grant,
     /// By how many output tokens it grows ahead of a stream; 0 where a cap already says that nothing more comes.
     block: u64,
+    /// All output, where the caller, the model or a cap of ours says how much there can be.
+    bound: Option<u64>,
 }
 
 impl Reservation {
     pub(super) fn new(limits: Limits, ask: &Ask<'_>, grant: Grant) -> Self {
-        let block = block(ask, &grant);
-        Self { limits, grant, block }
+        let (block, bound) = (block(ask, &grant), bound(ask, &grant));
+        Self { limits, grant, block, bound }
+    }
+
+    /// Output tokens, all answers together, beyond which nothing comes from a provider that honours caps.
+    #[must_use]
+    pub const fn bound(&self) -> Option<u64> {
+        self.bound
     }
 
     /// Output tokens per answer that the request has to be sent with; `None`: as it is.
@@ -57,6 +66,12 @@ impl Reservation {
     #[must_use]
     pub const fn standing(&self) -> Standing {
         self.grant.standing
+    }
+
+    /// Whether any of its counters counts money.
+    #[must_use]
+    pub fn counts_money(&self) -> bool {
+        self.grant.holds.iter().any(|hold| hold.place.rule().counted == Counted::Nanos)
     }
 
     /// What shadow rules would have refused.
@@ -93,7 +108,7 @@ impl Reservation {
         let moment = self.limits.moment();
         let grant = moving::relocate(&self.grant.holds, &self.limits.places(ask.scopes, moment), ask, moment)?;
         self.grant = grant;
-        self.block = block(ask, &self.grant);
+        (self.block, self.bound) = (block(ask, &self.grant), bound(ask, &self.grant));
         Ok(())
     }
 
@@ -127,6 +142,11 @@ fn block(ask: &Ask<'_>, grant: &Grant) -> u64 {
         return 0;
     }
     (ask.output.likely() / 2).clamp(BLOCKS.0, BLOCKS.1)
+}
+
+fn bound(ask: &Ask<'_>, grant: &Grant) -> Option<u64> {
+    let capped = grant.plan.cap.map(|cap| cap.saturating_mul(ask.output.answers()));
+    capped.or_else(|| ask.output.is_capped().then(|| ask.output.worst()))
 }
 
 /// Output tokens that a stream has, must have and would like.

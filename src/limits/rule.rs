@@ -124,6 +124,8 @@ pub struct Rule {
     pub models: Option<Arc<[Arc<str>]>>,
     /// The least output per answer for which a request is sent.
     pub min_output: u64,
+    /// A budget that lets no model through that has no price. Strict ones never do.
+    pub refuses_unpriced: bool,
     /// How the exhausted quota is answered.
     pub refusal: Style,
     /// Percents of the limit whose crossing is told, such as 50, 80 and 100.
@@ -143,6 +145,7 @@ impl Rule {
             shadow: false,
             models: None,
             min_output: MIN_OUTPUT,
+            refuses_unpriced: false,
             refusal: Style::default(),
             alerts: Arc::default(),
         }

@@ -60,17 +60,18 @@ impl Settled {
         };
         let room = state.room(hold.slot, 0, moment);
         state.settle(hold.slot, hold.amount, hold.uncertain, used, moment);
+        let after = room.used.saturating_add(used);
+        let looked_at = state.look(window, room.used, after);
         drop(state);
         if hold.is_charged() {
             self.amounts.push(used);
         }
         let (rule, account, limit) = (hold.place.rule(), &hold.place.counter().account, room.limit);
-        let (before, after) = (room.used, room.used.saturating_add(used));
-        let amount = after.saturating_sub(limit.max(before));
+        let amount = after.saturating_sub(limit.max(room.used));
         if amount > 0 && !rule.shadow && rule.reserve != Reserve::After {
             self.overruns.push(Overrun { rule: Arc::clone(rule), account: Arc::clone(account), amount });
         }
-        let is_crossed = |percent: &&u8| is_between(before, after, i128::from(limit) * i128::from(**percent));
+        let is_crossed = |percent: &&u8| is_between(looked_at, after, i128::from(limit) * i128::from(**percent));
         self.crossed.extend(rule.alerts.iter().filter(is_crossed).map(|percent| Crossed {
             rule: Arc::clone(rule),
             account: Arc::clone(account),

@@ -8,11 +8,19 @@ use super::varint;
 /// Buckets per power of two, as a power of two.
 const STEPS: u32 = 4;
 
+/// How many buckets there are: 32 of one value each, then 16 for each of the 59 powers of two from 2⁵.
+const BUCKETS: u16 = 976;
+
 /// Counts of values by size. Two are equal when the same buckets hold the same counts.
+///
+/// Counts lie side by side from the first that is not zero to the last: latencies spread over few buckets, and adding
+/// to one must not search for it, because reports add up millions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// Bucket and count, by bucket, counts above zero.
-    buckets: Vec<(u16, u64)>,
+    /// The bucket of the first count.
+    first: u16,
+    /// Counts; neither the first nor the last is zero.
+    counts: Vec<u64>,
 }
 
 impl Histogram {
@@ -21,16 +29,39 @@ impl Histogram {
         self.add(bucket_of(value), 1);
     }
 
+    /// Counts one value several times.
+    pub fn record_times(&mut self, value: u64, times: u64) {
+        self.add(bucket_of(value), times);
+    }
+
     /// How many values were counted, saturating.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.iter().fold(0, |sum, (_, count)| count.saturating_add(sum))
+        self.counts.iter().fold(0, |sum, count| count.saturating_add(sum))
     }
 
     /// Adds the counts of another.
     pub fn merge(&mut self, other: &Self) {
-        for (bucket, count) in &other.buckets {
-            self.add(*bucket, *count);
+        for (bucket, count) in other.buckets() {
+            self.add(bucket, count);
+        }
+    }
+
+    /// Takes off counts that were added before.
+    pub fn subtract(&mut self, part: &Self) {
+        for (bucket, count) in part.buckets() {
+            let counted = bucket.checked_sub(self.first).and_then(|at| self.counts.get_mut(usize::from(at)));
+            if let Some(counted) = counted {
+                *counted = counted.saturating_sub(count);
+            }
+        }
+        let last = self.counts.iter().rposition(|count| *count != 0);
+        self.counts.truncate(last.map_or(0, |last| last + 1));
+        let before = self.counts.iter().position(|count| *count != 0).unwrap_or(0);
+        self.counts.drain(..before);
+        self.first += u16::try_from(before).expect("there are fewer buckets");
+        if self.counts.is_empty() {
+            self.first = 0;
         }
     }
 
@@ -39,21 +70,21 @@ impl Histogram {
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let rank = rank(quantile, self.count());
         let mut seen: u64 = 0;
-        let reaches = |(_, count): &&(u16, u64)| {
+        let reaches = |(_, count): &(u16, u64)| {
             seen = seen.saturating_add(*count);
             seen >= rank
         };
-        self.buckets.iter().find(reaches).map(|(bucket, _)| middle_of(*bucket))
+        self.buckets().find(reaches).map(|(bucket, _)| middle_of(bucket))
     }
 
     /// Appends it in few bytes: sparse, bucket distances and counts as varints.
     pub fn encode(&self, to: &mut Vec<u8>) {
-        varint::put(to, self.buckets.len() as u64);
+        varint::put(to, self.buckets().count() as u64);
         let mut last = 0;
-        for (bucket, count) in &self.buckets {
+        for (bucket, count) in self.buckets() {
             varint::put(to, u64::from(bucket - last));
-            varint::put(to, *count);
-            last = *bucket;
+            varint::put(to, count);
+            last = bucket;
         }
     }
 
@@ -63,17 +94,34 @@ impl Histogram {
     pub fn merge_encoded(&mut self, bytes: &mut &[u8]) -> Option<()> {
         let mut bucket: u16 = 0;
         for _ in 0..varint::take(bytes)? {
-            bucket = bucket.checked_add(u16::try_from(varint::take(bytes)?).ok()?)?;
+            bucket = bucket.checked_add(u16::try_from(varint::take(bytes)?).ok()?).filter(|at| *at < BUCKETS)?;
             self.add(bucket, varint::take(bytes)?);
         }
         Some(())
     }
 
+    /// Bucket and count, by bucket, counts above zero.
+    fn buckets(&self) -> impl Iterator<Item = (u16, u64)> {
+        (self.first..).zip(self.counts.iter().copied()).filter(|(_, count)| *count != 0)
+    }
+
     fn add(&mut self, bucket: u16, count: u64) {
-        match self.buckets.binary_search_by_key(&bucket, |(at, _)| *at) {
-            Ok(at) => self.buckets[at].1 = self.buckets[at].1.saturating_add(count),
-            Err(at) => self.buckets.insert(at, (bucket, count)),
+        if count == 0 {
+            return;
         }
+        if self.counts.is_empty() {
+            self.first = bucket;
+        }
+        if bucket < self.first {
+            let before = usize::from(self.first - bucket);
+            self.counts.splice(..0, std::iter::repeat_n(0, before));
+            self.first = bucket;
+        }
+        let at = usize::from(bucket - self.first);
+        if at >= self.counts.len() {
+            self.counts.resize(at + 1, 0);
+        }
+        self.counts[at] = self.counts[at].saturating_add(count);
     }
 }
 
@@ -141,13 +189,33 @@ mod tests {
             one.merge(&of(right));
             other.merge_encoded(&mut &encoded(&of(left))[..]).unwrap();
             prop_assert_eq!(&one, &of(&values));
-            prop_assert_eq!(one, other);
+            prop_assert_eq!(&one, &other);
+            one.subtract(&of(right));
+            other.subtract(&of(left));
+            prop_assert_eq!(one, of(left));
+            prop_assert_eq!(other, of(right));
         }
 
         #[test]
         fn any_bytes_are_taken_or_refused(bytes: Vec<u8>) {
             let _count = Histogram::default().merge_encoded(&mut &bytes[..]).is_some();
         }
+    }
+
+    #[test]
+    fn buckets_beyond_the_last_and_counts_of_nothing_add_nothing() {
+        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+        let bytes = |bucket: u64, count| {
+            let mut bytes = vec![];
+            for number in [1, bucket, count] {
+                varint::put(&mut bytes, number);
+            }
+            bytes
+        };
+        let mut made = of(&[5]);
+        assert!(made.merge_encoded(&mut &bytes(u64::from(BUCKETS), 1)[..]).is_none());
+        assert!(made.merge_encoded(&mut &bytes(900, 0)[..]).is_some());
+        assert_eq!(made, of(&[5]));
     }
 
     #[test]

@@ -11,7 +11,19 @@ pub fn put(to: &mut Vec<u8>, mut value: u64) {
 
 /// Takes a number off the front; `None` when the bytes end too early or it has more than 64 bits.
 #[must_use]
+#[inline]
 pub fn take(from: &mut &[u8]) -> Option<u64> {
+    // Most are small.
+    match *from {
+        [byte, rest @ ..] if *byte < 0x80 => {
+            *from = rest;
+            Some(u64::from(*byte))
+        }
+        _ => take_longer(from),
+    }
+}
+
+fn take_longer(from: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = from.split_first()?;
@@ -35,6 +47,7 @@ pub fn put_signed(to: &mut Vec<u8>, value: i64) {
 
 /// Takes off what [`put_signed`] wrote.
 #[must_use]
+#[inline]
 pub fn take_signed(from: &mut &[u8]) -> Option<i64> {
     let value = take(from)?;
     Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn parameters_get_their_parts() {
-        let rows: [(&str, &str, &[(&str, &str)]); 6] = [
+        type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+        let rows: [Row<'_>; 6] = [
             ("/orders/{id}", "/orders/7", &[("id", "7")]),
             ("/orders/{id}/items/{item}", "/orders/7/items/a%20b", &[("id", "7"), ("item", "a b")]),
             ("/{name}.json", "/x.json", &[("name", "x")]),

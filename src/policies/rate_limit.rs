@@ -308,7 +308,9 @@ impl RateLimit {
             // A refusal gives back what was taken before it.
             taken.push(within.rate.take(flow, &format!("{}/{}", self.place, within.counter()), &key)?.0);
         }
-        taken.into_iter().for_each(|reservation| count(reservation, 1));
+        for reservation in taken {
+            count(reservation, 1);
+        }
         Ok(())
     }
 }

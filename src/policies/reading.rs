@@ -153,7 +153,7 @@ fn attributes_fit(element: &Element, known: &[AttributeEntry], compiler: &mut Co
             continue;
         }
         if let Some(entry) = known.iter().find(|entry| entry.name == &*attribute.name) {
-            value_fits(element, entry, &attribute.value, compiler)
+            value_fits(element, entry, &attribute.value, compiler);
         } else {
             let names = known.iter().map(|entry| entry.name);
             let hint = compiler.hint(&attribute.name, names);

@@ -44,6 +44,8 @@ pub struct AuditQuery {
     pub limit: u32,
     /// Lines older than the line of this number.
     pub after: Option<u64>,
+    /// Lines newer than the line of this number.
+    pub beyond: Option<u64>,
 }
 
 /// The audit log.

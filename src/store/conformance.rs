@@ -14,6 +14,7 @@ use crate::{
 pub(crate) mod postgres;
 
 pub(super) mod books;
+pub(super) mod hands;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);

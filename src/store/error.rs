@@ -1,6 +1,8 @@
 //! Why the store could not do it, in words for the operator.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
+
+use crate::model::Timestamp;
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -28,24 +30,38 @@ pub enum StoreError {
     /// A row does not hold what this version writes.
     #[error("the database holds {0}; it was written by a newer version of Tollgate or changed by hand")]
     Corrupt(String),
+    /// A page of the reports' sums does not hold what this version writes. The rows that it sums up are not touched
+    /// by that.
+    #[error(
+        "the sums that reports are made of are damaged for the {span} of {start}: run `tollgate ledger \
+         rebuild-reports`, which makes them anew from the rows of the ledger"
+    )]
+    BadPage {
+        /// `hour` or `day`.
+        span: &'static str,
+        /// When that begins.
+        start: Timestamp,
+    },
     /// The key for sealing is not 32 bytes in base64.
     #[error("{0} does not hold 32 bytes in base64; make one with: head -c 32 /dev/urandom | base64")]
     SecretKey(String),
     /// A file or folder could not be made or read.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}{fix}", path = path.display(), fix = fix_of(source.kind()))]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The database file could not be opened.
-    #[error("cannot open the database {path}: {source}", path = path.display())]
+    /// The database file could not be opened, or not be brought up to date.
+    #[error("cannot open the database {path}: {source}{fix}", path = path.display())]
     Open {
         /// Which.
         path: PathBuf,
         /// Why.
         source: sqlx::Error,
+        /// What helps, after a semicolon; empty when that is not known.
+        fix: &'static str,
     },
     /// A newer version of Tollgate has used the database.
     #[error("the database {0} was written by a newer version of Tollgate; run that version, or restore a backup")]
@@ -70,4 +86,20 @@ pub enum StoreError {
     /// The database did not do it: away, full, locked.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+/// What helps against a full disk.
+pub(super) const FULL: &str = "; the disk is full: free some space there, or choose another folder with --data-dir";
+
+/// What helps against a disk that takes no writes.
+pub(super) const READ_ONLY: &str =
+    "; it cannot be written: mount it writable, run as the owner of the folder, or choose another with --data-dir";
+
+/// What helps, by the operating system's word.
+const fn fix_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FULL,
+        ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        _ => "",
+    }
 }

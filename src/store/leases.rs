@@ -46,8 +46,27 @@ pub struct LeaseState {
     pub elsewhere: i64,
     /// What nobody has: can still be given.
     pub left: i64,
+    /// What counts beside `spent`: what the others have shipped, corrections and the debt of the window before.
+    pub beside: i64,
     /// Counts grants and returns.
     pub version: i64,
+}
+
+/// An administrator's reset of a quota that several gateways share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseReset {
+    /// Whom it was asked of.
+    pub replica: Arc<str>,
+    /// Of what.
+    pub of: LeasedWindow,
+    /// The limit, for the debt of the window before.
+    pub limit: i64,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub now: Timestamp,
 }
 
 impl LeaseState {
@@ -97,6 +116,11 @@ pub trait Leases: Send + Sync {
 
     /// What a gateway holds and has spent, of windows that end after `now`: for its start.
     fn leases_of(&self, replica: Arc<str>, now: Timestamp) -> Answer<'_, Vec<(LeasedWindow, LeaseState)>>;
+
+    /// Makes what is used of a window nothing, by a correction beside the sum of its rows, with its line in the audit
+    /// log. What gateways hold open stays counted, so that afterwards no more than the limit can be spent; so does what
+    /// was settled and is not shipped yet. Gives how it stands, and how much was forgiven.
+    fn reset(&self, reset: LeaseReset) -> Answer<'_, (LeaseState, i64)>;
 
     /// All gateways by id, silent ones included.
     fn replicas(&self) -> Answer<'_, Vec<ReplicaState>>;

@@ -5,12 +5,18 @@
 
 pub(super) mod batch;
 pub(super) mod booked;
+pub(super) mod booking;
 pub(super) mod chain;
+pub(super) mod follow;
+pub(super) mod log;
 pub(super) mod plan;
+pub(super) mod rebuild;
 pub(super) mod recount;
+pub(super) mod report;
 pub(super) mod rollup;
 pub(super) mod series;
 pub(super) mod summary;
+pub(super) mod tables;
 
 #[cfg(test)]
 pub(super) mod samples;
@@ -55,6 +61,16 @@ pub struct OpenRequest {
     pub id: Uuid,
     /// The encoded intent: opaque here.
     pub state: Vec<u8>,
+}
+
+/// What a shipment came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Rows that were really new.
+    pub rows: u64,
+    /// Pages of the reports' sums that cannot be read, and so lack what these rows add to them until
+    /// [`Proof::rebuild_rollups`].
+    pub unreadable: u64,
 }
 
 /// Where shipping of a replica stands.
@@ -102,10 +118,10 @@ pub trait Ledger: Send + Sync {
     fn shipped(&self, replica: Arc<str>) -> Answer<'_, Shipped>;
 
     /// Takes a shipment over, whole or not at all. Rows that are there already change nothing; of a shipment older
-    /// than the stored position only rows that are missing are taken. Gives how many rows were really new.
+    /// than the stored position only rows that are missing are taken.
     ///
     /// With SQLite this survives the death of the process, but a power failure only after [`Self::flush`].
-    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, u64>;
+    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, Taken>;
 
     /// Makes everything that was shipped survive a power failure: to be called before a journal's part is removed.
     fn flush(&self) -> Answer<'_, ()>;
@@ -131,6 +147,12 @@ pub trait Proof: Send + Sync {
     /// Compares rollups of hours and days with the rows that are kept, and gives the differences, at most
     /// `at_most`. Only hours and days that began after the newest checkpoint can be compared.
     fn verify_rollups(&self, at_most: usize) -> Answer<'_, Vec<RollupFinding>>;
+
+    /// Makes the rollups of hours and days anew from rows, as far as these are kept: those of hours that began after
+    /// the newest checkpoint, and days that such hours or readable pages add up to. Pages of hours before that can
+    /// only be kept as they are; those that cannot be read are removed, and the report says what is missing with them.
+    /// One hour and one day a transaction: may run beside a gateway that ships.
+    fn rebuild_rollups(&self) -> Answer<'_, Rebuilt>;
 
     /// Removes the oldest rows that began before `before`, at most `at_most` of each chain, and writes the
     /// checkpoints from which verification starts from now on. A small step, to be repeated with pauses until it
@@ -194,6 +216,9 @@ pub struct BalanceFinding {
     pub rows: i64,
 }
 
+/// What [`RollupFinding::sum`] is of a page that cannot be read.
+pub const UNREADABLE: &str = "(unreadable)";
+
 /// A rollup that is not the sum of its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RollupFinding {
@@ -207,6 +232,21 @@ pub struct RollupFinding {
     pub stored: i64,
     /// Its value in the rows.
     pub rows: i64,
+}
+
+/// What making rollups anew came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Hours whose pages were compared with their rows.
+    pub hours: u64,
+    /// Pages that were written or removed because they were not the sums of their rows.
+    pub pages: u64,
+    /// Hours and days of which no rows are kept and a page could not be read: their sums are lost. Start, and whether
+    /// it is a day.
+    pub lost: Vec<(Timestamp, bool)>,
+    /// What all rows ever add up to, as chains and their checkpoints say, less what the rollups of days add up to:
+    /// tokens of all buckets. Zero unless sums were lost or are past their age.
+    pub tokens_missing: i64,
 }
 
 /// What a step of pruning did.

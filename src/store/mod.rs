@@ -24,10 +24,10 @@ pub(crate) mod conformance;
 
 pub use audit::{Alert, AlertDelivery, AlertState, Alerts, Audit, AuditLine, AuditQuery};
 pub use error::StoreError;
-pub use leases::{LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState};
+pub use leases::{LeaseAsk, LeaseReset, LeaseState, LeasedWindow, Leases, ReplicaState};
 pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
-    Proof, Pruned, RollupFinding, Shipment, Shipped,
+    Proof, Pruned, Rebuilt, RollupFinding, Shipment, Shipped, Taken,
 };
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;

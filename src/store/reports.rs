@@ -87,6 +87,8 @@ pub enum Bucket {
 pub struct ReportQuery {
     /// One line per value of this; `None`: one line for everything.
     pub by: Option<Dimension>,
+    /// And of these, each combination a line.
+    pub also: Vec<Dimension>,
     /// One line per step of time as well.
     pub bucket: Option<Bucket>,
     /// Requests that began at or after this.
@@ -114,6 +116,8 @@ pub struct ReportKey {
     pub api: Option<Arc<str>>,
     /// The dimension's value; empty: usage without one. `None`: the report has no dimension.
     pub value: Option<Arc<str>>,
+    /// Values of [`ReportQuery::also`], in their order; empty texts likewise.
+    pub also: Vec<Arc<str>>,
 }
 
 /// A line of a report.

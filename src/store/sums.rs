@@ -172,13 +172,15 @@ impl Totals {
         Sum::TOKENS.iter().fold(0, |total, bucket| self.get(*bucket).saturating_add(total))
     }
 
-    /// Counts one request.
+    /// Counts one row: one request, or as many refused ones as it stands for, whose mean time is taken for each.
     pub fn count(&mut self, row: &UsageRow) {
         let settle = &row.settle;
-        self.add(Sum::Calls, 1);
-        self.add(outcome_of(settle.outcome), 1);
-        self.add(status_of(settle.status), 1);
-        self.add(Sum::Failed, i64::from(has_failed(settle.outcome, settle.status)));
+        let repeats = row.repeats();
+        let calls = clamped(repeats);
+        self.add(Sum::Calls, calls);
+        self.add(outcome_of(settle.outcome), calls);
+        self.add(status_of(settle.status), calls);
+        self.add(Sum::Failed, if has_failed(settle.outcome, settle.status) { calls } else { 0 });
         for (bucket, tokens) in Sum::TOKENS.into_iter().zip(buckets(&settle.usage)) {
             self.add(bucket, tokens.map_or(0, clamped));
         }
@@ -189,7 +191,7 @@ impl Totals {
         self.add(Sum::LowerBound, i64::from(settle.certainty == Certainty::LowerBound));
         self.add(Sum::Streamed, i64::from(settle.streamed));
         self.add(Sum::Attempts, clamped(settle.attempts.len() as u64));
-        self.count_time(clamped(settle.duration_nanos), settle.ttft_nanos.map(clamped));
+        self.count_time(settle.duration_nanos, repeats, settle.ttft_nanos.map(clamped));
     }
 
     fn count_money(&mut self, row: &UsageRow) {
@@ -201,9 +203,9 @@ impl Totals {
         self.add(Sum::CacheHits, i64::from(matches!(settle.cache.as_deref(), Some("hit" | "semantic"))));
     }
 
-    fn count_time(&mut self, duration: i64, ttft: Option<i64>) {
-        self.add(Sum::Duration, duration);
-        self.durations.record(duration.unsigned_abs());
+    fn count_time(&mut self, duration: u64, repeats: u64, ttft: Option<i64>) {
+        self.add(Sum::Duration, clamped(duration));
+        self.durations.record_times(clamped(duration).unsigned_abs() / repeats, repeats);
         if let Some(ttft) = ttft {
             self.add(Sum::Ttft, ttft);
             self.ttfts.record(ttft.unsigned_abs());
@@ -217,6 +219,17 @@ impl Totals {
         }
         self.durations.merge(&other.durations);
         self.ttfts.merge(&other.ttfts);
+    }
+
+    /// Takes off what was added before as part of it. A sum that has saturated stays so: what it was is not known.
+    pub fn subtract(&mut self, part: &Self) {
+        for (sum, less) in self.sums.0.iter_mut().zip(part.sums.0) {
+            if !matches!(*sum, i64::MAX | i64::MIN) {
+                *sum = sum.saturating_sub(less);
+            }
+        }
+        self.durations.subtract(&part.durations);
+        self.ttfts.subtract(&part.ttfts);
     }
 
     /// Appends it in few bytes: which sums are not zero, those, the distributions.

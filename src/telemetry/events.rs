@@ -72,6 +72,24 @@ impl LedgerBehind<'_> {
     }
 }
 
+/// Sums of reports in the database cannot be read; told once a process.
+#[derive(Debug)]
+pub struct RollupsUnreadable {
+    /// Pages of a shipment that could not be read.
+    pub pages: u64,
+}
+
+impl RollupsUnreadable {
+    /// Logs; the metrics are told each time.
+    pub fn emit(&self) {
+        tracing::error!(
+            pages = self.pages,
+            "sums that reports are made of are damaged; usage rows are booked all the same, and reports of these hours \
+             fail until `tollgate ledger rebuild-reports` has made the sums anew from the rows"
+        );
+    }
+}
+
 /// The database takes usage rows again.
 #[derive(Debug)]
 pub struct LedgerCaughtUp {

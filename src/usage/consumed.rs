@@ -31,6 +31,7 @@ pub const fn consumes(surface: Surface) -> bool {
             | Surface::StreamGenerateContent
             | Surface::EmbedContent
             | Surface::Rerank
+            | Surface::Realtime
     )
 }
 

@@ -9,9 +9,9 @@ use super::{codec::CodecError, joining::Joining};
 use crate::{
     journal::{Health, Journal, JournalError, Tail},
     model::Clock,
-    store::{Ledger, Shipment, StoreError},
+    store::{Ledger, Shipment, StoreError, Taken},
     telemetry::{
-        events::{LedgerBehind, LedgerCaughtUp},
+        events::{LedgerBehind, LedgerCaughtUp, RollupsUnreadable},
         metrics::{LedgerSight, Metrics},
     },
 };
@@ -207,9 +207,17 @@ impl Destination {
     pub(super) async fn ship(&self, shipment: &Arc<Shipment>) -> Result<(), StoreError> {
         let shipped = self.ledger.ship(Arc::clone(shipment)).await;
         match &shipped {
-            Ok(new) => self.metrics.ledger().shipped(*new),
+            Ok(taken) => self.shipped(*taken),
             Err(_) => self.metrics.ledger().ship_failed(),
         }
         shipped.map(|_| ())
+    }
+
+    /// Sums that cannot be read do not hold rows up; told once, counted each time.
+    fn shipped(&self, taken: Taken) {
+        self.metrics.ledger().shipped(taken.rows);
+        if taken.unreadable > 0 && self.metrics.ledger().unreadable(taken.unreadable) {
+            RollupsUnreadable { pages: taken.unreadable }.emit();
+        }
     }
 }

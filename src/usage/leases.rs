@@ -69,6 +69,8 @@ struct Held {
     state: LeaseState,
     /// What the counter was told.
     ceiling: i64,
+    /// What counts beside what this gateway has settled.
+    beside: i64,
     /// What it may spend was this much after the last grant.
     full: i64,
     /// What it could spend when that last changed, and when.
@@ -188,9 +190,10 @@ impl Leases {
     fn tell(&self, held: &mut Held, state: LeaseState) {
         held.is_stale = false;
         held.state = state;
+        held.beside = state.beside;
         held.ceiling = state.ceiling();
         let (window, until) = (held.of.window, held.of.until);
-        let lease = Lease { window, until, ceiling: held.ceiling, is_final: state.is_final() };
+        let lease = Lease { window, until, ceiling: held.ceiling, beside: held.beside, is_final: state.is_final() };
         self.limits.lease(&held.of.account, lease);
     }
 
@@ -283,7 +286,8 @@ impl Leases {
         let (of, version) = (held.of.clone(), held.state.version);
         held.is_stale = true;
         match self.authority.give_back(self.replica.clone(), of, version, amount).await {
-            Ok(Some(state)) => self.tell(held, state),
+            // The debt of the window before is known of grants only.
+            Ok(Some(state)) => self.tell(held, LeaseState { beside: held.beside, ..state }),
             // An older order of ours has arrived meanwhile: the next answer says what is true.
             Ok(None) => {}
             Err(error) => {
@@ -318,8 +322,18 @@ impl Leases {
 
 impl Held {
     fn new(of: LeasedWindow, limit: i64, state: LeaseState, now: Ticks) -> Self {
-        let (ceiling, full) = (state.ceiling(), state.open);
-        Self { of, limit, state, ceiling, full, seen: (full, now), rest: (Duration::ZERO, now), is_stale: false }
+        let (ceiling, full, beside) = (state.ceiling(), state.open, state.beside);
+        Self {
+            of,
+            limit,
+            state,
+            ceiling,
+            beside,
+            full,
+            seen: (full, now),
+            rest: (Duration::ZERO, now),
+            is_stale: false,
+        }
     }
 
     /// Notes an answer, and what may be spent since.
@@ -354,5 +368,6 @@ fn window_of(view: &CounterView) -> Option<LeasedWindow> {
     Some(LeasedWindow { account: view.account.clone(), measure, window, until })
 }
 
+mod changed;
 #[cfg(test)]
 mod tests;

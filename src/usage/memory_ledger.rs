@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     exchange::UsageRow,
     model::Timestamp,
-    store::{Adjustment, Answer, Balance, Ledger, OpenRequest, Position, Shipment, Shipped, StoreError},
+    store::{Adjustment, Answer, Balance, Ledger, OpenRequest, Position, Shipment, Shipped, StoreError, Taken},
 };
 
 /// A database that was taken over into; comparing two compares everything in them.
@@ -102,12 +102,13 @@ impl Ledger for MemoryLedger {
         Box::pin(async { Ok(shipped) })
     }
 
-    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, u64> {
+    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, Taken> {
         let mut state = self.state();
         state.shipments += 1;
         let fate = state.next.pop_front();
         let new = if fate == Some(Fate::Refused) { 0 } else { state.tables.take(&shipment) };
-        let answer = if fate.is_some() { Err(StoreError::Corrupt("nothing: a test".to_owned())) } else { Ok(new) };
+        let taken = Taken { rows: new, unreadable: 0 };
+        let answer = if fate.is_some() { Err(StoreError::Corrupt("nothing: a test".to_owned())) } else { Ok(taken) };
         Box::pin(async { answer })
     }
 

@@ -8,9 +8,11 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tollgate_providers::{Surface, prompt::Inline};
 
-use super::{codec, consumed, entries, leases::Leases, metered::Metered, refused};
+use super::{
+    codec, consumed, entries, leases::Leases, metered::Metered, possible::Possible, refused, refused_rows::RefusedRows,
+};
 use crate::{
-    exchange::{Cost, Entry, Fault, FaultKind, Record},
+    exchange::{Cost, Entry, Fault, FaultKind, Intent, Record, Settle},
     journal::{Journal, JournalError},
     limits::{
         Ask, Crossed, Limits, Output, Prompt, Rates, Refusal, RefusalKind, Reservation, Rule, Scope, Settled, Standing,
@@ -32,6 +34,8 @@ pub struct Meter {
     pub leases: Option<Arc<Leases>>,
     /// Where requests are announced and settled.
     pub journal: Arc<Journal>,
+    /// Which refused requests have a row of their own.
+    pub refused_rows: RefusedRows,
     /// What was learned of models and their answers.
     pub learned: Arc<Learned>,
     /// Time.
@@ -111,7 +115,7 @@ impl Meter {
         let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
-        Ok(Metered::new(slot, reservation, wish.call, prompt, announced, self.learned.clone()))
+        Ok(Metered::new(slot, reservation, &wish.output, wish.call, prompt, announced, self.learned.clone()))
     }
 
     /// Reserves with what other gateways leave to this one, which may have to be asked for first.
@@ -144,16 +148,32 @@ impl Meter {
         let took = self.clock.ticks().since(record.started);
         let intent = entries::intent(record, record.streamed, 0, Vec::new());
         let settle = entries::settle(record, took, None, Vec::new(), record.model.as_ref());
+        if let Some((intent, settle)) = self.refused_rows.take(intent, settle, self.clock.ticks()) {
+            self.write_refused(intent, settle);
+        }
+    }
+
+    /// Writes down the refused requests that were too many for a row each; to be called every few seconds, and at the
+    /// end.
+    pub fn write_gathered(&self) {
+        for (intent, settle) in self.refused_rows.gathered(self.clock.ticks()) {
+            self.write_refused(intent, settle);
+        }
+    }
+
+    fn write_refused(&self, intent: Intent, settle: Settle) {
+        let request_id = intent.id;
         let entry = codec::encode(&Entry::Refused(intent, settle));
         if let Err(error) = self.journal.append_whole(&entry) {
             self.telemetry.metrics.ledger_row_dropped();
-            tracing::debug!(%error, request_id = %record.id, "a refused request was not written to the ledger");
+            tracing::debug!(%error, %request_id, "a refused request was not written to the ledger");
         }
     }
 
     /// What a settled request taught; `heard`: what was counted of its answer here, where it was.
     pub(super) fn learn(&self, record: &Record, call: &ModelCall, heard: Option<u64>) {
-        if record.certainty != tollgate_providers::Certainty::Exact {
+        let is_session = call.surface == Surface::Realtime;
+        if record.certainty != tollgate_providers::Certainty::Exact || is_session {
             return;
         }
         let Some(model) = &record.model else { return };
@@ -219,6 +239,11 @@ fn rates(record: &Record, wish: &Wish, prompt: Prompt) -> Option<Rates> {
 }
 
 impl ModelCall {
+    /// What its report may claim at most.
+    pub(super) fn possible(&self, output: &Output) -> Possible {
+        Possible::of(&self.upstream_model, self.body.len() as u64, self.inline, self.reads_more, output)
+    }
+
     fn asked<'a>(&'a self, record: &'a Record, backend: &'a BackendId) -> Asked<'a> {
         let upstream_model = record.upstream_model.as_deref().or(Some(&*self.upstream_model));
         let (model, at) = (record.model.as_deref(), record.time);

@@ -9,11 +9,12 @@ use super::{
     consumed::{self, Seen},
     entries,
     meter::{Meter, ModelCall, Wish, ask},
+    possible::Possible,
 };
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Prompt, Refusal, Reservation, Standing, Used},
+    limits::{Output, Prompt, Refusal, Reservation, Standing, Used},
     model::{BackendId, clock::Ticks},
     tokens::{self, Learned},
 };
@@ -23,11 +24,19 @@ const PROGRESS_TOKENS: u64 = 256;
 /// After so much time as well.
 const PROGRESS_TIME: Duration = Duration::from_secs(2);
 
+/// A session is ended when less than this is left for its next response: a usual one, with what it reads.
+const SESSION_AHEAD: u64 = 1_024;
+
+/// By so many tokens an estimate may exceed a small bound and be taken for the bound.
+const BOUND_SLACK: u64 = 16;
+
 /// What a request that may be sent holds.
 pub struct Metered {
     slot: Slot,
     reservation: Reservation,
     call: Option<ModelCall>,
+    /// What its report may claim.
+    possible: Option<Possible>,
     /// Tokens of the prompt as they were estimated or counted before sending.
     prompt: u64,
     /// Whether they were counted.
@@ -63,6 +72,7 @@ impl Metered {
     pub fn new(
         slot: Slot,
         reservation: Reservation,
+        output: &Output,
         call: Option<ModelCall>,
         prompt: Prompt,
         announced: (Option<Arc<str>>, Ticks),
@@ -71,7 +81,20 @@ impl Metered {
         let (announced, at) = announced;
         let (told, is_counted) = (Progress { tokens: 0, at }, prompt.is_final);
         let (prompt, charges_prompt) = (prompt.tokens, false);
-        Self { slot, reservation, call, prompt, is_counted, charges_prompt, announced, told, heard: None, learned }
+        let possible = call.as_ref().map(|call| call.possible(output));
+        Self {
+            slot,
+            reservation,
+            call,
+            possible,
+            prompt,
+            is_counted,
+            charges_prompt,
+            announced,
+            told,
+            heard: None,
+            learned,
+        }
     }
 
     /// Waits until the announcement is as durable as the settings ask for.
@@ -112,7 +135,7 @@ impl Metered {
     /// The answer has come so far: keeps the reservation ahead of it and tells the journal now and then.
     pub fn delivered(&mut self, record: &Record, tap: &mut Tap, now: Ticks) -> Result<(), Stop> {
         if !self.reservation.covers(self.at_most(record, tap)) {
-            let output = self.own_tokens(record, tap.output_tokens());
+            let output = self.output_so_far(record, tap);
             self.keep_ahead(record, output)?;
         }
         // Counting for the sake of a crash would cost every stream more than anything else does.
@@ -131,6 +154,22 @@ impl Metered {
         }
         let counted = OutputCount { tokens: delivered.counted_tokens, is_exact: true };
         self.own_tokens(record, counted).saturating_add(delivered.uncounted_bytes)
+    }
+
+    /// What has been generated, for all that is known: what was reported counts where it can be, and an estimate is no
+    /// reason to hold more than there can be.
+    fn output_so_far(&self, record: &Record, tap: &mut Tap) -> u64 {
+        let (mut count, delivered) = (tap.output_tokens(), tap.delivered());
+        if self.possible.is_some_and(|possible| !possible.allows_output(count.tokens, &delivered, 0)) {
+            count = tap.counted_tokens();
+        }
+        let tokens = self.own_tokens(record, count);
+        match self.reservation.bound() {
+            Some(bound) if !count.is_exact && tokens <= bound.saturating_add(bound / 4).saturating_add(BOUND_SLACK) => {
+                tokens.min(bound)
+            }
+            _ => tokens,
+        }
     }
 
     /// What our count is in the tokens of the model that answers.
@@ -167,6 +206,7 @@ impl Metered {
         // The other model's tokenizer is near enough to the one that counted, and the bound holds for any.
         prompt.is_final = true;
         self.reservation.move_to(&ask(record, &wish, prompt))?;
+        self.possible = wish.call.as_ref().map(|call| call.possible(&wish.output));
         self.call = wish.call;
         let entry = Entry::Reserved { id: record.id, charges: self.reservation.charges() };
         if let Err(error) = self.slot.append(&codec::encode(&entry)) {
@@ -176,7 +216,7 @@ impl Metered {
     }
 
     /// What was consumed of an answer, and how sure that is, into the record. Only what nobody reported is counted.
-    pub fn consume(&mut self, record: &mut Record, tap: &mut Tap, is_whole: bool) {
+    pub fn consume(&mut self, meter: &Meter, record: &mut Record, tap: &mut Tap, is_whole: bool) {
         let Some(call) = &self.call else {
             record.usage = Usage::default();
             return;
@@ -186,16 +226,52 @@ impl Metered {
         }
         self.heard = heard(&tap.delivered());
         let is_answer = (200..300).contains(&record.status) || tap.delivered().text_bytes > 0;
+        let reported = self.believe(meter, record, tap);
         if !is_answer {
-            record.usage = tap.usage();
+            record.usage = reported;
             return;
         }
-        let reported = tap.usage();
         let is_told = is_whole && (consumed::tells_output(&reported) || !consumed::generates(call.surface));
-        let generated = if is_told { 0 } else { self.own_tokens(record, tap.output_tokens()) };
+        let generated = match (is_told, reported == tap.usage()) {
+            (true, _) => 0,
+            (false, true) => self.own_tokens(record, tap.output_tokens()),
+            (false, false) => self.own_tokens(record, tap.counted_tokens()),
+        };
         self.charges_prompt = !consumed::tells_input(&reported);
         let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+    }
+
+    /// What was reported, as far as it can be.
+    fn believe(&self, meter: &Meter, record: &Record, tap: &Tap) -> Usage {
+        let reported = tap.usage();
+        let Some(possible) = &self.possible else { return reported };
+        let body_bytes = if record.streamed { 0 } else { record.bytes_out };
+        let (usage, is_lie) = possible.believable(reported, &tap.delivered(), body_bytes);
+        if is_lie {
+            meter.telemetry.metrics.ledger().implausible();
+            let (input, output) = (reported.input_total(), reported.output_total());
+            let backend = record.attempts.last().map(|attempt| attempt.backend.as_str());
+            tracing::warn!(request_id = %record.id, backend, input, output, "a backend reported usage that cannot be; it is counted here instead");
+        }
+        usage
+    }
+
+    /// All responses of a session have used so much: keeps the reservation ahead of the next one. What goes in counts
+    /// as well, since every response reads the session again.
+    pub fn session_used(&mut self, record: &Record, used: &Usage, now: Ticks) -> Result<(), Stop> {
+        self.keep_ahead(record, used.total().saturating_add(SESSION_AHEAD))?;
+        self.tell_progress(record, used.total(), now);
+        Ok(())
+    }
+
+    /// What a session has used, into the record.
+    pub fn consume_session(&self, record: &mut Record, used: Usage, is_all: bool) {
+        record.usage = used;
+        record.certainty = if is_all { Certainty::Exact } else { Certainty::LowerBound };
+        if let Some(call) = &self.call {
+            record.upstream_model.get_or_insert_with(|| call.upstream_model.clone());
+        }
     }
 
     /// Nobody waited for the answer of `backend`: it may have read the prompt, and written what nobody will know.
@@ -224,7 +300,11 @@ impl Metered {
     pub fn settle(self, meter: &Meter, record: &Record) {
         let cost = self.cost(record);
         let used = used(record, cost.as_ref());
+        let is_budgeted = self.reservation.counts_money();
         let settled = self.reservation.settle(&used);
+        if is_budgeted && cost.is_none() && record.usage.total() > 0 {
+            meter.telemetry.metrics.ledger().unpriced();
+        }
         self.call.iter().for_each(|call| meter.learn(record, call, self.heard));
         let took = meter.clock.ticks().since(record.started);
         let entry = entries::settle(record, took, cost, settled.amounts.clone(), self.announced.as_ref());

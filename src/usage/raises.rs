@@ -61,6 +61,14 @@ async fn lines(audit: &dyn Audit, action: &str) -> Result<Vec<AuditLine>, StoreE
     }
 }
 
+/// Does what a line of the audit log says of a raise.
+pub(super) fn apply(line: &AuditLine, limits: &Limits, now: Timestamp) {
+    match in_force(line, now) {
+        Some(raise) => limits.raise(&line.object.as_str().into(), raise),
+        None => drop(limits.unraise(&line.object)),
+    }
+}
+
 fn in_force(line: &AuditLine, now: Timestamp) -> Option<Raise> {
     let after: Value = serde_json::from_str(line.after.as_deref()?).ok()?;
     let until = Timestamp::from_nanos(after["until_nanos"].as_u64()?);

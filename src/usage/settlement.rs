@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tollgate_providers::tap::Tap;
+use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
     exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
@@ -143,8 +143,28 @@ impl Settlement {
     /// What was consumed of an answer, into the record.
     pub fn consume(&mut self, tap: &mut Tap, is_whole: bool) {
         match &mut self.metered {
-            Some(metered) => metered.consume(&mut self.record, tap, is_whole),
+            Some(metered) => metered.consume(self.sink.meter(), &mut self.record, tap, is_whole),
             None => self.record.usage = tap.usage(),
+        }
+    }
+
+    /// Whether it is a session of several responses, metered by their reports.
+    #[must_use]
+    pub fn is_session(&self) -> bool {
+        let call = self.metered.as_ref().and_then(|metered| metered.call());
+        call.is_some_and(|call| call.surface == Surface::Realtime)
+    }
+
+    /// The responses of a session have used so much: keeps what is held ahead of the next one.
+    pub fn session_used(&mut self, used: &Usage) -> Result<(), Stop> {
+        let Some(metered) = &mut self.metered else { return Ok(()) };
+        metered.session_used(&self.record, used, self.sink.now())
+    }
+
+    /// What a session has used in all, into the record.
+    pub fn consume_session(&mut self, used: Usage, is_all: bool) {
+        if let Some(metered) = &self.metered {
+            metered.consume_session(&mut self.record, used, is_all);
         }
     }
 

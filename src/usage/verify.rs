@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::store::{
     Proof, StoreError,
-    ledger::{BalanceFinding, ChainFinding, ChainProblem, ChainReport, RollupFinding},
+    ledger::{BalanceFinding, ChainFinding, ChainProblem, ChainReport, RollupFinding, UNREADABLE},
 };
 
 /// Differences of a kind that are listed; more of them say nothing more.
@@ -76,6 +76,12 @@ impl fmt::Display for Finding<'_> {
                 f,
                 "counter {} of the window that began {}: the balance says {}, its rows add up to {rows}",
                 stored.account, stored.window, stored.charged
+            ),
+            Self::Rollup(RollupFinding { start, day, sum, rows, .. }) if *sum == UNREADABLE => write!(
+                f,
+                "rollup of the {} that began {start}: its sums cannot be read; its rows are {rows} requests: \
+                 `tollgate ledger rebuild-reports` makes the sums anew from them",
+                if *day { "day" } else { "hour" }
             ),
             Self::Rollup(RollupFinding { start, day, sum, stored, rows }) => write!(
                 f,

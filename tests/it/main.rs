@@ -6,6 +6,7 @@
 
 mod admin;
 mod admission;
+mod alerts;
 mod blame;
 mod client;
 mod database;
@@ -22,6 +23,7 @@ mod pools;
 mod postgres;
 mod prices;
 mod quotas;
+mod quotas_shared;
 mod realtime;
 mod recordings;
 mod reload;

@@ -159,6 +159,47 @@ async fn a_long_stream_grows_until_the_quota_is_used_up() {
     assert!(next.status == 429 || next.text().matches("\" word\"").count() < 20_000 - words, "{}", next.status);
 }
 
+/// A backend that claims a trillion tokens ruins nobody's quota: what cannot be is counted here instead.
+#[tokio::test]
+async fn a_lying_backend_is_charged_by_what_can_be() {
+    for streamed in [false, true] {
+        let (vendor, _) = Counting { claims: Some(1_000_000_000_000), ..Counting::honest(50) }.start().await;
+        let world = world("tokens_per_day: 10k", vendor).await;
+        world.send(&call(streamed, None)).await.expect_whole(200);
+        let used = quotas(&world).await[0]["used"].as_u64().expect("a count");
+        assert!((50..=200).contains(&used), "streamed {streamed}: {used} for 50 words and a short prompt");
+        world.send(&call(streamed, None)).await.expect_whole(200);
+        let metrics = world.metrics().await;
+        assert_eq!(metrics.sum("tollgate_ledger_implausible_reports_total", &[]), 2, "streamed {streamed}");
+    }
+}
+
+/// Whoever asks on after a refusal fills no database: the first few have rows, the others are counted in one.
+#[tokio::test]
+async fn refusals_without_end_make_few_rows_and_are_all_counted() {
+    let (vendor, _) = Counting::honest(1).start().await;
+    let world = world("requests_per_minute: 1", vendor).await;
+    world.send(&call(false, None)).await.expect(200);
+    let again = call(false, None);
+    for _ in 0..20 {
+        let refused = join_all((0..20).map(|_| world.send(&again))).await;
+        assert!(refused.iter().all(|answer| answer.status == 429));
+    }
+    for _ in 0..200 {
+        let path = "/admin/v1/reports/by-subscription?from=2020-01-01&to=2100-01-01&total=true";
+        let report = world.admin(Call::get(path)).await.expect(200).json();
+        if report["total"]["calls"] == json!(401) {
+            let rows = world.admin(Call::get("/admin/v1/requests?limit=500")).await.expect(200).json();
+            let rows = rows["items"].as_array().expect("a list").len();
+            assert!((21..=40).contains(&rows), "{rows} rows of 401 requests");
+            assert_eq!(report["total"]["failed_calls"], json!(400));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not all were counted within 10 s");
+}
+
 #[tokio::test]
 async fn rates_refill_as_the_clock_moves() {
     let (vendor, _) = Counting::honest(1).start().await;

@@ -1,6 +1,7 @@
 //! The realtime surface: a WebSocket whose key is swapped and whose model is the backend's.
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -8,6 +9,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest as _, handshake::client::Request};
 
 use crate::{
+    client::Call,
     vendor::{Gate, Reply, Step, Vendor},
     world::{BACKEND_KEY, KEY, World, one_backend},
 };
@@ -192,4 +194,71 @@ async fn a_refused_upgrade_leaves_the_next_member_its_chance() {
     socket.send(Message::text("hello")).await.expect("sent");
     assert_eq!(socket.next().await.expect("open").expect("echoed"), Message::text("hello"));
     assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (1, 1));
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<TcpStream>>;
+
+/// A gateway whose backend says what its client tells it to, with this limit on each subscription.
+async fn metered(limit: &str) -> (World, Socket) {
+    let config = one_backend("openai")
+        + &format!("products: [{{ id: all, limits: {{ {limit} }} }}]\n")
+        + &format!("subscriptions: [{{ id: team-a, product: all, key: {KEY} }}]\n");
+    let vendor = Vendor::always(Reply::steps(vec![Step::EchoSocket])).await;
+    let world = World::builder().config(&config).vendor("one", vendor).start().await;
+    let headers = [("authorization", format!("Bearer {KEY}"))];
+    let connected = tokio_tungstenite::connect_async(request(&world, "/v1/realtime?model=m", &headers)).await;
+    let socket = connected.expect("upgraded").0;
+    (world, socket)
+}
+
+/// One response of the session, of 400 tokens in and 600 out.
+async fn respond(socket: &mut Socket) {
+    let created = json!({"type": "response.created", "response": {"usage": null}});
+    let usage = json!({"total_tokens": 1_000, "input_tokens": 400, "output_tokens": 600,
+        "input_token_details": {"cached_tokens": 100, "audio_tokens": 50}, "output_token_details": {"audio_tokens": 500}});
+    let done = json!({"type": "response.done", "response": {"usage": usage}});
+    for event in [created, done] {
+        let event = Message::text(event.to_string());
+        socket.send(event.clone()).await.expect("sent");
+        assert_eq!(socket.next().await.expect("open").expect("echoed"), event);
+    }
+}
+
+async fn used(world: &World) -> Value {
+    let quotas = world.admin(Call::get("/admin/v1/quotas")).await.expect(200).json();
+    json!([quotas["items"][0]["used"], quotas["items"][0]["reserved"]])
+}
+
+#[tokio::test]
+async fn a_session_is_charged_what_its_responses_report() {
+    let (world, mut socket) = metered("tokens_per_day: 100k").await;
+    for _ in 0..3 {
+        respond(&mut socket).await;
+    }
+    socket.close(None).await.expect("closed");
+    while socket.next().await.is_some() {}
+    let line = world.line().await;
+    assert_eq!((&line["outcome"], &line["model"]), (&"complete".into(), &"m".into()), "{line}");
+    assert_eq!(used(&world).await, json!([3_000, 0]));
+    let row = &world.admin(Call::get("/admin/v1/requests?limit=1")).await.expect(200).json()["items"][0];
+    if !row.is_null() {
+        assert_eq!((&row["certainty"], &row["audio_output_tokens"]), (&json!("exact"), &json!(1_500)), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_properly_when_its_quota_is_used_up() {
+    let (world, mut socket) = metered("tokens_per_day: 3k").await;
+    respond(&mut socket).await;
+    respond(&mut socket).await;
+    let event = socket.next().await.expect("told").expect("a message").into_text().expect("text");
+    let event: Value = serde_json::from_str(&event).expect("JSON");
+    assert_eq!(event["error"]["code"], "insufficient_quota", "{event}");
+    match socket.next().await.expect("closed").expect("properly") {
+        Message::Close(Some(close)) => assert_eq!(u16::from(close.code), 1008),
+        other => panic!("{other:?}"),
+    }
+    while socket.next().await.is_some() {}
+    assert_eq!(world.line().await["outcome"], "limit_reached");
+    assert_eq!(used(&world).await, json!([2_000, 0]), "no third response was paid for");
 }

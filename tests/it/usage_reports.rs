@@ -54,7 +54,15 @@ fn sum(lines: &[Value], name: &str) -> i64 {
 
 #[tokio::test]
 async fn what_was_sent_is_in_rows_and_reports_to_the_last_token() {
-    let world = World::builder().config(SIMULATED).start().await;
+    agrees(World::builder().config(SIMULATED).start().await).await;
+}
+
+#[tokio::test]
+async fn what_was_sent_is_in_rows_and_reports_of_postgres_too() {
+    agrees(World::builder().config(SIMULATED).on_postgres().start().await).await;
+}
+
+async fn agrees(world: World) {
     spend(async |call| world.send(&call).await.status).await;
     let rows = rows(&world, 4).await;
     assert_eq!(rows.len(), 4);
@@ -77,6 +85,47 @@ async fn what_was_sent_is_in_rows_and_reports_to_the_last_token() {
     let focus = read(&world, "/focus?subscription=team-a").await;
     assert_eq!(focus["items"][0]["Tags"], r#"{"cost_centre":"42"}"#);
     assert_eq!(focus["items"][0]["ConsumedQuantity"], json!(tokens_of(&rows, "team-a")));
+    pages_stay_where_they_are(&world).await;
+    nothing_is_a_formula(&world).await;
+}
+
+/// Whoever reads page by page sees every row that was there once, though others are written meanwhile.
+async fn pages_stay_where_they_are(world: &World) {
+    let ids = |page: &Value| -> Vec<String> {
+        let rows = page["items"].as_array().expect("a list").iter();
+        rows.map(|row| row["request_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let before = ids(&read(world, "/requests?model=sim-echo").await);
+    for order in ["newest", "oldest"] {
+        let mut page = read(world, &format!("/requests?model=sim-echo&order={order}&limit=1")).await;
+        let mut seen = ids(&page);
+        while let Some(next) = page["next"].as_str().map(str::to_owned) {
+            if seen.len() < 3 {
+                assert_eq!(world.send(&ask(KEY, false)).await.status, 200);
+                rows(world, before.len() + 1).await;
+            }
+            page = read(world, &format!("/requests?model=sim-echo&order={order}&limit=1&after={next}")).await;
+            seen.extend(ids(&page));
+        }
+        let once: std::collections::HashSet<_> = seen.iter().collect();
+        assert_eq!(once.len(), seen.len(), "{order}: none twice");
+        assert!(before.iter().all(|id| seen.contains(id)), "{order}: none left out");
+    }
+}
+
+/// What callers choose cannot become a formula in somebody's spreadsheet.
+async fn nothing_is_a_formula(world: &World) {
+    let count = read(world, "/requests?model=sim-echo").await["items"].as_array().map_or(0, Vec::len);
+    for user in ["=1+1", "+1+1", "-1+1", "@SUM(A1)"] {
+        let messages = json!([{"role": "user", "content": PROMPT}]);
+        let body = json!({"model": "sim-echo", "user": user, "messages": messages});
+        assert_eq!(world.send(&Call::post("/v1/chat/completions", &body).key(KEY)).await.status, 200);
+    }
+    rows(world, count + 4).await;
+    let csv = world.admin(Call::get("/admin/v1/requests?format=csv&limit=1000")).await.expect(200).text();
+    for user in ["=1+1", "+1+1", "-1+1", "@SUM(A1)"] {
+        assert!(csv.contains(&format!(",'{user},")) && !csv.contains(&format!(",{user},")), "{user}: {csv}");
+    }
 }
 
 fn tokens_of(rows: &[Value], subscription: &str) -> i64 {
@@ -98,6 +147,40 @@ async fn a_counter_shows_what_its_rows_used_and_a_reset_gives_it_back() {
     assert_eq!(world.admin(reset).await.expect(200).json()["used"], 0);
     let audit = read(&world, "/audit").await;
     assert_eq!(audit["items"][0]["reason"], "a test");
+}
+
+/// A damaged page of sums: rows are booked, reports say what helps, and the command mends it beside the server.
+#[tokio::test]
+async fn damaged_sums_stop_nothing_and_are_made_anew_by_a_command() {
+    let mut binary = Binary::start(SIMULATED, "").await;
+    spend(async |call| call.send(binary.gateway).await.status).await;
+    until_rows(&binary, 4).await;
+    binary.signal(rustix::process::Signal::TERM);
+    binary.ended(Duration::from_secs(10)).await;
+    let file = binary.folder().join("tollgate-data/tollgate.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
+    sqlx::query("UPDATE rollups SET body = x'ff'").execute(&pool).await.expect("damages");
+    pool.close().await;
+    binary.restart().await;
+    spend(async |call| call.send(binary.gateway).await.status).await;
+    until_rows(&binary, 8).await;
+    let rebuilt: Value = serde_json::from_str(&binary.command("ledger rebuild-reports -o json")).expect("JSON");
+    assert_eq!((&rebuilt["lost"], &rebuilt["tokens_missing"]), (&json!([]), &json!(0)), "{rebuilt}");
+    let report: Value = serde_json::from_str(&binary.command("usage --model sim-echo -o json")).expect("lines");
+    assert_eq!(sum(report.as_array().expect("lines"), "calls"), 8);
+    assert!(binary.output().contains("rebuild-reports"), "the log says what helps: {}", binary.output());
+    binary.command("ledger verify");
+}
+
+async fn until_rows(binary: &Binary, count: usize) {
+    for _ in 0..500 {
+        if binary.command("usage rows --model sim-echo -o json").lines().count() >= count {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no {count} rows");
 }
 
 #[tokio::test]

@@ -140,11 +140,11 @@ impl Body {
         let Ok(text) = std::str::from_utf8(bytes) else { return seen.spoken.miss() };
         if let Ok(members) = serde_json::from_str::<Members<'_>>(text) {
             seen.complete = true;
-            seen.answer(self.surface, &members);
+            seen.answer(self.surface, &members, bytes.len());
         } else if let Ok(Elements(elements)) = serde_json::from_str::<Elements<'_>>(text) {
             // Gemini's stream without `alt=sse`: one array of chunks.
             for chunk in elements.into_iter().filter_map(|raw| object(Some(raw))) {
-                seen.answer(self.surface, &chunk);
+                seen.answer(self.surface, &chunk, bytes.len());
             }
             seen.complete = true;
         }
@@ -182,13 +182,15 @@ fn counts(surface: Surface, usage: &RawValue) -> Option<Counts> {
 }
 
 impl Seen {
-    fn answer(&mut self, surface: Surface, members: &Members<'_>) {
+    fn answer(&mut self, surface: Surface, members: &Members<'_>, bytes: usize) {
         let usage = members.get("usage").or_else(|| members.get("usageMetadata"));
         self.replace_counts(usage.and_then(|usage| counts(surface, usage)));
         if surface == Surface::Rerank && !self.counts.is_reported() {
             self.replace_counts(members.get("meta").and_then(Counts::billed_units));
         }
-        if self.counts.usage().output_total() == 0 {
+        let reported = self.counts.usage().output_total();
+        // More tokens than bytes: hidden ones, or a lie. Whoever has to tell needs the words.
+        if reported == 0 || reported > bytes as u64 {
             speak_answer(surface, members, &mut self.spoken);
         }
         self.note_error(StreamError::from_value(members.get("error")));

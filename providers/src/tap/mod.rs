@@ -1,8 +1,9 @@
 //! The observer of one answer: it sees a copy of what passes and changes nothing, save that it can withhold the one
 //! chunk that exists only because we asked for usage on the caller's behalf.
 //!
-//! Lives here: the tap itself and what it has seen. One file a dialect says what an event means; `hold` withholds;
-//! `body` reads unstreamed answers. Deliberately not here: framing (`sse`), figures (`counts`), timing.
+//! Lives here: the tap itself and what it has seen. One file a dialect says what an event means; `words`
+//! and, for the ordinary ones, `plain` find an event's words; `hold` withholds; `body` reads unstreamed answers.
+//! Deliberately not here: framing (`sse`), figures (`counts`), timing.
 
 mod anthropic;
 mod body;
@@ -10,10 +11,13 @@ mod chat;
 mod fault;
 mod gemini;
 mod hold;
+mod plain;
 mod spoken;
 mod typed;
 mod words;
 
+#[cfg(test)]
+mod plain_tests;
 #[cfg(test)]
 mod spoken_tests;
 #[cfg(test)]
@@ -162,7 +166,8 @@ impl Tap {
         let Mode::Stream { dialect, reader, .. } = &mut self.mode else { return };
         let mut listener = Seen { content: true, spoken: std::mem::take(&mut self.seen.spoken), ..Seen::default() };
         reader.finish(&mut |frame| {
-            listener.last_frame(*dialect, &frame);
+            let data = frame.data.map(words::completed);
+            listener.frame(*dialect, &Frame { data: data.as_deref(), ..frame });
         });
         self.seen.spoken = listener.spoken;
     }
@@ -193,7 +198,7 @@ impl Tap {
     }
 
     /// What has been delivered of a stream, at no cost. Of an unstreamed body nothing is known before its end, and
-    /// then only where the provider reported no output.
+    /// then only where the provider reported no output, or more than the body has bytes.
     #[must_use]
     pub fn delivered(&self) -> Delivered {
         self.seen.spoken.delivered()
@@ -204,13 +209,20 @@ impl Tap {
     /// reading of all of it.
     #[must_use]
     pub fn output_tokens(&mut self) -> OutputCount {
-        self.seen.spoken.fold();
-        let count = match &self.mode {
-            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
-            _ => self.seen.spoken.count(),
-        };
+        let count = self.counted_tokens();
         let reported = self.usage().output_total();
         OutputCount { tokens: count.tokens.max(reported), ..count }
+    }
+
+    /// The same without what was reported. Of a whole unstreamed body 0, unless it reported no output or more than it
+    /// has bytes.
+    #[must_use]
+    pub fn counted_tokens(&mut self) -> OutputCount {
+        self.seen.spoken.fold();
+        match &self.mode {
+            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
+            _ => self.seen.spoken.count(),
+        }
     }
 
     /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the

@@ -329,3 +329,27 @@ fn of_a_cut_event_the_part_that_came_is_heard() {
         }
     }
 }
+
+/// A tool's arguments are words as well, wherever the answer was cut in them.
+#[test]
+fn arguments_are_heard_however_they_were_cut() {
+    let args = r#"{"city":"Berlin \"Mitte\"","days":[1,-2.5e3,{"a":null}],"live":true}"#;
+    let gemini = format!(
+        r#"{{"candidates":[{{"content":{{"parts":[{{"functionCall":{{"name":"weather","args":{args}}}}}]}}}}]}}"#
+    );
+    let anthropic = format!(r#"{{"id":"m","content":[{{"type":"tool_use","name":"weather","input":{args}}}]}}"#);
+    for (surface, whole) in [(Surface::StreamGenerateContent, gemini), (Surface::Messages, anthropic)] {
+        let first = whole.find("{\"city").expect("there") + 4;
+        for end in first..whole.len() {
+            let (mut tap, prefix) = match surface {
+                Surface::Messages => (Tap::body(surface), ""),
+                _ => (Tap::stream(surface, false), "data: "),
+            };
+            tap = tap.counting(Arc::new(Words));
+            tap.push(format!("{prefix}{}", &whole[..end]).into(), &mut Vec::new());
+            tap.cut();
+            let heard = tap.counted_tokens().tokens;
+            assert!(heard >= 2, "{heard}: {}", &whole[..end]);
+        }
+    }
+}

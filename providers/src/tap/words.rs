@@ -11,7 +11,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::spoken::{Spoken, Voice};
+use super::{
+    plain,
+    spoken::{Spoken, Voice},
+};
 use crate::{
     Surface,
     json::{Key, Members},
@@ -64,39 +67,39 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    fn member(self, key: &str) -> Self {
+    pub(super) fn member(self, key: &[u8]) -> Self {
         match (self, key) {
-            (Self::Choice | Self::Candidate, "index") => Self::Index,
-            (Self::Choice, "delta" | "message") => Self::Message,
-            (Self::Message, "reasoning_content" | "reasoning" | "reasoning_text") | (Self::Part, "thinking") => {
+            (Self::Choice | Self::Candidate, b"index") => Self::Index,
+            (Self::Choice, b"delta" | b"message") => Self::Message,
+            (Self::Message, b"reasoning_content" | b"reasoning" | b"reasoning_text") | (Self::Part, b"thinking") => {
                 Self::Thoughts
             }
-            (Self::Message, "tool_calls") => Self::ToolCalls,
-            (Self::Message, "function_call") | (Self::ToolCall, "function" | "custom") => Self::Function,
-            (Self::Message, "audio") => Self::Audio,
-            (Self::Message, "images")
-            | (Self::Audio, "data")
-            | (Self::Item, "result")
-            | (Self::TurnPart, "inlineData" | "inline_data") => Self::Media,
-            (Self::Candidate, "content") => Self::Turn,
-            (Self::Turn, "parts") => Self::TurnParts,
-            (Self::TurnPart, "functionCall" | "executableCode") => Self::Call,
-            (Self::Call, "args") | (Self::Block, "input") => Self::Json,
-            (Self::Item | Self::Function | Self::Block | Self::Call, "name") => Self::Name,
-            (Self::Item, "content" | "summary" | "arguments" | "input" | "code")
-            | (Self::Part, "text" | "refusal")
-            | (Self::Function, "arguments" | "input")
-            | (Self::Block, "text" | "thinking")
-            | (Self::Delta, "text" | "thinking" | "partial_json")
-            | (Self::Call, "code")
-            | (Self::Choice | Self::TurnPart, "text")
-            | (Self::Audio, "transcript")
-            | (Self::Message, "content" | "refusal") => Self::Content,
+            (Self::Message, b"tool_calls") => Self::ToolCalls,
+            (Self::Message, b"function_call") | (Self::ToolCall, b"function" | b"custom") => Self::Function,
+            (Self::Message, b"audio") => Self::Audio,
+            (Self::Message, b"images")
+            | (Self::Audio, b"data")
+            | (Self::Item, b"result")
+            | (Self::TurnPart, b"inlineData" | b"inline_data") => Self::Media,
+            (Self::Candidate, b"content") => Self::Turn,
+            (Self::Turn, b"parts") => Self::TurnParts,
+            (Self::TurnPart, b"functionCall" | b"executableCode") => Self::Call,
+            (Self::Call, b"args") | (Self::Block, b"input") => Self::Json,
+            (Self::Item | Self::Function | Self::Block | Self::Call, b"name") => Self::Name,
+            (Self::Item, b"content" | b"summary" | b"arguments" | b"input" | b"code")
+            | (Self::Part, b"text" | b"refusal")
+            | (Self::Function, b"arguments" | b"input")
+            | (Self::Block, b"text" | b"thinking")
+            | (Self::Delta, b"text" | b"thinking" | b"partial_json")
+            | (Self::Call, b"code")
+            | (Self::Choice | Self::TurnPart, b"text")
+            | (Self::Audio, b"transcript")
+            | (Self::Message, b"content" | b"refusal") => Self::Content,
             _ => Self::Other,
         }
     }
 
-    fn element(self) -> Self {
+    pub(super) fn element(self) -> Self {
         match self {
             Self::Choices => Self::Choice,
             Self::Content | Self::Thoughts => Self::Part,
@@ -110,7 +113,7 @@ impl Shape {
     }
 
     /// Text, reasoning, and the names and arguments of tool calls are voices of their own.
-    fn voice(self, voice: Voice) -> Voice {
+    pub(super) fn voice(self, voice: Voice) -> Voice {
         match self {
             Self::Thoughts => voice | 1,
             Self::ToolCalls | Self::Function | Self::Json => voice | 2,
@@ -121,10 +124,17 @@ impl Shape {
 }
 
 /// Room for the places of a list's elements in a voice; its lowest bits tell [`Shape::voice`]s apart.
-const LIST_BITS: u32 = 10;
+pub(super) const LIST_BITS: u32 = 10;
 
 /// Says all words of a JSON value that has this shape, as far as it can be read: it may end in the middle.
 pub(super) fn speak(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
+    if !plain::speak(shape, json, voice, spoken) {
+        walk(shape, json, voice, spoken);
+    }
+}
+
+/// Says all words of any JSON value.
+pub(super) fn walk(shape: Shape, json: &[u8], voice: Voice, spoken: &mut Spoken) {
     let mut reader = serde_json::Deserializer::from_slice(json);
     if (Walk { shape, voice, spoken: &mut *spoken }).deserialize(&mut reader).is_err() {
         spoken.miss();
@@ -142,7 +152,7 @@ pub(super) fn speak_answer(surface: Surface, answer: &Members<'_>, spoken: &mut 
 /// Says the words of an answer of which only the beginning came.
 pub(super) fn speak_beginning(surface: Surface, mut json: Vec<u8>, spoken: &mut Spoken) {
     let (name, shape) = place(surface);
-    close_string(&mut json);
+    close_all(&mut json);
     let name = format!("\"{name}\"");
     let Some(at) = memchr::memmem::find(&json, name.as_bytes()) else { return };
     if let Some(value) = json[at + name.len()..].trim_ascii_start().strip_prefix(b":") {
@@ -189,6 +199,67 @@ fn close_string(json: &mut Vec<u8>) {
     }
     if is_inside {
         json.push(b'"');
+    }
+}
+
+/// A copy of JSON that was cut anywhere, with everything closed that was open: only for its words, since a number that
+/// was cut is another number now.
+pub(super) fn completed(json: &[u8]) -> Vec<u8> {
+    let mut json = json.to_vec();
+    close_all(&mut json);
+    json
+}
+
+/// Ends the string, the value and the lists and objects that JSON was cut in.
+fn close_all(json: &mut Vec<u8>) {
+    close_string(json);
+    let (open, ends_in_key) = openings(json);
+    json.truncate(json.trim_ascii_end().len());
+    match json.last() {
+        Some(b',') => json.truncate(json.len() - 1),
+        Some(b':') => json.extend_from_slice(b"null"),
+        Some(b'"') if ends_in_key => json.extend_from_slice(b":null"),
+        Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') => close_scalar(json),
+        _ => {}
+    }
+    json.extend(open.iter().rev());
+}
+
+/// What closes the lists and objects that are open at the end, and whether the last string there names a member. The
+/// JSON's strings are all closed.
+fn openings(json: &[u8]) -> (Vec<u8>, bool) {
+    let (mut open, mut is_inside, mut is_escaped, mut wants_key) = (Vec::new(), false, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_inside => is_escaped = true,
+            b'"' => is_inside = !is_inside,
+            _ if is_inside => {}
+            b'{' => {
+                open.push(b'}');
+                wants_key = true;
+            }
+            b'[' => open.push(b']'),
+            b'}' | b']' => drop(open.pop()),
+            b',' => wants_key = open.last() == Some(&b'}'),
+            b':' => wants_key = false,
+            _ => {}
+        }
+    }
+    let ends_in_key = wants_key && open.last() == Some(&b'}');
+    (open, ends_in_key)
+}
+
+/// Completes the number or word at the end.
+fn close_scalar(json: &mut Vec<u8>) {
+    let is_of_it = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+    let length = json.iter().rev().take_while(is_of_it).count();
+    let start = json.len() - length;
+    let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+    if let Some(word) = words.into_iter().find(|word| word.starts_with(&json[start..])) {
+        json.extend_from_slice(&word[length..]);
+    } else if !json.last().is_some_and(u8::is_ascii_digit) {
+        json.push(b'0');
     }
 }
 
@@ -275,7 +346,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut has_thought = false;
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-            match self.shape.member(&key) {
+            match self.shape.member(key.as_bytes()) {
                 Shape::Index => {
                     let index: u64 = map.next_value()?;
                     self.voice = index << LIST_BITS;

@@ -24,7 +24,7 @@ async fn world() -> World {
     rows[1].settle.status = 500;
     rows[2].intent.subscription = None;
     let shipment = Shipment { replica: "r".into(), rows, position: Position { sequence: 3 }, ..Shipment::default() };
-    assert_eq!(world.books.ship(Arc::new(shipment)).await.expect("shipped"), 3);
+    assert_eq!(world.books.ship(Arc::new(shipment)).await.expect("shipped").rows, 3);
     use_tokens(&world.limits, 40);
     world
 }
@@ -41,6 +41,7 @@ fn use_tokens(limits: &Limits, tokens: u64) {
         choices: 1,
         model_max: None,
         likely: None,
+        least_cap: 1,
         is_reasoning: false,
         is_boundable: true,
     };

@@ -108,6 +108,7 @@ impl World {
             store: store.clone(),
             books: books.clone(),
             limits: limits.clone(),
+            leases: None,
             statuses: Arc::new(|| vec![json!({"id": "sim", "state": "open", "since": 1_800_000_000_000_000_001_u64})]),
             reload: Arc::new(|| Box::pin(async { Err(Refused::Invalid(vec![Problem::new("models[0]", "is wrong")])) })),
             prices: Arc::new(|| Arc::new(Book::empty(&Tables::new()))),

@@ -47,8 +47,11 @@ const ROWS: [(&str, &str); 5] = [
     ("order", "`newest` first, unless said, or `oldest`."),
 ];
 
-const ACCOUNT: [(&str, &str); 2] =
-    [("account", "The BillingAccountId; `tollgate` unless said."), ("format", "`json` or `csv`.")];
+const ACCOUNT: [(&str, &str); 3] = [
+    ("account", "The BillingAccountId; `tollgate` unless said."),
+    ("after", "`next` of the page before: a page is whole days of some 5,000 lines."),
+    ("format", "`json` or `csv`."),
+];
 
 const MONTH: [(&str, &str); 3] = [
     ("month", "Such as 2026-10, this-month or last-month; this month unless said."),

@@ -277,6 +277,16 @@ Examples:
 
 Works on the database, beside a running server or without one. Exit codes: 0 sound, 4 differences found.")]
     Verify,
+    /// Make the sums that reports are made of anew from the rows of the ledger
+    #[command(after_help = "\
+Examples:
+  tollgate ledger rebuild-reports
+  tollgate ledger rebuild-reports -o json
+
+Needed when a report or `ledger verify` says that sums are damaged. Works on the database, beside a running server or
+without one. Sums of hours whose rows are past their age can only be kept as they are; when one of those cannot be
+read, it is removed, and what is missing with it is said. Exit codes: 0 everything is there, 4 sums are lost.")]
+    RebuildReports,
 }
 
 impl Range {

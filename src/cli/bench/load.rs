@@ -1,4 +1,5 @@
-//! The load driver: closed loop, open loop (latency from the planned arrival), streams, held streams.
+//! The load driver: closed loop, open loop (latency from the planned arrival), the same with short streams, many streams
+//! at once, held streams.
 
 use std::{
     sync::{
@@ -52,6 +53,11 @@ pub enum Shape {
         /// Time between two arrivals.
         every: Duration,
     },
+    /// A short stream after each interval, whatever the others do: for the time to the first byte.
+    Paced {
+        /// Time between two arrivals.
+        every: Duration,
+    },
     /// This many streams at once, each followed to its end.
     Streams {
         /// Streams.
@@ -101,7 +107,7 @@ pub async fn drive(order: Order, opened: impl FnOnce()) -> Result<Seen, AnyError
     let driver = Arc::new(Driver::new(order));
     let mut tasks = Vec::new();
     for worker in 0..driver.workers() {
-        if driver.is_stream() && worker % 50 == 49 {
+        if driver.is_once() && worker % 50 == 49 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let driver = driver.clone();
@@ -132,6 +138,7 @@ impl Driver {
     fn new(order: Order) -> Self {
         let flags = match order.shape {
             Shape::Closed { .. } | Shape::Open { .. } => "",
+            Shape::Paced { .. } => r#""stream":true,"brief":true,"#,
             Shape::Streams { .. } => r#""stream":true,"#,
             Shape::Hold { .. } => r#""stream":true,"hold":true,"#,
         };
@@ -144,12 +151,17 @@ impl Driver {
     fn workers(&self) -> u32 {
         match self.order.shape {
             Shape::Closed { connections } => connections,
-            Shape::Open { .. } => OPEN_CONNECTIONS,
+            Shape::Open { .. } | Shape::Paced { .. } => OPEN_CONNECTIONS,
             Shape::Streams { count } | Shape::Hold { count } => count,
         }
     }
 
     fn is_stream(&self) -> bool {
+        matches!(self.order.shape, Shape::Paced { .. } | Shape::Streams { .. } | Shape::Hold { .. })
+    }
+
+    /// Whether each worker opens one stream only.
+    fn is_once(&self) -> bool {
         matches!(self.order.shape, Shape::Streams { .. } | Shape::Hold { .. })
     }
 
@@ -172,7 +184,7 @@ impl Driver {
         let mut turn = worker;
         loop {
             let planned = self.planned(turn).await;
-            if !self.is_stream() && planned > self.began + self.order.time {
+            if !self.is_once() && planned > self.began + self.order.time {
                 return seen;
             }
             if self.one(&mut connection, planned, &mut seen).await.is_ok() {
@@ -181,7 +193,7 @@ impl Driver {
                 seen.failed += 1;
                 connection = None;
             }
-            if self.is_stream() {
+            if self.is_once() {
                 return seen;
             }
             turn += self.workers();
@@ -190,7 +202,7 @@ impl Driver {
 
     /// Waits for this turn's planned arrival; latency counts from there, so that a slow answer delays nobody's clock.
     async fn planned(&self, turn: u32) -> Instant {
-        let Shape::Open { every } = self.order.shape else { return Instant::now() };
+        let (Shape::Open { every } | Shape::Paced { every }) = self.order.shape else { return Instant::now() };
         let planned = self.began + every * turn;
         tokio::time::sleep_until(planned).await;
         planned

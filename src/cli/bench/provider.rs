@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 
 /// Chunks in a stream that is not held.
 pub const CHUNKS: u32 = 200;
+/// Chunks in a brief one.
+const BRIEF_CHUNKS: u32 = 5;
 /// Time between the chunks of a stream.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Time between the chunks of a held stream.
@@ -38,10 +40,14 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<UnsyncBoxBody<Bytes, Infallible>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
-    let is_stream = memmem::find(&body, b"\"stream\":true").is_some();
-    let is_held = memmem::find(&body, b"\"hold\":true").is_some();
-    let (kind, body) = if is_stream {
-        ("text/event-stream", streamed(is_held))
+    let asks = |flag: &str| memmem::find(&body, flag.as_bytes()).is_some();
+    let (count, pause) = match (asks(r#""hold":true"#), asks(r#""brief":true"#)) {
+        (true, _) => (u32::MAX - 2, HELD_PAUSE),
+        (false, true) => (BRIEF_CHUNKS, PAUSE),
+        (false, false) => (CHUNKS, PAUSE),
+    };
+    let (kind, body) = if asks(r#""stream":true"#) {
+        ("text/event-stream", streamed(count, pause))
     } else {
         ("application/json", Full::new(Bytes::from(plain())).boxed_unsync())
     };
@@ -57,8 +63,7 @@ fn plain() -> String {
     )
 }
 
-fn streamed(is_held: bool) -> UnsyncBoxBody<Bytes, Infallible> {
-    let (count, pause) = if is_held { (u32::MAX - 2, HELD_PAUSE) } else { (CHUNKS, PAUSE) };
+fn streamed(count: u32, pause: Duration) -> UnsyncBoxBody<Bytes, Infallible> {
     let frames = stream::unfold(0, move |at| async move {
         if at > count + 1 {
             return None;

@@ -226,7 +226,7 @@ fn resource_id(texts: &[String]) -> String {
         return texts.join("/");
     };
     let kinds = texts[at].split('/').skip(1);
-    kinds.zip(&texts[at + 1..]).map(|(kind, name)| format!("/{kind}/{name}")).collect()
+    kinds.zip(&texts[at + 1..]).flat_map(|(kind, name)| ["/", kind, "/", name]).collect()
 }
 
 #[cfg(test)]

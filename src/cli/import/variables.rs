@@ -133,7 +133,7 @@ impl Filled {
             (&mut self.replaced, short.to_owned())
         } else {
             let name = value_name(name);
-            self.text.push_str(&format!("{{{{{name}}}}}"));
+            self.text.extend(["{{", &name, "}}"]);
             (&mut self.open, name)
         };
         if !list.contains(&name) {

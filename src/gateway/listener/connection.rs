@@ -1,8 +1,14 @@
 //! One connection from accept to close: TLS, HTTP, and the reasons to close it.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -44,9 +50,17 @@ const SEND_BUFFER: usize = 64 << 10;
 /// Smallest read buffer that hyper accepts; smaller limits of heads are checked by `admission`.
 const LEAST_BUFFER: usize = 8 << 10;
 
-/// The HTTP server settings of a listener. hyper's own header timer is off: it would also bound the wait between
+/// The HTTP/1 settings of a listener. hyper's own header timer is off: it would also bound the wait between
 /// requests, and it costs an allocation a request; `wire` and `watch` keep those times apart.
-fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
+fn http1(settings: &Listener) -> http1::Builder {
+    let head = usize::try_from(settings.max_header_size.0).unwrap_or(usize::MAX);
+    let mut builder = http1::Builder::new();
+    builder.header_read_timeout(None).max_buf_size(head.max(LEAST_BUFFER));
+    builder
+}
+
+/// The settings of a connection that may speak either version.
+fn either(settings: &Listener) -> auto::Builder<TokioExecutor> {
     let head = usize::try_from(settings.max_header_size.0).unwrap_or(usize::MAX);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
@@ -65,36 +79,35 @@ fn protocol(settings: &Listener) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// How to serve each version. Knowing the version before the first read spares HTTP/1 connections the rewound
-/// bytes of the guess: they make hyper's read buffer grow to twice its size at once.
+/// How to serve each version. Where it is known to be HTTP/1, hyper serves without hyper-util's guess, which reads the
+/// first 24 bytes and hands them on by themselves: the read buffer would grow to twice its size at once.
 pub(super) struct Protocols {
-    http1: auto::Builder<TokioExecutor>,
-    http2: auto::Builder<TokioExecutor>,
-    guess: auto::Builder<TokioExecutor>,
+    http1: http1::Builder,
+    either: auto::Builder<TokioExecutor>,
 }
 
 impl Protocols {
     pub(super) fn new(settings: &Listener) -> Self {
-        let guess = protocol(settings);
-        Self { http1: guess.clone().http1_only(), http2: guess.clone().http2_only(), guess }
+        Self { http1: http1(settings), either: either(settings) }
     }
+}
 
-    /// By the first bytes in the clear: no method begins with `PRI` (RFC 9113 3.4).
-    fn by_start(&self, start: &[u8]) -> &auto::Builder<TokioExecutor> {
-        match start {
-            b"PRI" => &self.http2,
-            b"P" | b"PR" => &self.guess,
-            _ => &self.http1,
-        }
+/// What is known of a connection's version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Either,
+}
+
+impl Version {
+    /// By the first bytes in the clear: no other method begins with `PRI` (RFC 9113 3.4).
+    fn by_start(start: &[u8]) -> Self {
+        if matches!(start, b"P" | b"PR" | b"PRI") { Self::Either } else { Self::Http1 }
     }
 
     /// By what ALPN settled.
-    fn by_alpn(&self, settled: Option<&[u8]>) -> &auto::Builder<TokioExecutor> {
-        match settled {
-            Some(b"h2") => &self.http2,
-            Some(b"http/1.1") => &self.http1,
-            _ => &self.guess,
-        }
+    fn by_alpn(settled: Option<&[u8]>) -> Self {
+        if settled == Some(b"http/1.1") { Self::Http1 } else { Self::Either }
     }
 }
 
@@ -122,14 +135,14 @@ impl<S: Service> Server<S> {
                 let _open = open;
                 let mut start = [0; 3];
                 if let Some(seen) = server.peek(&socket, &mut start).await {
-                    server.drive(socket, server.protocols.by_start(&start[..seen]), peer, place).await;
+                    server.drive(socket, Version::by_start(&start[..seen]), peer, place).await;
                 }
             }),
             Some(tls) => tokio::spawn(async move {
                 let _open = open;
                 if let Some(stream) = server.shake(tls, socket, addr).await {
-                    let protocol = server.protocols.by_alpn(stream.get_ref().1.alpn_protocol());
-                    Box::pin(server.drive(stream, protocol, peer, place)).await;
+                    let version = Version::by_alpn(stream.get_ref().1.alpn_protocol());
+                    Box::pin(server.drive(stream, version, peer, place)).await;
                 }
             }),
         };
@@ -164,7 +177,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    async fn drive<T>(&self, io: T, protocol: &auto::Builder<TokioExecutor>, peer: Arc<Peer>, place: Place)
+    async fn drive<T>(&self, io: T, version: Version, peer: Arc<Peer>, place: Place)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -173,7 +186,28 @@ impl<S: Service> Server<S> {
         let door = Door { house: Arc::clone(&self.house), watch: Arc::clone(&watch), peer };
         let deadlines = Deadlines { head: settings.header_timeout.0, write: settings.write_timeout.0 };
         let wire = Wire::new(io, Arc::clone(&watch), door.words(), deadlines, place);
-        let mut connection = pin!(protocol.serve_connection_with_upgrades(TokioIo::new(wire), door));
+        let wire = TokioIo::new(wire);
+        match version {
+            Version::Http1 => {
+                let connection = self.protocols.http1.serve_connection(wire, door).with_upgrades();
+                self.attend(connection, http1::UpgradeableConnection::graceful_shutdown, &watch).await;
+            }
+            // Boxed: the larger one, and the rarer.
+            Version::Either => {
+                let connection = self.protocols.either.serve_connection_with_upgrades(wire, door);
+                Box::pin(self.attend(connection, auto::UpgradeableConnection::graceful_shutdown, &watch)).await;
+            }
+        }
+    }
+
+    /// Serves until the connection ends, or there is a reason to end it; `close` asks it to.
+    async fn attend<C, E>(&self, connection: C, close: impl Fn(Pin<&mut C>), watch: &Watch)
+    where
+        C: Future<Output = Result<(), E>>,
+        E: std::fmt::Display,
+    {
+        let settings = &self.house.settings;
+        let mut connection = pin!(connection);
         let mut reasons = once(async {
             tokio::select! {
                 () = watch.idle(settings.header_timeout.0, settings.keep_alive.0) => {}
@@ -184,7 +218,7 @@ impl<S: Service> Server<S> {
         tokio::select! {
             biased;
             outcome = connection.as_mut() => return log(outcome),
-            _ = reasons.next() => connection.as_mut().graceful_shutdown(),
+            _ = reasons.next() => close(connection.as_mut()),
         }
         let mut reasons = once(async {
             tokio::select! {
@@ -205,7 +239,7 @@ fn once<F: Future>(future: F) -> FuturesUnordered<F> {
     [future].into_iter().collect()
 }
 
-fn log(outcome: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+fn log(outcome: Result<(), impl std::fmt::Display>) {
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended");
     }

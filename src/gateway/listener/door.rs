@@ -66,58 +66,69 @@ impl<S: Service> hyper::service::Service<Request<Incoming>> for Door<S> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let (open, wire) = self.watch.open(request.method().as_str());
-        let door = self.clone();
-        Box::pin(async move { Ok(door.answer(request, wire, open).await) })
+        Box::pin(self.clone().answer(request, wire, open))
     }
 }
 
 impl<S: Service> Door<S> {
-    async fn answer(self, request: Request<Incoming>, wire: Option<WireHead>, open: OpenExchange) -> Answer<S> {
+    /// One function, though it has several steps: a future is moved, whole, into each function that awaits it, and
+    /// this one holds the journey's kilobytes.
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+        wire: Option<WireHead>,
+        open: OpenExchange,
+    ) -> Result<Answer<S>, Infallible> {
         let (parts, body) = request.into_parts();
         let version = parts.version;
         let peer = self.peer.behind(&parts.headers, &self.house.trusted);
         let settings = &self.house.settings;
         let limits = Limits { head: settings.max_header_size.0, body: settings.max_body_size.0 };
-        let mut response = match admission::admit(&parts, wire.as_ref(), limits) {
-            Ok(_) => self.serve(parts, body, peer).await,
-            Err(fault) => self.refuse(fault, &parts, peer),
+        let mut response = if let Err(fault) = admission::admit(&parts, wire.as_ref(), limits) {
+            self.refuse(fault, &parts, peer)
+        } else {
+            let (body, rest) = self.inbound(&parts, body);
+            let request = Request::from_parts(parts, body);
+            // Pinned where it is made, for the same reason.
+            let handling = pin!(self.house.service.handle(request, Arc::clone(&peer)));
+            let handled = AssertUnwindSafe(handling).catch_unwind().await;
+            let mut response = handled.unwrap_or_else(|_| self.apologise(peer));
+            let may_go_on = match rest {
+                Some(rest) => rest.settles().await,
+                None => true,
+            };
+            if !may_go_on {
+                response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+            }
+            response
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.watch.upgrade();
         }
         if version == Version::HTTP_2 {
             response.headers_mut().remove(header::CONNECTION);
-            return response.map(|body| Outgoing::watched(body, open));
+            return Ok(response.map(|body| Outgoing::watched(body, open)));
         }
-        response.map(|body| Outgoing::plain(body, open))
+        Ok(response.map(|body| Outgoing::plain(body, open)))
     }
 
-    async fn serve(&self, parts: Parts, body: Incoming, peer: Arc<Peer>) -> Response<S::Body> {
-        let settings = &self.house.settings;
+    /// The body as the service gets it, and what an HTTP/1 connection must see to before the next request.
+    fn inbound(&self, parts: &Parts, body: Incoming) -> (Inbound, Option<Rest>) {
         if body.is_end_stream() {
-            return self.handle(parts, Inbound::from_bytes(Bytes::new()), peer).await;
+            return (Inbound::from_bytes(Bytes::new()), None);
         }
+        let settings = &self.house.settings;
+        let inbound = Inbound::new(body, settings.max_body_size.0, settings.body_timeout.0);
         let reusable = parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::EXPECT);
-        let (h2, inbound) =
-            (parts.version == Version::HTTP_2, Inbound::new(body, settings.max_body_size.0, settings.body_timeout.0));
-        let watch = inbound.watch();
-        let mut response = self.handle(parts, inbound, peer).await;
-        if !h2 && !settle_body(&watch, reusable).await {
-            response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        }
-        response
+        let rest = Rest { watch: inbound.watch(), reusable };
+        (inbound, (parts.version != Version::HTTP_2).then_some(rest))
     }
 
-    /// Runs the service; a panic is answered as a defect of ours instead of cutting the connection.
-    async fn handle(&self, parts: Parts, body: Inbound, peer: Arc<Peer>) -> Response<S::Body> {
-        let request = Request::from_parts(parts, body);
-        // Pinned where it is made: the journey is some kilobytes, and each adapter would move it once more.
-        let handling = pin!(self.house.service.handle(request, Arc::clone(&peer)));
-        AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!("a request made the service panic; this is a defect, please report it");
-            let fault = Fault::new(FaultKind::Internal, "The gateway failed to handle this request.");
-            self.refuse(fault, &nothing(), peer)
-        })
+    /// The answer to a request that made the service panic: a defect of ours, instead of a cut connection.
+    fn apologise(&self, peer: Arc<Peer>) -> Response<S::Body> {
+        tracing::error!("a request made the service panic; this is a defect, please report it");
+        let fault = Fault::new(FaultKind::Internal, "The gateway failed to handle this request.");
+        self.refuse(fault, &nothing(), peer)
     }
 
     fn refuse(&self, fault: Fault, parts: &Parts, peer: Arc<Peer>) -> Response<S::Body> {
@@ -134,15 +145,24 @@ impl<S: Service> Door<S> {
     }
 }
 
-/// Whether the connection can go on after this answer: the body was read, is being read, or its rest was small.
-async fn settle_body(watch: &BodyWatch, reusable: bool) -> bool {
-    if watch.fault().is_some() {
-        return false;
+/// What is left of a request's body when its answer is there.
+struct Rest {
+    watch: BodyWatch,
+    /// Whether the connection may go on at all.
+    reusable: bool,
+}
+
+impl Rest {
+    /// Whether the connection can go on after this answer: the body was read, is being read, or its rest was small.
+    async fn settles(self) -> bool {
+        if self.watch.fault().is_some() {
+            return false;
+        }
+        let Some(mut rest) = self.watch.leftover() else { return true };
+        self.reusable
+            && rest.size_hint().lower() <= REST_BYTES
+            && tokio::time::timeout(REST_TIME, drain_rest(&mut rest)).await.unwrap_or(false)
     }
-    let Some(mut rest) = watch.leftover() else { return true };
-    reusable
-        && rest.size_hint().lower() <= REST_BYTES
-        && tokio::time::timeout(REST_TIME, drain_rest(&mut rest)).await.unwrap_or(false)
 }
 
 async fn drain_rest(rest: &mut Incoming) -> bool {

@@ -4,7 +4,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -21,6 +21,8 @@ pub struct Drain(Arc<Switch>);
 #[derive(Debug, Default)]
 struct Switch {
     stage: watch::Sender<Stage>,
+    /// The stage once more, to be asked often: without a lock. Raised first.
+    at_a_glance: AtomicU8,
     open: AtomicUsize,
     closed: Notify,
 }
@@ -45,6 +47,7 @@ impl Drain {
     }
 
     fn raise(&self, stage: Stage) {
+        self.0.at_a_glance.fetch_max(stage as u8, Ordering::SeqCst);
         self.0.stage.send_if_modified(|now| {
             let later = stage > *now;
             *now = stage.max(*now);
@@ -72,6 +75,11 @@ impl Drain {
         let mut changes = self.0.stage.subscribe();
         let reached = changes.wait_for(|now| *now >= stage).await;
         debug_assert!(reached.is_ok(), "the sender lives in self");
+    }
+
+    /// A number that grows with each stage.
+    pub(super) fn at_a_glance(&self) -> u8 {
+        self.0.at_a_glance.load(Ordering::SeqCst)
     }
 
     /// Counts an open exchange until the guard is dropped.

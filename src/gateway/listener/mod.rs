@@ -10,6 +10,7 @@ mod caps;
 mod connection;
 mod door;
 mod drain;
+mod ending;
 mod head_tap;
 mod inbound;
 mod outgoing;
@@ -27,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     bind::{BindProblem, Bound, bind},
     drain::{Drain, Open},
+    ending::Ending,
     inbound::{BodyWatch, Inbound},
     tls::{Certificates, TlsProblem},
 };

@@ -16,7 +16,10 @@ use crate::{
 const MOST_URLS: u64 = 512;
 
 /// Pools of one for the URLs that policies compute, kept so that connections are.
-pub struct Targets(Cache<(u64, Arc<str>, bool, Option<Arc<str>>), Arc<Pool>>);
+pub struct Targets(Cache<Wanted, Arc<Pool>>);
+
+/// Snapshot, URL, whether the URL is written in a document, and a forward proxy.
+type Wanted = (u64, Arc<str>, bool, Option<Arc<str>>);
 
 impl Default for Targets {
     fn default() -> Self {

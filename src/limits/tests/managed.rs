@@ -112,18 +112,41 @@ fn under_leases_only_what_is_leased_is_spent() {
     let account = "q#k".into();
     assert_eq!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Unleased));
     let (window, until) = (at("2026-06-01T00:00:00Z"), at("2026-07-01T00:00:00Z"));
-    world.limits.lease(&account, Lease { window, until, ceiling: 1_500, is_final: false });
+    world.limits.lease(&account, Lease { window, until, ceiling: 1_500, beside: 0, is_final: false });
     let open = world.limits.reserve(&ask(&scopes)).expect("leased");
     assert_eq!(world.view("q#k").leased, Some(400));
     let capped = world.limits.reserve(&ask(&scopes)).expect("leased");
     assert_eq!(capped.cap(), Some(300));
     assert_eq!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Unleased));
-    world.limits.lease(&account, Lease { window, until, ceiling: 1_500, is_final: true });
+    world.limits.lease(&account, Lease { window, until, ceiling: 1_500, beside: 0, is_final: true });
     assert_eq!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Held));
     drop((open.settle(&used(100, 1_000)), capped.settle(&used(100, 300))));
     assert!(matches!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Quota { .. })));
     let rates = [scope(Rule::new("rpm", Counted::Requests, minute(), 3))];
     assert_eq!(kind(&world.limits, &ask(&rates)), None, "rates need no lease");
+}
+
+/// What others used counts, and a reset takes it all off, while the ceiling stays what was leased.
+#[test]
+fn what_counts_beside_a_lease_is_shown_and_may_be_taken_off() {
+    let clock = Clock::manual(at(START));
+    let world = World { limits: Limits::with_leases(clock.clone()), clock };
+    let scopes = [quota(Reserve::Strict, 10_000)];
+    let (window, until) = (at("2026-06-01T00:00:00Z"), at("2026-07-01T00:00:00Z"));
+    let lease = |beside, ceiling, is_final| {
+        world.limits.know(&scopes);
+        world.limits.lease(&"q#k".into(), Lease { window, until, ceiling, beside, is_final });
+        let view = world.view("q#k");
+        (view.used, view.remaining, view.leased)
+    };
+    assert_eq!(lease(8_000, 1_500, false), (8_000, 2_000, Some(1_500)));
+    drop(world.limits.reserve(&ask(&scopes)).expect("leased").settle(&used(100, 1_000)));
+    assert_eq!(lease(8_900, 1_100, false), (10_000, 0, Some(0)));
+    assert_eq!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Unleased), "others may give something back");
+    assert_eq!(lease(8_900, 1_100, true).2, Some(0));
+    assert!(matches!(kind(&world.limits, &ask(&scopes)), Some(RefusalKind::Quota { .. })));
+    assert_eq!(lease(-1_100, 1_100, false), (0, 10_000, Some(0)), "reset: nothing is used, and nothing is leased yet");
+    assert_eq!(lease(-1_100, 6_000, false), (0, 10_000, Some(4_900)));
 }
 
 #[test]

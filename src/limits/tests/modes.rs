@@ -21,6 +21,7 @@ const MODEL: Output = Output {
     choices: 1,
     model_max: Some(1_000),
     likely: Some(200),
+    least_cap: 1,
     is_reasoning: false,
     is_boundable: true,
 };
@@ -187,12 +188,28 @@ fn money_without_a_price_is_refused_when_strict_and_free_models_outlive_the_budg
     let unpriced = |scopes| Ask { rates: None, ..ask(scopes) };
     assert_eq!(kind(&world.limits, &unpriced(&strict)), Some(RefusalKind::NotBoundable));
     assert_eq!(kind(&world.limits, &unpriced(&adaptive)), None);
+    let priced_only = [scope(Rule { refuses_unpriced: true, ..Rule::new("p", Counted::Nanos, month(), 1_000_000) })];
+    assert_eq!(kind(&world.limits, &unpriced(&priced_only)), Some(RefusalKind::NotBoundable));
     let granted = world.limits.reserve(&ask(&adaptive)).expect("fits");
     drop(granted.settle(&used(0, 500)));
     let exhausted = Some(RefusalKind::Budget { resets_in: MONTHS_REST });
     assert_eq!(kind(&world.limits, &ask(&adaptive)), exhausted);
     assert_eq!(kind(&world.limits, &unpriced(&adaptive)), exhausted, "nobody knows what it costs");
     assert_eq!(kind(&world.limits, &Ask { rates: Some(Rates::default()), ..ask(&adaptive) }), None);
+}
+
+/// A provider that takes no cap below 1,025 would answer 400 to a smaller one: the quota answers instead.
+#[test]
+fn a_cap_that_the_provider_would_not_take_is_refused_here() {
+    for reserve in [Reserve::Strict, Reserve::Adaptive] {
+        let world = World::new();
+        let scopes = [quota(reserve, 2_000)];
+        let thinking = |least_cap| Ask { output: Output { least_cap, ..MODEL }, ..ask(&scopes) };
+        drop(world.limits.reserve(&thinking(1)).expect("room").settle(&used(100, 900)));
+        assert!(matches!(kind(&world.limits, &thinking(1_025)), Some(RefusalKind::Quota { .. })), "{reserve:?}");
+        let sent = world.limits.reserve(&thinking(900)).expect("900 are left beside the prompt");
+        assert_eq!(sent.cap(), Some(900), "{reserve:?}");
+    }
 }
 
 #[test]

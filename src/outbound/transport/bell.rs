@@ -41,6 +41,12 @@ impl Bell {
         drop(self.owner.take());
     }
 
+    /// Whether the owner has looked away and it has not rung since: then there is nothing new to see. To be asked after
+    /// [`Bell::rings_for`], or a ring in between is lost.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.state.load(Acquire) == QUIET
+    }
+
     /// The owner looks now: what rang before is seen, what rings from here on is noted.
     pub(super) fn watch(&self) {
         self.state.swap(WATCHED, AcqRel);
@@ -94,9 +100,12 @@ mod tests {
         assert_eq!((woken(), bell.leave()), (1, false), "noted, and leaving is refused");
         bell.rings_for(&owner.clone().into());
         bell.watch();
+        assert!(!bell.is_quiet(), "somebody looks");
         assert!(bell.leave(), "nothing rang since");
+        assert!(bell.is_quiet());
         bell.wake_by_ref();
         assert_eq!(woken(), 2);
+        assert!(!bell.is_quiet(), "it rang");
 
         bell.rings_for(&owner.clone().into());
         bell.watch();

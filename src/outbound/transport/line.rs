@@ -46,9 +46,13 @@ impl Line {
         Ok(Self { origin, sender, wire: Some(wire), waker: bell.clone().into(), bell })
     }
 
-    /// Polls `wanted` and the connection until `wanted` is ready or neither can go on.
+    /// Polls `wanted` and the connection until `wanted` is ready or neither can go on. Polled again for nothing, which
+    /// hyper's server does after each chunk, it does nothing: what is waited for is the same until it has come.
     fn poll<T>(&mut self, cx: &mut Context<'_>, mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
         self.bell.rings_for(cx.waker());
+        if self.bell.is_quiet() {
+            return Poll::Pending;
+        }
         for _ in 0..MOST_TURNS {
             let mut inner = Context::from_waker(&self.waker);
             self.bell.watch();
@@ -63,7 +67,7 @@ impl Line {
                 return Poll::Pending;
             }
         }
-        self.bell.leave();
+        // Left watched: it looks again, whoever rings.
         cx.waker().wake_by_ref();
         Poll::Pending
     }

@@ -65,6 +65,10 @@ pub struct LimitSet {
     #[serde(default = "sixteen")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub min_output: u32,
+    /// Calls of models without a price, under a budget: `pass` lets them through uncounted and reports them as
+    /// unpriced; `refuse` answers 400 until the model has a price. `reserve: strict` always refuses them.
+    #[serde(default)]
+    pub unpriced: Unpriced,
     /// Percentages of a quota that `server.alerts` is told of, once a window. Left out: 50, 80 and 100 for budgets and
     /// soft limits, none for others.
     #[serde(default)]
@@ -83,6 +87,7 @@ impl Default for LimitSet {
             soft: false,
             time_zone: None,
             min_output: sixteen(),
+            unpriced: Unpriced::default(),
             alerts: None,
         }
     }
@@ -158,6 +163,17 @@ pub enum Reserve {
     Adaptive,
     /// Nothing: only what was used is counted, afterwards.
     After,
+}
+
+/// What becomes of calls under a budget whose model has no price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unpriced {
+    /// They pass uncounted, and are listed as unpriced.
+    #[default]
+    Pass,
+    /// They are refused.
+    Refuse,
 }
 
 impl Serialize for Limits {

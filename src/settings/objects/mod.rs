@@ -18,7 +18,7 @@ pub mod subscription;
 pub use amounts::{AmountKey, Amounts, Period, Quantity};
 pub use api::{Api, ApiKind, KeyNames, Operation, VersionScheme, Versioning};
 pub use backend::{Backend, BackendTls, BreakerRule, Credential, FailureCondition, HealthCheck, HttpVersion, Timeouts};
-pub use limits::{LimitSet, Limits, Per, Percent, Reserve};
+pub use limits::{LimitSet, Limits, Per, Percent, Reserve, Unpriced};
 pub use model::Model;
 pub use outside::{Certificate, ClientAuth, Logger, TokenSource};
 pub use people::{Group, User, Workspace};

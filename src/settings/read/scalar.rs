@@ -61,7 +61,6 @@ fn quoted(text: &str) -> String {
 /// What does not fit and what would.
 pub fn accept(shape: &Shape, given: &Given) -> Result<Json, String> {
     match shape {
-        Shape::Policy => Err(mistyped(shape, given)),
         Shape::Text { leaf, secret } => match given {
             Given::Text { text, .. } if leaf.is_none_or(|leaf| (leaf.fits)(text)) => Ok(text.as_str().into()),
             Given::Text { .. } => Err(unfit(shape, given, *secret)),
@@ -92,7 +91,9 @@ pub fn accept(shape: &Shape, given: &Given) -> Result<Json, String> {
         Shape::Either(shapes) => {
             shapes.iter().find_map(|shape| accept(shape, given).ok()).ok_or_else(|| unfit(shape, given, false))
         }
-        Shape::Object(_) | Shape::Map(_) | Shape::List(..) | Shape::OneOrMany(_) => Err(mistyped(shape, given)),
+        Shape::Policy | Shape::Object(_) | Shape::Map(_) | Shape::List(..) | Shape::OneOrMany(_) => {
+            Err(mistyped(shape, given))
+        }
     }
 }
 

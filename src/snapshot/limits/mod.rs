@@ -22,7 +22,7 @@ use crate::{
     model::{SubscriptionId, UserId},
     settings::{
         self, LimitSet, Limits, ObjectKind, Settings,
-        objects::{Per, Period, Quantity, Reserve},
+        objects::{Per, Period, Quantity, Reserve, Unpriced},
     },
 };
 
@@ -265,6 +265,7 @@ impl<'a> Shared<'a> {
             shadow: self.set.shadow || self.set.soft,
             models: self.models.clone(),
             min_output: u64::from(self.set.min_output),
+            refuses_unpriced: self.set.unpriced == Unpriced::Refuse,
             refusal: Style::Limits,
             alerts: alerts.into(),
             ..Rule::new(name, counted, window, limit)

@@ -44,7 +44,7 @@ pub fn shipment(replica: &str, rows: Vec<UsageRow>, sequence: u64) -> Arc<Shipme
 }
 
 async fn ship(books: &dyn Books, shipment: Arc<Shipment>) -> u64 {
-    books.ship(shipment).await.expect("ships")
+    books.ship(shipment).await.expect("ships").rows
 }
 
 async fn a_shipment_moves_the_position_and_keeps_open_requests(books: &dyn Books) {
@@ -168,6 +168,7 @@ async fn rows_are_found_by_every_filter_and_page(books: &dyn Books) {
 pub fn everything_reported() -> ReportQuery {
     ReportQuery {
         by: None,
+        also: vec![],
         bucket: None,
         from: Timestamp::default(),
         to: Timestamp::from_nanos(u64::MAX),
@@ -206,6 +207,10 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
     let keys: Vec<_> = by.iter().map(|row| (row.key.api.as_deref(), row.key.value.as_deref())).collect();
     let [one, two] = [Some("one"), Some("two")];
     assert_eq!(keys, [(one, Some("chat")), (one, Some("list")), (two, Some("chat")), (two, Some("list"))]);
+    let also = vec![Dimension::Subscription, Dimension::Api];
+    let parts = report(books, ReportQuery { by: Some(Dimension::Product), also, ..asked() }).await.rows;
+    let keys: Vec<_> = parts.iter().map(|row| row.key.also.iter().map(|value| &**value).collect::<Vec<_>>()).collect();
+    assert_eq!(keys, [["a", "one"], ["a", "two"]], "each combination a line");
     let mut paged = Vec::new();
     loop {
         let after = paged.last().map(|row: &ReportRow| row.key.clone());

@@ -247,7 +247,7 @@ pub struct Booked {
     /// Its columns, in the order of [`FACTS`].
     pub facts: Vec<Value>,
     /// Its series.
-    pub series: Series,
+    pub series: Arc<Series>,
     /// Its charges.
     pub charges: Vec<Charge>,
     /// Its attempts.

@@ -169,7 +169,7 @@ impl<'a> Follower<'a> {
         if link != position {
             return Err(ChainFinding { position, request: None, problem: ChainProblem::Missing });
         }
-        let parts = (&row.facts[..], &row.series, &row.charges[..], &row.attempts[..]);
+        let parts = (&row.facts[..], &*row.series, &row.charges[..], &row.attempts[..]);
         if self.at.append(self.key, parts, &mut self.scratch) == code {
             return Ok(());
         }

@@ -1,6 +1,8 @@
 //! Which rollups answer a report: whole days where they fit into a step of time, hours elsewhere, and the parts of
 //! hours at the edges that only rows can answer.
 
+use std::collections::BTreeSet;
+
 use jiff::{ToSpan, Zoned, tz::TimeZone};
 
 use super::{
@@ -62,6 +64,24 @@ const fn ceiling(time: i64) -> i64 {
     if start == time { time } else { start.saturating_add(Span::Hour.nanos()) }
 }
 
+/// The parts of `whole` in which there can be rows, from the end that is wanted first: the `days` that rollups tell
+/// of, joined where they touch, and everything before `held`, where there are no rollups any more.
+pub fn stretches(whole: Period, held: i64, days: &BTreeSet<i64>, newest_first: bool) -> Vec<Period> {
+    let mut parts = vec![Period { from: whole.from, to: held.min(whole.to) }];
+    for day in days {
+        let day = Period { from: *day, to: day.saturating_add(Span::Day.nanos()) };
+        match parts.last_mut().filter(|part| part.to >= day.from) {
+            Some(part) => part.to = part.to.max(day.to),
+            None => parts.push(day),
+        }
+    }
+    let mut parts: Vec<_> = parts.into_iter().map(|part| part.within(whole)).filter(|part| !part.is_empty()).collect();
+    if newest_first {
+        parts.reverse();
+    }
+    parts
+}
+
 /// Rollups of one span whose starts lie in one period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -69,6 +89,16 @@ pub struct Run {
     pub span: Span,
     /// Where they start.
     pub period: Period,
+    /// Hours only: whether they are part of a day that was counted to another step than theirs, and so are to be
+    /// moved from that to their own.
+    pub is_moved: bool,
+}
+
+impl Run {
+    /// Pages that are counted to the step that they begin in.
+    pub const fn of(span: Span, period: Period) -> Self {
+        Self { span, period, is_moved: false }
+    }
 }
 
 /// Where the steps of time of a report begin, in order; a single one when it has none.
@@ -107,27 +137,61 @@ impl Steps {
         self.0.partition_point(|step| step.from <= time).saturating_sub(1)
     }
 
+    /// Which step a page is counted to: a day that two steps share, to the one that has its noon.
+    pub fn of_page(&self, span: Span, start: i64) -> usize {
+        match span {
+            Span::Hour => self.of(start),
+            Span::Day => self.of(start.saturating_add(Span::Day.nanos() / 2)),
+        }
+    }
+
     /// When a step begins, in nanoseconds.
     pub fn start(&self, step: usize) -> i64 {
         self.0.get(step).map_or(0, |step| step.start)
     }
 
-    /// The rollups that sum up `period`, which is of whole hours.
+    /// The rollups that sum up `period`, which is of whole hours, by time. A day that is not all in one step (where
+    /// days begin at another hour than those of UTC) is counted to one of them, and its hours that belong to another
+    /// are moved: a few pages in place of 24.
     pub fn runs(&self, period: Period) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         let mut at = period.from;
         while at < period.to {
-            let day_end = at.saturating_add(Span::Day.nanos());
-            let is_day = Span::Day.start(at) == at && day_end <= period.to && self.of(at) == self.of(day_end - 1);
-            let span = if is_day { Span::Day } else { Span::Hour };
+            let day = Period { from: at, to: at.saturating_add(Span::Day.nanos()) };
+            let is_whole = Span::Day.start(at) == at && day.to <= period.to;
+            let strangers = is_whole.then(|| self.strangers(day)).filter(|hours| hours.len() < MOST_MOVED);
+            let span = if strangers.is_some() { Span::Day } else { Span::Hour };
             let to = at.saturating_add(span.nanos());
-            match runs.last_mut().filter(|run| run.span == span) {
-                Some(run) => run.period.to = to,
-                None => runs.push(Run { span, period: Period { from: at, to } }),
+            push(&mut runs, Run::of(span, Period { from: at, to }));
+            for from in strangers.unwrap_or_default() {
+                let hour = Period { from, to: from.saturating_add(Span::Hour.nanos()) };
+                push(&mut runs, Run { is_moved: true, ..Run::of(Span::Hour, hour) });
             }
             at = to;
         }
         runs
+    }
+
+    /// The hours of a day that are not in the step that the day is counted to.
+    fn strangers(&self, day: Period) -> Vec<i64> {
+        let step = self.of_page(Span::Day, day.from);
+        if self.of(day.from) == step && self.of(day.to.saturating_sub(1)) == step {
+            return Vec::new();
+        }
+        (day.from..day.to).step_by(hour()).filter(|start| self.of(*start) != step).collect()
+    }
+}
+
+/// Days of which so many hours would have to be moved are read as hours.
+const MOST_MOVED: usize = 20;
+
+/// Adds a run, to the last one where it goes on from there.
+fn push(runs: &mut Vec<Run>, run: Run) {
+    let is_next =
+        |last: &&mut Run| (last.span, last.is_moved, last.period.to) == (run.span, run.is_moved, run.period.from);
+    match runs.last_mut().filter(is_next) {
+        Some(last) => last.period.to = run.period.to,
+        None => runs.push(run),
     }
 }
 
@@ -193,24 +257,64 @@ mod tests {
     }
 
     #[test]
+    fn only_days_that_rollups_tell_of_are_searched() {
+        let day = |nth: i64| nth * 24 * HOUR;
+        let part = |from: i64, to: i64| Period { from, to };
+        let whole = part(day(1) + 5, day(9) - 5);
+        let days = |days: &[i64]| days.iter().map(|nth| day(*nth)).collect::<BTreeSet<_>>();
+        let cases: &[(i64, &[i64], &[Period])] = &[
+            (0, &[], &[]),
+            (0, &[3, 4, 6], &[part(day(3), day(5)), part(day(6), day(7))]),
+            (0, &[0, 1, 8, 12], &[part(day(1) + 5, day(2)), part(day(8), day(9) - 5)]),
+            (day(3), &[3, 5], &[part(day(1) + 5, day(4)), part(day(5), day(6))]),
+            (day(20), &[20], &[whole]),
+        ];
+        for (held, told, expected) in cases {
+            assert_eq!(stretches(whole, *held, &days(told), false), *expected, "{told:?}");
+            let reversed: Vec<_> = expected.iter().rev().copied().collect();
+            assert_eq!(stretches(whole, *held, &days(told), true), reversed, "{told:?}");
+        }
+    }
+
+    #[test]
     fn days_are_read_whole_where_they_fit_into_a_step() {
         let asked = period("2026-10-01T22:00:00Z", "2026-10-04T03:00:00Z");
         for (bucket, name, days, hours) in [
             (None, "UTC", 2, 5),
             (Some(Bucket::Hour), "UTC", 0, 53),
             (Some(Bucket::Day), "UTC", 2, 5),
-            (Some(Bucket::Day), "Europe/Berlin", 0, 53),
+            (Some(Bucket::Day), "Europe/Berlin", 2, 5),
+            (Some(Bucket::Day), "Pacific/Auckland", 2, 5),
             (Some(Bucket::Month), "Europe/Berlin", 2, 5),
         ] {
             let runs = Steps::new(bucket, &zone(name), asked).runs(asked);
+            let counted: Vec<_> = runs.iter().filter(|run| !run.is_moved).collect();
             let count = |span: Span| -> i64 {
-                runs.iter()
-                    .filter(|run| run.span == span)
-                    .map(|run| (run.period.to - run.period.from) / span.nanos())
-                    .sum()
+                let runs = counted.iter().filter(|run| run.span == span);
+                runs.map(|run| (run.period.to - run.period.from) / span.nanos()).sum()
             };
             assert_eq!((count(Span::Day), count(Span::Hour)), (days, hours), "{bucket:?} {name}");
-            assert!(runs.is_sorted_by(|one, next| one.period.to == next.period.from));
+            assert!(counted.is_sorted_by(|one, next| one.period.to == next.period.from));
+        }
+    }
+
+    /// In Berlin two hours of each day of UTC belong to the next day, in Los Angeles seven to the day before.
+    #[test]
+    fn hours_of_a_day_that_belong_to_another_step_are_moved() {
+        let asked = period("2026-10-01T00:00:00Z", "2026-10-04T00:00:00Z");
+        let cases =
+            [("UTC", 0, ""), ("Europe/Berlin", 2, "22"), ("America/Los_Angeles", 7, "00"), ("Asia/Kolkata", 5, "19")];
+        for (name, hours, first) in cases {
+            let steps = Steps::new(Some(Bucket::Day), &zone(name), asked);
+            let runs = steps.runs(asked);
+            let moved: Vec<_> = runs.iter().filter(|run| run.is_moved).collect();
+            assert_eq!(moved.len(), if hours == 0 { 0 } else { 3 }, "{name}");
+            for run in moved {
+                assert_eq!((run.period.to - run.period.from) / HOUR, hours, "{name}");
+                let begin = jiff::Timestamp::from_nanosecond(i128::from(run.period.from)).expect("a time").to_string();
+                assert_eq!(&begin[11..13], first, "{name}");
+                assert_ne!(steps.of(run.period.from), steps.of_page(Span::Day, Span::Day.start(run.period.from)));
+            }
         }
     }
 

@@ -60,6 +60,14 @@ pub struct PageKey {
     pub shard: i64,
 }
 
+impl PageKey {
+    /// A page as it was read, by its key; `None`: of a span that is none.
+    pub fn keyed((word, start, shard, body): (String, i64, i64, Vec<u8>)) -> Option<(Self, Vec<u8>)> {
+        let span = Span::ALL.into_iter().find(|span| span.as_str() == word)?;
+        Some((Self { span, start, shard }, body))
+    }
+}
+
 /// What one page is to be grown by.
 pub type Growth = BTreeMap<SeriesId, Totals>;
 
@@ -124,6 +132,22 @@ pub fn entries(page: &[u8]) -> Option<Entries<'_>> {
         Some((&VERSION, rest)) => Some(Entries { rest, last: 0 }),
         Some(_) => None,
     }
+}
+
+/// Whether a page tells of a series that is wanted; `None` when it is no page.
+pub fn tells_of(page: &[u8], is_wanted: impl Fn(SeriesId) -> bool) -> Option<bool> {
+    for entry in entries(page)? {
+        if is_wanted(entry?.0) {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Whether all of a page can be read.
+pub fn is_whole(page: &[u8]) -> bool {
+    let whole = |entry: Option<(SeriesId, &[u8])>| Totals::default().merge_encoded(entry?.1);
+    entries(page).is_some_and(|mut entries| entries.all(|entry| whole(entry).is_some()))
 }
 
 /// See [`entries`].

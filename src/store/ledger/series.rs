@@ -2,11 +2,15 @@
 //! so that rows and rollups carry one integer in place of ten texts.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet, hash_map::RandomState},
+    hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{super::Dimension, booked::storable};
+use super::{
+    super::{Dimension, StoreError},
+    booked::storable,
+};
 use crate::{
     exchange::UsageRow,
     model::{ApiId, BackendId, OperationId, ProductId, SubscriptionId, UserId, WorkspaceId},
@@ -29,23 +33,6 @@ impl Default for Series {
 }
 
 impl Series {
-    /// The series that a row belongs to.
-    pub fn of(row: &UsageRow) -> Self {
-        let (intent, settle) = (&row.intent, &row.settle);
-        Self([
-            text(intent.subscription.as_ref().map(SubscriptionId::as_str)),
-            text(intent.product.as_ref().map(ProductId::as_str)),
-            text(intent.user.as_ref().map(UserId::as_str)),
-            text(intent.api.as_ref().map(ApiId::as_str)),
-            text(intent.operation.as_ref().map(OperationId::as_str)),
-            text(intent.workspace.as_ref().map(WorkspaceId::as_str)),
-            text(row.model().map(|model| &**model)),
-            text(settle.upstream_model.as_deref()),
-            text(settle.backend.as_ref().map(BackendId::as_str)),
-            text(settle.cost.as_ref().map(|cost| &*cost.currency)),
-        ])
-    }
-
     /// The value of a dimension; empty: without.
     pub fn get(&self, dimension: Dimension) -> &Arc<str> {
         &self.0[dimension.index()]
@@ -62,8 +49,75 @@ impl Series {
     }
 }
 
-fn text(value: Option<&str>) -> Arc<str> {
-    storable(value.unwrap_or_default())
+/// The texts of a row that its series is told by, without copies.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Texts<'a>([&'a str; COLUMNS]);
+
+impl<'a> Texts<'a> {
+    /// Those of a row.
+    pub fn of(row: &'a UsageRow) -> Self {
+        let (intent, settle) = (&row.intent, &row.settle);
+        let texts = [
+            intent.subscription.as_ref().map(SubscriptionId::as_str),
+            intent.product.as_ref().map(ProductId::as_str),
+            intent.user.as_ref().map(UserId::as_str),
+            intent.api.as_ref().map(ApiId::as_str),
+            intent.operation.as_ref().map(OperationId::as_str),
+            intent.workspace.as_ref().map(WorkspaceId::as_str),
+            row.model().map(|model| &**model),
+            settle.upstream_model.as_deref(),
+            settle.backend.as_ref().map(BackendId::as_str),
+            settle.cost.as_ref().map(|cost| &*cost.currency),
+        ];
+        Self(texts.map(Option::unwrap_or_default))
+    }
+
+    /// Those of a series.
+    fn in_series(series: &'a Series) -> Self {
+        Self(series.0.each_ref().map(|text| &**text))
+    }
+
+    /// The series itself.
+    pub fn series(self) -> Series {
+        Series(self.0.map(storable))
+    }
+}
+
+/// A series with its number.
+pub type Numbered = (SeriesId, Arc<Series>);
+
+/// The series of some rows, in their order: numbered, or not known yet.
+pub struct Numbering(Vec<Result<Numbered, Arc<Series>>>);
+
+impl Numbering {
+    /// What is known of the rows' series.
+    pub fn new(known: &Known, rows: &[&UsageRow]) -> Self {
+        let number = |row: &&UsageRow| {
+            let texts = Texts::of(row);
+            // Most texts are stored as they are: nothing is copied then.
+            known.find(&texts).map_or_else(|| known.number(Arc::new(texts.series())), Ok)
+        };
+        Self(rows.iter().map(number).collect())
+    }
+
+    /// Those that are to be given a number, each once, in the order of the rows.
+    pub fn news(&self) -> Vec<Arc<Series>> {
+        let mut seen = HashSet::new();
+        let news = self.0.iter().filter_map(|found| found.as_ref().err());
+        news.filter(|series| seen.insert(Arc::clone(series))).cloned().collect()
+    }
+
+    /// All of them, with the numbers of the news.
+    ///
+    /// # Errors
+    /// One is missing, which cannot be.
+    pub fn with(self, news: &HashMap<Arc<Series>, SeriesId>) -> Result<Vec<Numbered>, StoreError> {
+        let number = |series: Arc<Series>| match news.get(&series) {
+            Some(id) => Ok((*id, series)),
+            None => Err(StoreError::Corrupt("no number for a series of usage".to_owned())),
+        };
+        self.0.into_iter().map(|found| found.or_else(number)).collect()
+    }
 }
 
 /// The numbers of series that are known to be committed. Shared by the connections of a process; the database may
@@ -73,18 +127,30 @@ pub struct Known(Mutex<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
-    by_series: HashMap<Series, SeriesId>,
-    by_id: HashMap<SeriesId, Series>,
+    /// By a hash of their texts, so that a row is looked up without copies of them.
+    by_hash: HashMap<u64, Vec<SeriesId>>,
+    by_id: HashMap<SeriesId, Arc<Series>>,
+    hasher: RandomState,
 }
 
 impl Known {
-    /// The number of a series.
-    pub fn id(&self, series: &Series) -> Option<SeriesId> {
-        self.lock().by_series.get(series).copied()
+    /// The series that has these texts.
+    pub fn find(&self, texts: &Texts<'_>) -> Option<Numbered> {
+        let known = self.lock();
+        let candidates = known.by_hash.get(&known.hasher.hash_one(texts))?;
+        candidates.iter().find_map(|id| {
+            let series = known.by_id.get(id)?;
+            (Texts::in_series(series) == *texts).then(|| (*id, Arc::clone(series)))
+        })
+    }
+
+    /// The number of a series, or the series.
+    fn number(&self, series: Arc<Series>) -> Result<Numbered, Arc<Series>> {
+        self.find(&Texts::in_series(&series)).ok_or(series)
     }
 
     /// The series of a number.
-    pub fn series(&self, id: SeriesId) -> Option<Series> {
+    pub fn series(&self, id: SeriesId) -> Option<Arc<Series>> {
         self.lock().by_id.get(&id).cloned()
     }
 
@@ -94,16 +160,21 @@ impl Known {
     }
 
     /// All that are known and have all of these values.
-    pub fn matching(&self, filters: &[(Dimension, Arc<str>)]) -> HashMap<SeriesId, Series> {
+    pub fn matching(&self, filters: &[(Dimension, Arc<str>)]) -> HashMap<SeriesId, Arc<Series>> {
         let known = self.lock();
-        known.by_id.iter().filter(|(_, series)| series.matches(filters)).map(|(id, s)| (*id, s.clone())).collect()
+        let matching = known.by_id.iter().filter(|(_, series)| series.matches(filters));
+        matching.map(|(id, series)| (*id, Arc::clone(series))).collect()
     }
 
     /// Remembers committed numbers.
-    pub fn learn(&self, found: impl IntoIterator<Item = (SeriesId, Series)>) {
+    pub fn learn(&self, found: impl IntoIterator<Item = Numbered>) {
         let mut known = self.lock();
         for (id, series) in found {
-            known.by_series.insert(series.clone(), id);
+            let hash = known.hasher.hash_one(Texts::in_series(&series));
+            let candidates = known.by_hash.entry(hash).or_default();
+            if !candidates.contains(&id) {
+                candidates.push(id);
+            }
             known.by_id.insert(id, series);
         }
     }

@@ -10,8 +10,8 @@ use super::{
         Dimension, Report, ReportKey, ReportQuery, ReportRow, Sum, Totals,
         decode::{nanos, time},
     },
-    plan::{Period, Steps},
-    rollup::entries,
+    plan::{Period, Run, Steps},
+    rollup::{Span, entries},
     series::{Series, SeriesId},
 };
 use crate::exchange::UsageRow;
@@ -20,55 +20,110 @@ use crate::exchange::UsageRow;
 pub struct Summary<'a> {
     query: &'a ReportQuery,
     steps: Steps,
-    /// What each wanted series counts to.
-    groups: HashMap<SeriesId, usize>,
+    /// What each wanted series counts to, by series.
+    groups: Vec<(SeriesId, usize)>,
     /// The groups: value and currency, which are kept apart until the end.
     keys: Vec<(ReportKey, Arc<str>)>,
-    sums: HashMap<(usize, usize), Totals>,
+    /// Steps that are added to at the moment, with their sums by group. Pages come by time: a step is hardly ever
+    /// returned to, and then its parts are put together at the end.
+    open: BTreeMap<usize, Vec<Option<Totals>>>,
+    /// Step, group and sums of the steps before.
+    done: Vec<(usize, usize, Totals)>,
 }
+
+/// Steps that are open at a time: a day's, and those that its hours are moved to.
+const OPEN: usize = 3;
 
 impl<'a> Summary<'a> {
     /// An empty report over `wanted` series, which match the query's filters.
-    pub fn new(query: &'a ReportQuery, steps: Steps, wanted: &HashMap<SeriesId, Series>) -> Self {
+    pub fn new(query: &'a ReportQuery, steps: Steps, wanted: &HashMap<SeriesId, Arc<Series>>) -> Self {
         let mut places = HashMap::new();
         let mut keys = Vec::new();
-        let mut groups = HashMap::with_capacity(wanted.len());
+        let mut groups = Vec::with_capacity(wanted.len());
         for (id, series) in wanted {
-            let key = (key_of(query.by, series), series.currency().clone());
+            let key = (key_of(query, series), series.currency().clone());
             let place = *places.entry(key.clone()).or_insert_with(|| {
                 keys.push(key);
                 keys.len() - 1
             });
-            groups.insert(*id, place);
+            groups.push((*id, place));
         }
-        Self { query, steps, groups, keys, sums: HashMap::new() }
+        groups.sort_unstable();
+        Self { query, steps, groups, keys, open: BTreeMap::new(), done: Vec::new() }
     }
 
-    /// Adds a page of rollups that start at `start`; `None` when it is no page.
+    /// Adds a page of rollups of `run` that start at `start`; `None` when it is no page.
     #[must_use]
-    pub fn add_page(&mut self, start: i64, page: &[u8]) -> Option<()> {
-        let step = self.steps.of(start);
-        for entry in entries(page)? {
+    pub fn add_page(&mut self, run: Run, start: i64, page: &[u8]) -> Option<()> {
+        let step = self.steps.of_page(run.span, start);
+        let whence = run.is_moved.then(|| self.steps.of_page(Span::Day, Span::Day.start(start)));
+        let mut sums = self.take(step);
+        let mut entries = entries(page)?.peekable();
+        let first = entries.peek().copied().flatten().map_or(0, |(series, _)| series);
+        // Both are in the order of series: no entry has to be looked up.
+        let from = self.groups.partition_point(|(id, _)| *id < first);
+        let mut moved = Vec::new();
+        let mut groups = self.groups[from..].iter().peekable();
+        for entry in entries {
             let (series, bytes) = entry?;
-            if let Some(group) = self.groups.get(&series) {
-                self.sums.entry((step, *group)).or_default().merge_encoded(bytes)?;
+            while groups.next_if(|(id, _)| *id < series).is_some() {}
+            if let Some((_, group)) = groups.next_if(|(id, _)| *id == series) {
+                sums[*group].get_or_insert_default().merge_encoded(bytes)?;
+                moved.extend(whence.map(|_| (*group, bytes)));
             }
         }
+        self.open.insert(step, sums);
+        whence.map_or(Some(()), |whence| self.subtract(whence, &moved))
+    }
+
+    /// Takes what was moved to another step off the one that it was counted to.
+    fn subtract(&mut self, step: usize, moved: &[(usize, &[u8])]) -> Option<()> {
+        let mut sums = self.take(step);
+        for (group, bytes) in moved {
+            let mut part = Totals::default();
+            part.merge_encoded(bytes)?;
+            sums[*group].get_or_insert_default().subtract(&part);
+        }
+        self.open.insert(step, sums);
         Some(())
     }
 
     /// Adds a row of `series`.
     pub fn add_row(&mut self, series: SeriesId, row: &UsageRow) {
-        if let Some(group) = self.groups.get(&series) {
+        if let Ok(at) = self.groups.binary_search_by_key(&series, |(id, _)| *id) {
             let step = self.steps.of(nanos(row.intent.time));
-            self.sums.entry((step, *group)).or_default().count(row);
+            let mut sums = self.take(step);
+            sums[self.groups[at].1].get_or_insert_default().count(row);
+            self.open.insert(step, sums);
+        }
+    }
+
+    /// The sums of a step, to be put back; the oldest open one is closed when there are too many.
+    fn take(&mut self, step: usize) -> Vec<Option<Totals>> {
+        if let Some(sums) = self.open.remove(&step) {
+            return sums;
+        }
+        while self.open.len() >= OPEN {
+            self.close();
+        }
+        vec![None; self.keys.len()]
+    }
+
+    fn close(&mut self) {
+        if let Some((step, sums)) = self.open.pop_first() {
+            let sums = sums.into_iter().enumerate();
+            self.done.extend(sums.filter_map(|(group, sums)| Some((step, group, sums?))));
         }
     }
 
     /// The report over what was counted.
-    pub fn finish(self, counted: Period) -> Report {
+    pub fn finish(mut self, counted: Period) -> Report {
+        while !self.open.is_empty() {
+            self.close();
+        }
         let mut rows = BTreeMap::<ReportKey, ReportRow>::new();
-        for ((step, group), totals) in self.sums {
+        // What was moved away altogether is nothing.
+        for (step, group, totals) in self.done.into_iter().filter(|(.., totals)| totals.get(Sum::Calls) != 0) {
             let (key, currency) = &self.keys[group];
             let mut key = key.clone();
             key.start = self.query.bucket.map(|_| time(self.steps.start(step)));
@@ -98,7 +153,9 @@ fn note(sums: &mut BTreeMap<Arc<str>, i64>, currency: &Arc<str>, amount: i64) {
     }
 }
 
-fn key_of(by: Option<Dimension>, series: &Series) -> ReportKey {
-    let api = (by == Some(Dimension::Operation)).then(|| series.get(Dimension::Api).clone());
-    ReportKey { start: None, api, value: by.map(|dimension| series.get(dimension).clone()) }
+fn key_of(query: &ReportQuery, series: &Series) -> ReportKey {
+    let value = |dimension: Dimension| series.get(dimension).clone();
+    let api = (query.by == Some(Dimension::Operation)).then(|| value(Dimension::Api));
+    let also = query.also.iter().copied().map(value).collect();
+    ReportKey { start: None, api, value: query.by.map(value), also }
 }

@@ -53,6 +53,9 @@ async fn read_audit(connection: &mut PgConnection, query: AuditQuery) -> Result<
     if let Some(after) = query.after {
         sql.push(" AND number < ").push_bind(clamped(after));
     }
+    if let Some(beyond) = query.beyond {
+        sql.push(" AND number > ").push_bind(clamped(beyond));
+    }
     for (column, wanted) in [("actor", query.actor), ("action", query.action), ("object", query.object)] {
         if let Some(wanted) = wanted {
             sql.push(format!(" AND {column} = ")).push_bind(Text::from(wanted.as_str()));

@@ -15,6 +15,11 @@ pub struct Locked {
 }
 
 impl Locked {
+    /// What counts as used, open leases left out.
+    pub fn used(&self) -> i64 {
+        self.charged.saturating_add(self.adjusted)
+    }
+
     /// What can still be given under this limit; negative when too much has been.
     pub fn left(&self, limit: i64) -> i64 {
         limit.saturating_sub(self.charged).saturating_sub(self.adjusted).saturating_sub(self.leased)

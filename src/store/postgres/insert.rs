@@ -52,11 +52,11 @@ impl Column {
     }
 }
 
-/// Inserts rows that lie in `values` one after the other, each with values of these kinds. `into` is the statement up
-/// to its rows, with as many columns.
+/// Inserts rows that lie in `values` one after the other, each with values of these kinds, into as many columns of a
+/// table.
 pub async fn insert(
     connection: &mut PgConnection,
-    into: &'static str,
+    (table, names): (&'static str, &'static str),
     kinds: &[Kind],
     values: Vec<Value>,
 ) -> Result<(), StoreError> {
@@ -69,7 +69,7 @@ pub async fn insert(
     }
     let arrays: Vec<String> =
         columns.iter().enumerate().map(|(nth, column)| format!("${}::{}", nth + 1, column.array())).collect();
-    let sql = AssertSqlSafe(format!("{into} SELECT * FROM unnest({})", arrays.join(", ")));
+    let sql = AssertSqlSafe(format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({})", arrays.join(", ")));
     columns.into_iter().fold(sqlx::query(sql), |query, column| column.bind(query)).execute(connection).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The quota authority: rows of balances, locked one at a time, always before the leases that belong to them.
 
+mod reset;
+
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{Connection, PgConnection, PgTransaction};
@@ -8,7 +10,7 @@ use super::{Postgres, Text, balances};
 use crate::{
     model::Timestamp,
     store::{
-        Answer, LeaseAsk, LeaseState, LeasedWindow, Leases, ReplicaState, StoreError,
+        Answer, LeaseAsk, LeaseReset, LeaseState, LeasedWindow, Leases, ReplicaState, StoreError,
         decode::{nanos, time},
         leases::{SILENCE, SKEW, share},
         ledger::booked::measure,
@@ -36,6 +38,10 @@ impl Leases for Postgres {
 
     fn leases_of(&self, replica: Arc<str>, now: Timestamp) -> Answer<'_, Vec<(LeasedWindow, LeaseState)>> {
         Box::pin(self.with(move |connection| Box::pin(leases_of(connection, replica, now))))
+    }
+
+    fn reset(&self, order: LeaseReset) -> Answer<'_, (LeaseState, i64)> {
+        Box::pin(self.with(|connection| Box::pin(reset::reset(connection, order))))
     }
 
     fn replicas(&self) -> Answer<'_, Vec<ReplicaState>> {
@@ -121,7 +127,8 @@ async fn grant(connection: &mut PgConnection, ask: LeaseAsk) -> Result<Option<Le
     }
     writing.commit().await?;
     let elsewhere = balance.leased + given - open;
-    Ok(Some(LeaseState { spent, open, elsewhere, left: balance.left(limit) - given, version }))
+    let beside = balance.used().saturating_add(debt).saturating_sub(spent);
+    Ok(Some(LeaseState { spent, open, elsewhere, left: balance.left(limit) - given, beside, version }))
 }
 
 /// A window that has begun and is not over; a gateway whose clock is a little off may ask too.
@@ -154,8 +161,9 @@ async fn give_back(
     take_off(&mut writing, balance.id, amount).await?;
     writing.commit().await?;
     let elsewhere = balance.leased - amount - open;
-    // What is left depends on the limit, which only who asks for more says.
-    Ok(Some(LeaseState { spent, open, elsewhere, left: amount, version }))
+    let beside = balance.used().saturating_sub(spent);
+    // What is left, and the debt, depend on the limit, which only who asks for more says.
+    Ok(Some(LeaseState { spent, open, elsewhere, left: amount, beside, version }))
 }
 
 async fn take_off(writing: &mut PgTransaction<'_>, balance: i64, amount: i64) -> Result<(), StoreError> {
@@ -172,9 +180,9 @@ async fn leases_of(
     replica: Arc<str>,
     now: Timestamp,
 ) -> Result<Vec<(LeasedWindow, LeaseState)>, StoreError> {
-    type Row = (Text, String, i64, i64, i64, i64, i64, i64);
+    type Row = (Text, String, i64, i64, i64, i64, i64, i64, i64);
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT account, measure, window_start, window_end, spent, open, leased - open, version
+        "SELECT account, measure, window_start, window_end, spent, open, leased - open, charged + adjusted - spent, version
          FROM leases JOIN balances ON balances.id = leases.balance
          WHERE replica = $1 AND window_end > $2 ORDER BY account, measure, window_start",
     )
@@ -182,7 +190,7 @@ async fn leases_of(
     .bind(nanos(now))
     .fetch_all(connection)
     .await?;
-    let state = |(account, word, start, end, spent, open, elsewhere, version): Row| {
+    let state = |(account, word, start, end, spent, open, elsewhere, beside, version): Row| {
         let of = LeasedWindow {
             account: String::from(account).into(),
             measure: measure(&word)?,
@@ -190,7 +198,7 @@ async fn leases_of(
             until: time(end),
         };
         // Whether anything is left is not known until somebody asks with a limit.
-        Ok((of, LeaseState { spent, open, elsewhere, left: 1, version }))
+        Ok((of, LeaseState { spent, open, elsewhere, left: 1, beside, version }))
     };
     rows.into_iter().map(state).collect()
 }

@@ -8,7 +8,7 @@ use super::{Postgres, Text, audit::note, balances, ship::read_shipped};
 use crate::{
     model::Timestamp,
     store::{
-        Adjustment, Answer, AuditLine, Balance, LeasedWindow, Ledger, Shipment, Shipped, StoreError,
+        Adjustment, Answer, AuditLine, Balance, LeasedWindow, Ledger, Shipment, Shipped, StoreError, Taken,
         decode::{nanos, time},
         ledger::{batch::MOST, booked::measure},
     },
@@ -19,7 +19,7 @@ impl Ledger for Postgres {
         Box::pin(self.with(|connection| Box::pin(read_shipped(connection, replica))))
     }
 
-    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, u64> {
+    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, Taken> {
         Box::pin(self.write_shipment(shipment))
     }
 

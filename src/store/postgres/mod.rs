@@ -16,8 +16,8 @@ mod owners;
 mod proof;
 mod prune;
 mod reading;
+mod rebuild;
 mod reports;
-mod request_log;
 mod series;
 mod ship;
 mod text;
@@ -28,11 +28,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{PgConnection, PgPool};
 use tokio::time::timeout;
 
-use super::{
-    Answer, Leases, SecretKey, Store, StoreError,
-    decode::time,
-    ledger::{rollup::Span, series::Known},
-};
+use super::{Answer, Leases, SecretKey, Store, StoreError, ledger::series::Known};
 use crate::{model::Secret, settings::PostgresUrl};
 use text::Text;
 
@@ -114,10 +110,6 @@ impl Store for Postgres {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.pool.close())
     }
-}
-
-fn bad_page(span: Span, start: i64) -> StoreError {
-    StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
 /// A database that is away, told apart from one that refuses.

@@ -12,18 +12,20 @@ use std::{
 use sqlx::{Connection, PgConnection, PgTransaction};
 use uuid::Uuid;
 
-use super::{Postgres, Text, bad_page, balances, insert::insert};
+use super::{Postgres, Text, balances, insert::insert};
 use crate::{
-    exchange::{Attempt, UsageRow},
+    exchange::UsageRow,
     store::{
-        LeasedWindow, OpenRequest, Position, Shipment, Shipped, StoreError,
-        decode::{nanos, time},
+        LeasedWindow, OpenRequest, Position, Shipment, Shipped, StoreError, Taken,
+        decode::time,
         ledger::{
-            batch::{BalanceKey, Gain, charges_column, fresh, gains},
-            booked::{FACTS, Kind, Value, facts},
-            chain::{ChainTotals, Code, HEAD, Head},
-            rollup::{Growth, PageKey, Rollups, grown},
-            series::{Series, SeriesId},
+            batch::{BalanceKey, Gain, fresh, gains},
+            booked::{FACTS, Kind},
+            booking::{self, ATTEMPT, ATTEMPT_KINDS, PLACE, ROW},
+            chain::{ChainTotals, HEAD, Head},
+            rollup::{PageKey, Rollups},
+            series::Numbered,
+            tables::head,
         },
         sums::clamped,
     },
@@ -48,7 +50,7 @@ struct Chain {
 impl Postgres {
     /// Rows of a shipment that goes on where the last one ended are not looked up: their insert fails if they are
     /// there, and then all of it is done again with care.
-    pub(super) async fn write_shipment(&self, shipment: Arc<Shipment>) -> Result<u64, StoreError> {
+    pub(super) async fn write_shipment(&self, shipment: Arc<Shipment>) -> Result<Taken, StoreError> {
         match self.try_shipment(shipment.clone(), Trust::News).await {
             Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
                 self.try_shipment(shipment, Trust::Repeated).await
@@ -57,7 +59,7 @@ impl Postgres {
         }
     }
 
-    async fn try_shipment(&self, shipment: Arc<Shipment>, trust: Trust) -> Result<u64, StoreError> {
+    async fn try_shipment(&self, shipment: Arc<Shipment>, trust: Trust) -> Result<Taken, StoreError> {
         let me = self.clone();
         self.with(move |connection| Box::pin(async move { me.take_over(connection, &shipment, trust).await })).await
     }
@@ -67,58 +69,38 @@ impl Postgres {
         connection: &mut PgConnection,
         shipment: &Shipment,
         trust: Trust,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Taken, StoreError> {
         let mut shipping = connection.begin().await?;
         let mut chain = chain_of(&mut shipping, &shipment.replica, self.secret.chain().id()).await?;
         let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
         let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
         let rows = fresh(shipment, &known);
-        let series = self.series_of(&mut shipping, &rows).await?;
-        self.book(&mut shipping, &mut chain, (&shipment.replica, &rows), &series).await?;
+        let (series, news) = self.series_of(&mut shipping, &rows).await?;
+        let unreadable = self.book(&mut shipping, &mut chain, (&shipment.replica, &rows), &series).await?;
         self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
         if shipment.position.sequence >= chain.position {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(series.into_iter().map(|(series, id)| (id, series)));
-        Ok(rows.len() as u64)
+        self.series.learn(news.into_iter().map(|(series, id)| (id, series)));
+        Ok(Taken { rows: rows.len() as u64, unreadable })
     }
 
-    /// Writes rows with all that they add to.
+    /// Writes rows with all that they add to. Gives how many pages of rollups cannot be read.
     async fn book(
         &self,
         shipping: &mut PgTransaction<'_>,
         chain: &mut Chain,
         (replica, rows): (&str, &[&UsageRow]),
-        series: &HashMap<Series, SeriesId>,
-    ) -> Result<(), StoreError> {
+        series: &[Numbered],
+    ) -> Result<u64, StoreError> {
         let balances = add_to_balances(shipping, replica, gains(rows)).await?;
-        let mut rollups = Rollups::default();
-        let (mut columns, mut attempts, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
-            let its = Series::of(row);
-            let id = series.get(&its).copied().unwrap_or_default();
-            let facts = facts(row);
-            let tries = &row.settle.attempts;
-            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
-            let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
-            rollups.count(id, nanos(row.intent.time), row);
-            columns.extend(place.clone());
-            columns.extend([
-                Value::Bytes(code.to_vec()),
-                Value::Int(id),
-                charges_column(&row.intent.charges, &balances),
-            ]);
-            columns.extend(facts);
-            attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
-        }
+        let place = (chain.id, &mut chain.head);
+        let booking = booking::book(self.secret.chain(), place, rows, series, &balances).await;
         let kinds: Vec<Kind> = PLACE.into_iter().chain(FACTS.map(|(_, kind)| kind)).collect();
-        insert(shipping, INSERT_ROW, &kinds, columns).await?;
-        insert(shipping, INSERT_ATTEMPT, &ATTEMPT, attempts).await?;
-        for (key, growth) in rollups.with_days().0 {
-            grow(shipping, chain.id, key, &growth).await?;
-        }
-        Ok(())
+        insert(shipping, ("usage_rows", ROW), &kinds, booking.rows).await?;
+        insert(shipping, ("attempts", ATTEMPT), &ATTEMPT_KINDS, booking.attempts).await?;
+        grow(shipping, chain.id, booking.rollups.with_days()).await
     }
 
     async fn seal_head(
@@ -163,33 +145,6 @@ pub(super) async fn read_shipped(connection: &mut PgConnection, replica: Arc<str
     })
 }
 
-const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, \
-     client_request_id, end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, \
-     certainty, estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
-     image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
-     saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out)";
-
-/// Chain, link, code, series, charges: what stands before the facts.
-const PLACE: [Kind; 5] = [Kind::Int, Kind::Int, Kind::Bytes, Kind::Int, Kind::Text];
-
-const INSERT_ATTEMPT: &str = "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took)";
-
-const ATTEMPT: [Kind; 8] = [Kind::Int, Kind::Int, Kind::Int, Kind::Text, Kind::Int, Kind::Text, Kind::Int, Kind::Int];
-
-fn attempt_columns(place: &[Value; 2], k: usize, tried: &Attempt) -> [Value; 8] {
-    let [chain, link] = place.clone();
-    [
-        chain,
-        link,
-        Value::Int(clamped(k as u64)),
-        Value::Text(tried.backend.as_str().into()),
-        tried.status.map_or(Value::Null, |status| Value::Int(i64::from(status))),
-        tried.fault.clone().map_or(Value::Null, Value::Text),
-        Value::Int(clamped(tried.began_nanos)),
-        Value::Int(clamped(tried.took_nanos)),
-    ]
-}
-
 /// The chain of a replica under this key, made when it is the first. A replica's journal goes on where any of its
 /// chains ended: another key begins another chain.
 async fn chain_of(shipping: &mut PgTransaction<'_>, replica: &str, key: &str) -> Result<Chain, StoreError> {
@@ -213,12 +168,6 @@ async fn chain_of(shipping: &mut PgTransaction<'_>, replica: &str, key: &str) ->
     .fetch_one(&mut **shipping)
     .await?;
     Ok(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? })
-}
-
-/// A head from its columns.
-pub(super) fn head(length: i64, code: &[u8], totals: &str) -> Result<Head, StoreError> {
-    let code = Code::try_from(code).map_err(|_| StoreError::Corrupt("a code of a chain that is none".to_owned()))?;
-    Ok(Head { length: length.unsigned_abs(), code, totals: ChainTotals::from_json(totals)? })
 }
 
 /// Which of a shipment's requests have rows.
@@ -251,25 +200,46 @@ async fn add_to_balances(
     Ok(gains.into_keys().zip(ids).collect())
 }
 
-async fn grow(connection: &mut PgConnection, chain: i64, key: PageKey, growth: &Growth) -> Result<(), StoreError> {
-    let old: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4")
-            .bind(key.span.as_str())
-            .bind(key.start)
-            .bind(key.shard)
-            .bind(chain)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let page = grown(&old.unwrap_or_default(), growth).ok_or_else(|| bad_page(key.span, key.start))?;
+/// Adds to pages of rollups, all of them read at once and written at once. Gives how many cannot be read.
+async fn grow(connection: &mut PgConnection, chain: i64, rollups: Rollups) -> Result<u64, StoreError> {
+    let keys = rollups.0.keys().copied();
+    let (spans, (starts, shards)): (Vec<&str>, (Vec<i64>, Vec<i64>)) =
+        keys.map(|key| (key.span.as_str(), (key.start, key.shard))).unzip();
+    let found: Vec<(String, i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT span, start, shard, body
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS page (span, start, shard)
+         JOIN rollups USING (span, start, shard) WHERE chain = $4",
+    )
+    .bind(spans)
+    .bind(starts)
+    .bind(shards)
+    .bind(chain)
+    .fetch_all(&mut *connection)
+    .await?;
+    let old = found.into_iter().filter_map(PageKey::keyed).collect();
+    let (pages, unreadable) = booking::grow(rollups, old).await;
+    write_pages(connection, chain, pages).await?;
+    Ok(unreadable)
+}
+
+/// Puts pages in the place of those that are there.
+pub(super) async fn write_pages(
+    connection: &mut PgConnection,
+    chain: i64,
+    pages: Vec<(PageKey, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    let (keys, bodies): (Vec<PageKey>, Vec<Vec<u8>>) = pages.into_iter().unzip();
     sqlx::query(
-        "INSERT INTO rollups (span, start, shard, chain, body) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO rollups (span, start, shard, chain, body)
+         SELECT span, start, shard, $4, body
+         FROM unnest($1::text[], $2::bigint[], $3::bigint[], $5::bytea[]) AS page (span, start, shard, body)
          ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
     )
-    .bind(key.span.as_str())
-    .bind(key.start)
-    .bind(key.shard)
+    .bind(keys.iter().map(|key| key.span.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.start).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.shard).collect::<Vec<_>>())
     .bind(chain)
-    .bind(page)
+    .bind(bodies)
     .execute(connection)
     .await?;
     Ok(())

@@ -52,6 +52,9 @@ impl Sqlite {
         if let Some(after) = query.after {
             sql.push(" AND number < ").push_bind(clamped(after));
         }
+        if let Some(beyond) = query.beyond {
+            sql.push(" AND number > ").push_bind(clamped(beyond));
+        }
         for (column, wanted) in [("actor", query.actor), ("action", query.action), ("object", query.object)] {
             if let Some(wanted) = wanted {
                 sql.push(format!(" AND {column} = ")).push_bind(wanted);

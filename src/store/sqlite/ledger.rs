@@ -6,7 +6,7 @@ use super::{Sqlite, audit::note, nanos, time};
 use crate::{
     model::Timestamp,
     store::{
-        Adjustment, Answer, AuditLine, Balance, Ledger, Shipment, Shipped, StoreError,
+        Adjustment, Answer, AuditLine, Balance, Ledger, Shipment, Shipped, StoreError, Taken,
         ledger::{
             batch::MOST,
             booked::{measure, measure_word},
@@ -19,7 +19,7 @@ impl Ledger for Sqlite {
         Box::pin(self.read_shipped(replica))
     }
 
-    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, u64> {
+    fn ship(&self, shipment: Arc<Shipment>) -> Answer<'_, Taken> {
         Box::pin(async move { self.write_shipment(&shipment).await })
     }
 

@@ -1,10 +1,12 @@
 //! What the ledger's tables must withstand: a second shipment of anything, hands in the database, a lost key, figures
 //! of backends that lie.
 
-use std::path::Path;
+use std::{path::Path, sync::Mutex};
 
+use futures_util::future::BoxFuture;
 use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -13,7 +15,10 @@ use crate::{
     settings::ObjectKind,
     store::{
         Books, ChainProblem, Commit, Ledger, Objects, Proof, Reports, Revision, Sum, Write,
-        conformance::books::{any_way, everything_agrees, everything_reported, shipment, shipments},
+        conformance::{
+            books::{any_way, everything_agrees, everything_reported, shipment, shipments},
+            hands::{self, LATE, Victim},
+        },
         ledger::samples::{charge, plain},
     },
 };
@@ -39,137 +44,80 @@ fn rows_rollups_reports_and_balances_agree_whatever_way_they_came() {
     holds.expect("holds");
 }
 
-/// Ten rows of two attempts and a charge each.
-async fn ten(folder: &Path) -> Sqlite {
-    let store = open(folder).await;
-    let rows = (1..=10).map(|nth| {
-        let mut row = plain(nth, 60);
-        row.settle.attempts.push(crate::store::ledger::samples::attempt("openai", Some("timeout")));
-        row.intent.end_user = Some("someone".into());
-        row
-    });
-    store.ship(shipment("r", rows.collect(), 1)).await.expect("ships");
-    store
+/// A database whose copies somebody has a hand in.
+struct Copied {
+    store: Sqlite,
+    copies: Mutex<Vec<tempfile::TempDir>>,
 }
 
-#[tokio::test]
-async fn every_change_of_a_row_is_found_and_named() {
-    let folder = tempfile::tempdir().expect("folder");
-    let store = ten(folder.path()).await;
-    everything_agrees(&store).await;
-    let cases = [
-        ("UPDATE usage_rows SET output_tokens = 19 WHERE link = 4", 4, ChainProblem::Changed),
-        ("UPDATE usage_rows SET cached_input_tokens = 0 WHERE link = 1", 1, ChainProblem::Changed),
-        ("UPDATE usage_rows SET end_user = 'someone else' WHERE link = 10", 10, ChainProblem::Changed),
-        ("UPDATE usage_rows SET end_user = CAST(x'ff' AS TEXT) WHERE link = 9", 9, ChainProblem::Changed),
-        ("UPDATE usage_rows SET cost_nanos = NULL WHERE link = 2", 2, ChainProblem::Changed),
-        ("UPDATE usage_rows SET code = zeroblob(16) WHERE link = 2", 2, ChainProblem::Changed),
-        ("UPDATE usage_rows SET charges = '[[1,29]]' WHERE link = 3", 3, ChainProblem::Changed),
-        ("UPDATE usage_rows SET charges = 'x' WHERE link = 3", 3, ChainProblem::Changed),
-        ("UPDATE usage_rows SET series = 99 WHERE link = 3", 3, ChainProblem::Changed),
-        ("UPDATE series SET subscription = 's'", 1, ChainProblem::Changed),
-        ("UPDATE balances SET account = 'other'", 1, ChainProblem::Changed),
-        ("UPDATE balances SET window_end = 5", 1, ChainProblem::Changed),
-        ("UPDATE attempts SET took = 1 WHERE link = 6 AND k = 1", 6, ChainProblem::Changed),
-        ("DELETE FROM attempts WHERE link = 6 AND k = 1", 6, ChainProblem::Changed),
-        (
-            "INSERT INTO attempts SELECT chain, link, 2, backend, status, fault, began, took FROM attempts WHERE link = 7 AND k = 0",
-            7,
-            ChainProblem::Changed,
-        ),
-        ("DELETE FROM usage_rows WHERE link = 5", 5, ChainProblem::Missing),
-        ("DELETE FROM usage_rows WHERE link = 1", 1, ChainProblem::Missing),
-        ("DELETE FROM usage_rows WHERE link >= 9", 9, ChainProblem::Missing),
-        ("UPDATE usage_rows SET link = 12 WHERE link = 10", 10, ChainProblem::Missing),
-        ("UPDATE chains SET length = 9", 9, ChainProblem::Head),
-        ("UPDATE chains SET head = zeroblob(32)", 10, ChainProblem::Head),
-        ("UPDATE chains SET totals = replace(totals, '450000', '450001')", 10, ChainProblem::Head),
-        ("UPDATE chains SET seal = x''", 10, ChainProblem::Head),
-    ];
-    for (hand, position, problem) in cases {
-        let (copy, changed) = copy_with(&store, hand).await;
-        let report = changed.verify_chains().await.expect(hand).remove(0);
-        let finding = report.finding.expect(hand);
-        assert_eq!((finding.position, finding.problem), (position, problem), "{hand}");
-        let names_it =
-            problem != ChainProblem::Changed || finding.request.is_some_and(|id| id.as_u128() == u128::from(position));
-        assert!(names_it, "{hand}: {finding:?}");
-        changed.close().await;
-        drop(copy);
+impl Victim for Copied {
+    fn books(&self) -> &dyn Books {
+        &self.store
+    }
+
+    fn bytes(&self, hex: &str) -> String {
+        format!("x'{hex}'")
+    }
+
+    fn touched(&self, pruned: u32, sql: String) -> BoxFuture<'_, Box<dyn Books>> {
+        Box::pin(async move {
+            let folder = tempfile::tempdir().expect("folder");
+            let path = folder.path().join("copy.db");
+            self.store.copy_to(&path).await.expect("copies");
+            let mut copy = open_at(&path).await;
+            copy.secret = self.store.secret.clone();
+            if pruned > 0 {
+                copy.prune_rows(LATE, pruned).await.expect("prunes");
+            }
+            sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&copy.write).await.expect(&sql);
+            self.copies.lock().expect("alone").push(folder);
+            Box::new(copy) as Box<dyn Books>
+        })
+    }
+
+    fn touch(&self, sql: String) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&self.store.write).await.expect(&sql);
+        })
     }
 }
 
-/// A copy of the database in which somebody had a hand.
-async fn copy_with(store: &Sqlite, hand: &'static str) -> (tempfile::TempDir, Sqlite) {
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("copy.db");
-    store.copy_to(&path).await.expect("copies");
-    let mut copy = Sqlite::open(&path, SecretKey::load(folder.path(), None, &Entropy::system()).expect("key"))
-        .await
-        .expect("opens");
-    copy.secret = store.secret.clone();
-    sqlx::raw_sql(hand).execute(&copy.write).await.expect(hand);
-    (folder, copy)
+async fn open_at(path: &Path) -> Sqlite {
+    let folder = path.parent().expect("in a folder");
+    let secret = SecretKey::load(folder, None, &Entropy::system()).expect("key");
+    Sqlite::open(path, secret).await.expect("opens")
 }
 
 #[tokio::test]
-async fn rows_that_somebody_added_are_found() {
+async fn hands_in_the_database_are_found() {
     let folder = tempfile::tempdir().expect("folder");
-    let store = ten(folder.path()).await;
-    let add = "CREATE TEMP TABLE t AS SELECT * FROM usage_rows WHERE link = 10;
-         UPDATE t SET request_id = randomblob(16), link = 11;
-         INSERT INTO usage_rows SELECT * FROM t;";
-    let (_copy, changed) = copy_with(&store, add).await;
-    let finding = changed.verify_chains().await.expect("follows").remove(0).finding.expect("found");
-    assert_eq!((finding.position, finding.problem), (11, ChainProblem::Inserted));
-    let strange = "CREATE TEMP TABLE t AS SELECT * FROM usage_rows WHERE link = 10;
-         UPDATE t SET request_id = randomblob(16), chain = 7;
-         INSERT INTO usage_rows SELECT * FROM t;";
-    let (_copy, changed) = copy_with(&store, strange).await;
-    let reports = changed.verify_chains().await.expect("follows");
-    assert_eq!((reports.len(), &reports[0].finding), (2, &None));
-    assert_eq!(reports[1].finding.as_ref().map(|found| found.problem), Some(ChainProblem::Inserted));
+    hands::everything(&Copied { store: open(folder.path()).await, copies: Mutex::default() }).await;
 }
 
 #[tokio::test]
-async fn sums_that_somebody_changed_are_found() {
+async fn damaged_sums_are_made_anew() {
     let folder = tempfile::tempdir().expect("folder");
-    let store = ten(folder.path()).await;
-    let (_copy, changed) = copy_with(&store, "UPDATE balances SET charged = charged - 30").await;
-    let finding = changed.verify_balances(5).await.expect("adds up").remove(0);
-    assert_eq!((finding.stored.charged, finding.rows), (270, 300));
-    let (_copy, changed) = copy_with(&store, "DELETE FROM balances").await;
-    assert_eq!(changed.verify_balances(5).await.expect("adds up").remove(0).rows, 300);
-    let (_copy, changed) = copy_with(&store, "DELETE FROM rollups WHERE span = 'day'").await;
-    let finding = changed.verify_rollups(5).await.expect("adds up").remove(0);
-    assert_eq!((finding.day, finding.sum, finding.stored, finding.rows), (true, "calls", 0, 10));
+    hands::damaged_sums_are_made_anew(&Copied { store: open(folder.path()).await, copies: Mutex::default() }).await;
 }
 
+/// SQLite keeps bytes that are no text in columns of text.
 #[tokio::test]
-async fn pruning_stops_before_what_somebody_changed() {
+async fn text_that_is_none_is_a_changed_row() {
     let folder = tempfile::tempdir().expect("folder");
-    let store = ten(folder.path()).await;
-    let (_copy, changed) = copy_with(&store, "UPDATE usage_rows SET output_tokens = 1 WHERE link = 4").await;
-    let late = Timestamp::from_nanos(u64::MAX);
-    assert_eq!(changed.prune_rows(late, 3).await.expect("prunes").rows, 3);
-    let step = changed.prune_rows(late, 3).await.expect("prunes");
-    assert_eq!((step.rows, step.findings.len(), step.findings[0].1.position), (0, 1, 4));
-
-    store.prune_rows(late, 5).await.expect("prunes");
-    let (_copy, changed) =
-        copy_with(&store, "UPDATE checkpoints SET totals = replace(totals, '225000', '225001')").await;
-    let finding = changed.verify_chains().await.expect("follows").remove(0).finding.expect("found");
-    assert_eq!(finding.problem, ChainProblem::Checkpoint);
-    let (_copy, changed) = copy_with(&store, "DELETE FROM checkpoints").await;
-    let finding = changed.verify_chains().await.expect("follows").remove(0).finding.expect("found");
-    assert_eq!((finding.position, finding.problem), (1, ChainProblem::Missing));
+    let store = open(folder.path()).await;
+    store.ship(shipment("r", vec![plain(1, 0)], 1)).await.expect("ships");
+    let hand = "UPDATE usage_rows SET end_user = CAST(x'ff' AS TEXT)";
+    sqlx::raw_sql(hand).execute(&store.write).await.expect("changes");
+    let finding = store.verify_chains().await.expect("follows").remove(0).finding.expect("found");
+    assert_eq!((finding.position, finding.problem), (1, ChainProblem::Changed));
 }
 
 /// Who loses `secret.key` can go on; what was before cannot be proved, and that is said.
 #[tokio::test]
 async fn another_key_begins_another_chain() {
     let folder = tempfile::tempdir().expect("folder");
-    let mut store = ten(folder.path()).await;
+    let mut store = open(folder.path()).await;
+    store.ship(shipment("r", (1..=10).map(|nth| plain(nth, 60)).collect(), 1)).await.expect("ships");
     let other = tempfile::tempdir().expect("folder");
     store.secret = Arc::new(SecretKey::load(other.path(), None, &Entropy::system()).expect("key"));
     store.ship(shipment("r", vec![plain(10, 60), plain(11, 60)], 2)).await.expect("ships");
@@ -231,7 +179,7 @@ async fn a_transaction_that_the_database_has_rolled_back_itself_does_not_end_wri
         sqlx::query("ROLLBACK").execute(&mut *transaction).await.expect("as a full disk does");
     }
     let rows = shipment("a", (0..4).map(|id| plain(id, 60)).collect(), 4);
-    assert_eq!(store.ship(rows).await.expect("ships"), 4);
+    assert_eq!(store.ship(rows).await.expect("ships").rows, 4);
     put_product(&store, "short").await.expect("commits");
 }
 

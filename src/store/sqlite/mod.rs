@@ -11,8 +11,8 @@ mod owners;
 mod proof;
 mod prune;
 mod reading;
+mod rebuild;
 mod reports;
-mod request_log;
 mod ship;
 
 use std::{
@@ -26,6 +26,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use sqlx::{
     ConnectOptions, Connection, SqlitePool,
+    error::DatabaseError,
     migrate::MigrateError,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous, SqliteTransaction},
 };
@@ -34,7 +35,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::{
     Answer, Leases, SecretKey, Store, StoreError,
     decode::{nanos, time},
-    ledger::{rollup::Span, series::Known},
+    error::{FULL, READ_ONLY},
+    ledger::series::Known,
 };
 
 /// How long a writer waits for another process's commit.
@@ -62,11 +64,12 @@ impl Sqlite {
     /// The file cannot be made or opened, is no database, or is of a newer version.
     pub async fn open(path: &Path, secret: SecretKey) -> Result<Self, StoreError> {
         make_private(path).map_err(|source| StoreError::File { path: PathBuf::from(path), source })?;
-        let options = options(path);
-        let write = one_writer()
-            .connect_with(options.clone())
-            .await
-            .map_err(|source| StoreError::Open { path: PathBuf::from(path), source })?;
+        Self::with(path, options(path), secret).await
+    }
+
+    async fn with(path: &Path, options: SqliteConnectOptions, secret: SecretKey) -> Result<Self, StoreError> {
+        let connected = one_writer().connect_with(options.clone()).await;
+        let write = connected.map_err(|source| not_opened(path, source))?;
         migrate(&write, path).await?;
         let ledger = ledger_pool(options.clone());
         let options = options.pragma("query_only", "ON");
@@ -117,8 +120,21 @@ impl Store for Sqlite {
 async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
     match sqlx::migrate!("./migrations/sqlite").run(write).await {
         Err(MigrateError::VersionMissing(_)) => Err(StoreError::Newer(path.display().to_string())),
+        Err(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => Err(not_opened(path, source)),
         done => Ok(done?),
     }
+}
+
+/// With what helps, by SQLite's result code: <https://sqlite.org/rescode.html>. Extended codes carry theirs in the
+/// lowest byte.
+fn not_opened(path: &Path, source: sqlx::Error) -> StoreError {
+    let code = source.as_database_error().and_then(DatabaseError::code);
+    let fix = match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+        Some(8 | 14) => READ_ONLY,
+        Some(13) => FULL,
+        _ => "",
+    };
+    StoreError::Open { path: PathBuf::from(path), source, fix }
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -154,10 +170,6 @@ fn make_private(path: &Path) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
-}
-
-fn bad_page(span: Span, start: i64) -> StoreError {
-    StoreError::Corrupt(format!("a rollup of the {} of {} that is none", span.as_str(), time(start)))
 }
 
 #[cfg(test)]

@@ -1,102 +1,45 @@
 //! Removing what is too old, in small steps.
 
-use sqlx::SqliteConnection;
-
-use super::{
-    Sqlite, nanos,
-    proof::{StoredChain, chains},
-    reading::{RawRow, booked, raw_rows, series_after},
-    ship::head,
-};
+use super::{Sqlite, nanos};
 use crate::{
     model::Timestamp,
     store::{
-        ChainFinding, ChainProblem, Pruned, StoreError,
+        Pruned, StoreError,
         ledger::{
-            booked::Booked,
-            chain::{CHECKPOINT, ChainKey, Follower, Head},
+            chain::{CHECKPOINT, Head},
+            follow::{self, Cut},
             rollup::Span,
+            tables::{StoredChain, Tables},
         },
         sums::clamped,
     },
 };
 
-/// Where pruning has cut a chain.
-pub(super) struct Checkpoint {
-    pub head: Head,
-    seal: Vec<u8>,
-    before: i64,
-}
-
-impl Checkpoint {
-    /// Whether nobody changed it.
-    pub fn is_sealed(&self, key: &ChainKey, replica: &str) -> bool {
-        key.seal(CHECKPOINT, replica, &self.head)[..] == self.seal
-    }
-}
-
-type RawCheckpoint = (i64, Vec<u8>, String, Vec<u8>, i64);
-
-/// The newest checkpoint of a chain.
-pub(super) async fn checkpoint(reading: &mut SqliteConnection, chain: i64) -> Result<Option<Checkpoint>, StoreError> {
-    let found: Option<RawCheckpoint> = sqlx::query_as(
-        "SELECT link, head, totals, seal, before FROM checkpoints WHERE chain = $1 ORDER BY link DESC LIMIT 1",
-    )
-    .bind(chain)
-    .fetch_optional(reading)
-    .await?;
-    let checkpoint = |(link, code, totals, seal, before): RawCheckpoint| {
-        Ok(Checkpoint { head: head(link, &code, &totals)?, seal, before })
-    };
-    found.map(checkpoint).transpose()
-}
-
 impl Sqlite {
     pub(super) async fn remove_rows(&self, before: Timestamp, at_most: u32) -> Result<Pruned, StoreError> {
-        let chains = chains(&mut *self.read.acquire().await?).await?;
+        let chains = self.read.acquire().await?.chains().await?;
         let mut pruned = Pruned::default();
         for chain in &chains {
-            match self.cut(chain, nanos(before), at_most).await? {
-                Ok(rows) => pruned.rows += rows,
-                Err(finding) => pruned.findings.push((chain.replica.clone(), finding)),
+            let cut = self.cut(chain, nanos(before), at_most).await?;
+            match cut {
+                Cut::Nothing => {}
+                Cut::Refused(finding) => pruned.findings.push((chain.replica.clone(), finding)),
+                Cut::UpTo { head, before, rows, .. } => {
+                    self.remove_up_to(chain, &head, before).await?;
+                    pruned.rows += rows;
+                }
             }
         }
         Ok(pruned)
     }
 
-    /// One step of one chain. Rows are followed before they are removed: their sums go into the checkpoint, and what
-    /// does not fit stays.
-    async fn cut(
-        &self,
-        chain: &StoredChain,
-        before: i64,
-        at_most: u32,
-    ) -> Result<Result<u64, ChainFinding>, StoreError> {
-        let key = self.secret.chain();
+    async fn cut(&self, chain: &StoredChain, before: i64, at_most: u32) -> Result<Cut, StoreError> {
         let mut reading = self.read.begin().await?;
-        let start = checkpoint(&mut reading, chain.id).await?;
-        let old = oldest(&mut reading, chain, start.as_ref(), before, at_most).await?;
-        reading.commit().await?;
-        if old.is_empty() {
-            return Ok(Ok(0));
+        let cut = follow::cut(&mut *reading, self.secret.chain(), chain, before, at_most).await?;
+        if let Cut::UpTo { hours, .. } = &cut {
+            follow::sums_are_whole(&mut *reading, hours).await?;
         }
-        let problem = match &start {
-            _ if chain.key != key.id() => Some(ChainProblem::Key),
-            Some(start) if !start.is_sealed(key, &chain.replica) => Some(ChainProblem::Checkpoint),
-            _ => None,
-        };
-        let (from, was) = start.map_or((Head::default(), 0), |start| (start.head, start.before));
-        if let Some(problem) = problem {
-            return Ok(Err(ChainFinding { position: from.length + 1, request: None, problem }));
-        }
-        let mut follower = Follower::new(key, from);
-        for (raw, row) in &old {
-            if let Err(finding) = follower.follow(raw.link.unsigned_abs(), &raw.code, row) {
-                return Ok(Err(finding));
-            }
-        }
-        self.remove_up_to(chain, follower.at(), was.max(before)).await?;
-        Ok(Ok(old.len() as u64))
+        Ok(cut)
     }
 
     async fn remove_up_to(&self, chain: &StoredChain, head: &Head, before: i64) -> Result<(), StoreError> {
@@ -149,22 +92,4 @@ impl Sqlite {
         removing.commit().await?;
         Ok(pages)
     }
-}
-
-/// The oldest rows of a chain that began before `before`, up to the first that did not.
-async fn oldest(
-    reading: &mut SqliteConnection,
-    chain: &StoredChain,
-    start: Option<&Checkpoint>,
-    before: i64,
-    at_most: u32,
-) -> Result<Vec<(RawRow, Booked)>, StoreError> {
-    let from = clamped(start.map_or(0, |start| start.head.length));
-    let rest = "chain = $1 AND link > $2 ORDER BY link LIMIT $3";
-    let found = raw_rows(reading, rest, [chain.id, from, i64::from(at_most)]).await?;
-    let series = series_after(reading, 0).await?.into_iter().collect::<std::collections::HashMap<_, _>>();
-    let mut rows = booked(reading, found, &|id| series.get(&id).cloned()).await?;
-    let keep = rows.iter().position(|(_, row)| row.began() >= before).unwrap_or(rows.len());
-    rows.truncate(keep);
-    Ok(rows)
 }

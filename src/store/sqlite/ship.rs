@@ -6,27 +6,26 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{SqliteConnection, sqlite::SqliteTransaction};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteTransaction};
 use uuid::Uuid;
 
-use super::{Sqlite, insert::insert};
+use super::{Sqlite, insert::Insert};
 use crate::{
     exchange::UsageRow,
     store::{
-        OpenRequest, Position, Shipment, Shipped, StoreError,
+        OpenRequest, Position, Shipment, Shipped, StoreError, Taken,
         ledger::{
-            batch::{BalanceKey, Gain, MOST, balance_columns, charges_column, fresh, gains},
-            booked::{FACTS, Value, facts},
-            chain::{ChainTotals, Code, HEAD, Head},
-            rollup::{Growth, PageKey, Rollups, grown},
-            series::{Series, SeriesId},
+            batch::{BalanceKey, Gain, balance_columns, fresh, gains},
+            booked::{Value, measure},
+            booking::{self, ATTEMPT, ATTEMPT_KINDS, ROW, ROW_WIDTH},
+            chain::{ChainTotals, HEAD, Head},
+            rollup::{PageKey, Rollups},
+            series::{COLUMNS, Numbered, Numbering, Series, SeriesId},
+            tables::head,
         },
         sums::clamped,
     },
 };
-
-/// After so many rows others get a turn on the thread.
-const ROWS_AT_A_TIME: usize = 64;
 
 /// Whether rows of a shipment may be there already.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(super) struct Chain {
 impl Sqlite {
     /// Rows of a shipment that goes on where the last one ended are not looked up: their insert fails if they are
     /// there, and then all of it is done again with care.
-    pub(super) async fn write_shipment(&self, shipment: &Shipment) -> Result<u64, StoreError> {
+    pub(super) async fn write_shipment(&self, shipment: &Shipment) -> Result<Taken, StoreError> {
         match self.try_shipment(shipment, Trust::News).await {
             Err(StoreError::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => {
                 self.try_shipment(shipment, Trust::Repeated).await
@@ -56,81 +55,52 @@ impl Sqlite {
         }
     }
 
-    async fn try_shipment(&self, shipment: &Shipment, trust: Trust) -> Result<u64, StoreError> {
+    async fn try_shipment(&self, shipment: &Shipment, trust: Trust) -> Result<Taken, StoreError> {
         let (mut shipping, _turn) = self.shipping().await?;
         let mut chain = chain_of(&mut shipping, &shipment.replica, self.secret.chain().id()).await?;
         let is_news = trust == Trust::News && shipment.position.sequence > chain.position;
         let known = if is_news { HashSet::new() } else { known_rows(&mut shipping, shipment).await? };
         let rows = fresh(shipment, &known);
-        let series = self.series_of(&mut shipping, &rows).await?;
-        self.book(&mut shipping, &mut chain, &rows, &series).await?;
+        let (series, news) = self.series_of(&mut shipping, &rows).await?;
+        let unreadable = self.book(&mut shipping, &mut chain, &rows, &series).await?;
         self.seal_head(&mut shipping, &shipment.replica, &chain, shipment.position.sequence).await?;
         if shipment.position.sequence >= chain.position {
             write_open(&mut shipping, shipment).await?;
         }
         shipping.commit().await?;
-        self.series.learn(series.into_iter().map(|(series, id)| (id, series)));
-        Ok(rows.len() as u64)
+        self.series.learn(news.into_iter().map(|(series, id)| (id, series)));
+        Ok(Taken { rows: rows.len() as u64, unreadable })
     }
 
-    /// Writes rows with all that they add to.
+    /// Writes rows with all that they add to. Gives how many pages of rollups cannot be read.
     async fn book(
         &self,
         shipping: &mut SqliteTransaction<'_>,
         chain: &mut Chain,
         rows: &[&UsageRow],
-        series: &HashMap<Series, SeriesId>,
-    ) -> Result<(), StoreError> {
+        series: &[Numbered],
+    ) -> Result<u64, StoreError> {
         let balances = add_to_balances(shipping, gains(rows)).await?;
-        let mut rollups = Rollups::default();
-        let (mut columns, mut attempts, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
-        for (nth, row) in rows.iter().enumerate() {
-            if nth % ROWS_AT_A_TIME == ROWS_AT_A_TIME - 1 {
-                tokio::task::yield_now().await;
-            }
-            let its = Series::of(row);
-            let id = series.get(&its).copied().unwrap_or_default();
-            let facts = facts(row);
-            let tries = &row.settle.attempts;
-            let code = chain.head.append(self.secret.chain(), (&facts, &its, &row.intent.charges, tries), &mut scratch);
-            let place = [Value::Int(chain.id), Value::Int(clamped(chain.head.length))];
-            rollups.count(id, super::nanos(row.intent.time), row);
-            columns.extend(place.clone());
-            columns.extend([
-                Value::Bytes(code.to_vec()),
-                Value::Int(id),
-                charges_column(&row.intent.charges, &balances),
-            ]);
-            columns.extend(facts);
-            attempts.extend(tries.iter().enumerate().flat_map(|(k, tried)| attempt_columns(&place, k, tried)));
-        }
-        insert(shipping, INSERT_ROW, 5 + FACTS.len(), columns).await?;
-        insert(shipping, INSERT_ATTEMPT, 8, attempts).await?;
-        for (key, growth) in rollups.with_days().0 {
-            grow(shipping, chain.id, key, &growth).await?;
-        }
-        Ok(())
+        let place = (chain.id, &mut chain.head);
+        let booking = booking::book(self.secret.chain(), place, rows, series, &balances).await;
+        Insert::new("usage_rows", ROW, ROW_WIDTH).run(shipping, booking.rows).await?;
+        Insert::new("attempts", ATTEMPT, ATTEMPT_KINDS.len()).run(shipping, booking.attempts).await?;
+        grow(shipping, chain.id, booking.rollups.with_days()).await
     }
 
-    /// The numbers of the rows' series; new ones are given in this transaction.
+    /// The series of rows with their numbers; new ones are given in this transaction.
     async fn series_of(
         &self,
         shipping: &mut SqliteTransaction<'_>,
         rows: &[&UsageRow],
-    ) -> Result<HashMap<Series, SeriesId>, StoreError> {
-        let mut found = HashMap::new();
-        for row in rows {
-            let series = Series::of(row);
-            if found.contains_key(&series) {
-                continue;
-            }
-            let id = match self.series.id(&series) {
-                Some(id) => id,
-                None => series_id(shipping, &series).await?,
-            };
-            found.insert(series, id);
+    ) -> Result<(Vec<Numbered>, HashMap<Arc<Series>, SeriesId>), StoreError> {
+        let numbering = Numbering::new(&self.series, rows);
+        let mut news = HashMap::new();
+        for series in numbering.news() {
+            let id = series_id(shipping, &series).await?;
+            news.insert(series, id);
         }
-        Ok(found)
+        Ok((numbering.with(&news)?, news))
     }
 
     async fn seal_head(
@@ -175,35 +145,27 @@ impl Sqlite {
     }
 }
 
-const INSERT_ROW: &str = "INSERT INTO usage_rows (chain, link, code, series, charges, request_id, time, \
-     client_request_id, end_user, metadata, outcome, status, error, asked_model, asked_stream, streamed, cache, \
-     certainty, estimated_input, input_tokens, cached_input_tokens, cache_write_tokens, audio_input_tokens, \
-     image_input_tokens, output_tokens, reasoning_tokens, audio_output_tokens, cost_nanos, price_version, \
-     saved_tokens, saved_nanos, ttft_nanos, duration_nanos, bytes_in, bytes_out) VALUES ";
+const SERIES: &str =
+    "subscription, product, \"user\", api, operation, workspace, model, upstream_model, backend, currency";
 
-const INSERT_ATTEMPT: &str = "INSERT INTO attempts (chain, link, k, backend, status, fault, began, took) VALUES ";
+const BALANCE: &str = "account, measure, window_start, window_end, charged, adjusted";
 
-fn attempt_columns(place: &[Value; 2], k: usize, tried: &crate::exchange::Attempt) -> [Value; 8] {
-    let [chain, link] = place.clone();
-    [
-        chain,
-        link,
-        Value::Int(clamped(k as u64)),
-        Value::Text(tried.backend.as_str().into()),
-        tried.status.map_or(Value::Null, |status| Value::Int(i64::from(status))),
-        tried.fault.clone().map_or(Value::Null, Value::Text),
-        Value::Int(clamped(tried.began_nanos)),
-        Value::Int(clamped(tried.took_nanos)),
-    ]
-}
+/// The sum stays within what `batch::MOST` says.
+const ADD_TO_BALANCE: &str = " ON CONFLICT (account, measure, window_start) DO UPDATE SET charged = \
+     max(min(charged + excluded.charged, 9000000000000000000), -9000000000000000000) \
+     RETURNING account, measure, window_start, id";
+
+const PUT_PAGE: &str = " ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body";
 
 /// The chain of a replica under this key, made when it is the first. A replica's journal goes on where any of its
 /// chains ended: another key begins another chain.
 async fn chain_of(shipping: &mut SqliteTransaction<'_>, replica: &str, key: &str) -> Result<Chain, StoreError> {
+    if let Some(chain) = find_chain(shipping, replica, key).await? {
+        return Ok(chain);
+    }
     sqlx::query(
         "INSERT INTO chains (replica, key_id, position, length, head, totals, seal)
-         SELECT $1, $2, coalesce((SELECT max(position) FROM chains WHERE replica = $1), 0), 0, $3, $4, x''
-         WHERE NOT EXISTS (SELECT 1 FROM chains WHERE replica = $1 AND key_id = $2)",
+         SELECT $1, $2, coalesce((SELECT max(position) FROM chains WHERE replica = $1), 0), 0, $3, $4, x''",
     )
     .bind(replica)
     .bind(key)
@@ -211,19 +173,22 @@ async fn chain_of(shipping: &mut SqliteTransaction<'_>, replica: &str, key: &str
     .bind(ChainTotals::default().to_json())
     .execute(&mut **shipping)
     .await?;
-    let (id, position, length, code, totals): (i64, i64, i64, Vec<u8>, String) =
+    find_chain(shipping, replica, key).await?.ok_or_else(|| StoreError::Corrupt(format!("no chain of {replica}")))
+}
+
+async fn find_chain(
+    shipping: &mut SqliteTransaction<'_>,
+    replica: &str,
+    key: &str,
+) -> Result<Option<Chain>, StoreError> {
+    let found: Option<(i64, i64, i64, Vec<u8>, String)> =
         sqlx::query_as("SELECT id, position, length, head, totals FROM chains WHERE replica = $1 AND key_id = $2")
             .bind(replica)
             .bind(key)
-            .fetch_one(&mut **shipping)
+            .fetch_optional(&mut **shipping)
             .await?;
-    Ok(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? })
-}
-
-/// A head from its columns.
-pub(super) fn head(length: i64, code: &[u8], totals: &str) -> Result<Head, StoreError> {
-    let code = Code::try_from(code).map_err(|_| StoreError::Corrupt("a code of a chain that is none".to_owned()))?;
-    Ok(Head { length: length.unsigned_abs(), code, totals: ChainTotals::from_json(totals)? })
+    let Some((id, position, length, code, totals)) = found else { return Ok(None) };
+    Ok(Some(Chain { id, position: position.unsigned_abs(), head: head(length, &code, &totals)? }))
 }
 
 /// Which of a shipment's requests have rows.
@@ -240,15 +205,8 @@ async fn known_rows(shipping: &mut SqliteTransaction<'_>, shipment: &Shipment) -
 }
 
 async fn series_id(shipping: &mut SqliteTransaction<'_>, series: &Series) -> Result<SeriesId, StoreError> {
-    let columns = series.0.iter().map(|value| Value::Text(value.clone())).collect();
-    insert(
-        shipping,
-        "INSERT OR IGNORE INTO series (subscription, product, \"user\", api, operation, workspace, model, \
-         upstream_model, backend, currency) VALUES ",
-        series.0.len(),
-        columns,
-    )
-    .await?;
+    let columns = series.0.iter().cloned().map(Value::Text).collect();
+    Insert::new("series", SERIES, COLUMNS).then(" ON CONFLICT DO NOTHING").run(shipping, columns).await?;
     let mut query = sqlx::query_scalar(
         "SELECT id FROM series WHERE subscription = $1 AND product = $2 AND \"user\" = $3 AND api = $4 AND \
          operation = $5 AND workspace = $6 AND model = $7 AND upstream_model = $8 AND backend = $9 AND currency = $10",
@@ -264,51 +222,57 @@ async fn add_to_balances(
     shipping: &mut SqliteTransaction<'_>,
     gains: BTreeMap<BalanceKey, Gain>,
 ) -> Result<BTreeMap<BalanceKey, i64>, StoreError> {
+    let columns = gains.iter().flat_map(|(key, gain)| {
+        let (account, measure, window) = balance_columns(key);
+        [
+            Value::Text(account),
+            Value::Text(measure.into()),
+            Value::Int(window),
+            Value::Int(gain.until),
+            Value::Int(gain.amount),
+            Value::Int(0),
+        ]
+    });
     let mut ids = BTreeMap::new();
-    for (key, gain) in gains {
-        let (account, measure, window) = balance_columns(&key);
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO balances (account, measure, window_start, window_end, charged, adjusted)
-             VALUES ($1, $2, $3, $4, $5, 0)
-             ON CONFLICT (account, measure, window_start) DO UPDATE
-                 SET charged = max(min(charged + excluded.charged, $6), -$6)
-             RETURNING id",
-        )
-        .bind(account)
-        .bind(measure)
-        .bind(window)
-        .bind(gain.until)
-        .bind(gain.amount)
-        .bind(MOST)
-        .fetch_one(&mut **shipping)
-        .await?;
-        ids.insert(key, id);
+    let balances = Insert::new("balances", BALANCE, 6).then(ADD_TO_BALANCE);
+    for row in balances.run(shipping, columns.collect()).await? {
+        let (account, word): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let key = BalanceKey { account: account.into(), measure: measure(&word)?, window: row.try_get(2)? };
+        ids.insert(key, row.try_get(3)?);
     }
     Ok(ids)
 }
 
-async fn grow(connection: &mut SqliteConnection, chain: i64, key: PageKey, growth: &Growth) -> Result<(), StoreError> {
-    let old: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT body FROM rollups WHERE span = $1 AND start = $2 AND shard = $3 AND chain = $4")
-            .bind(key.span.as_str())
-            .bind(key.start)
-            .bind(key.shard)
-            .bind(chain)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let page = grown(&old.unwrap_or_default(), growth).ok_or_else(|| super::bad_page(key.span, key.start))?;
-    sqlx::query(
-        "INSERT INTO rollups (span, start, shard, chain, body) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (span, start, shard, chain) DO UPDATE SET body = excluded.body",
+/// Adds to pages of rollups, all of them read at once and written at once. Gives how many cannot be read.
+async fn grow(connection: &mut SqliteConnection, chain: i64, rollups: Rollups) -> Result<u64, StoreError> {
+    let keys: Vec<_> = rollups.0.keys().map(|key| (key.span.as_str(), key.start, key.shard)).collect();
+    let found: Vec<(String, i64, i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT r.span, r.start, r.shard, r.body FROM json_each($1) k CROSS JOIN rollups r
+         ON r.span = k.value ->> 0 AND r.start = k.value ->> 1 AND r.shard = k.value ->> 2 WHERE r.chain = $2",
     )
-    .bind(key.span.as_str())
-    .bind(key.start)
-    .bind(key.shard)
+    .bind(serde_json::json!(keys).to_string())
     .bind(chain)
-    .bind(page)
-    .execute(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(())
+    let old = found.into_iter().filter_map(PageKey::keyed).collect();
+    let (pages, unreadable) = booking::grow(rollups, old).await;
+    write_pages(connection, chain, pages).await?;
+    Ok(unreadable)
+}
+
+/// Puts pages in the place of those that are there.
+pub(super) async fn write_pages(
+    connection: &mut SqliteConnection,
+    chain: i64,
+    pages: Vec<(PageKey, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    let mut columns = Vec::new();
+    for (key, page) in pages {
+        columns.extend([Value::Text(key.span.as_str().into()), Value::Int(key.start), Value::Int(key.shard)]);
+        columns.extend([Value::Int(chain), Value::Bytes(page)]);
+    }
+    let pages = Insert::new("rollups", "span, start, shard, chain, body", 5).then(PUT_PAGE);
+    pages.run(connection, columns).await.map(drop)
 }
 
 /// Requests that stay open, and those that no longer are.

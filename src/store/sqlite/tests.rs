@@ -45,6 +45,23 @@ async fn no_secret_is_readable_in_any_file_and_only_the_owner_reads_them() {
     assert!(refused.is_err(), "a backup never overwrites another");
 }
 
+/// A database that may have no more pages is a full disk to SQLite, one that may only be asked a read-only one.
+#[tokio::test]
+async fn a_start_on_a_disk_that_is_full_or_read_only_names_the_path_and_the_fix() {
+    for (name, value, fix) in [("max_page_count", "3", "free some space"), ("query_only", "ON", "mount it writable")] {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("tollgate.db");
+        let secret = SecretKey::load(folder.path(), None, &Entropy::system()).expect("key");
+        let options = options(&path).create_if_missing(true).pragma(name, value);
+        let refused = Sqlite::with(&path, options, secret).await.expect_err(name).to_string();
+        assert!(refused.contains(&path.display().to_string()), "{refused}");
+        assert!(refused.contains(fix) && refused.contains("--data-dir"), "{refused}");
+    }
+    let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let refused = StoreError::File { path: "/data/tollgate.db".into(), source }.to_string();
+    assert!(refused.starts_with("/data/tollgate.db: ") && refused.contains("free some space"), "{refused}");
+}
+
 #[tokio::test]
 async fn another_process_sees_commits_at_once_and_they_survive() {
     let folder = tempfile::tempdir().expect("folder");

@@ -9,9 +9,12 @@ use prometheus::{IntCounter, IntGauge};
 pub struct LedgerMetrics {
     pub(super) rows: IntCounter,
     pub(super) ship_failures: IntCounter,
+    pub(super) unreadable: IntCounter,
     pub(super) append_failures: IntCounter,
     pub(super) sync_failures: IntCounter,
     pub(super) overrun: IntCounter,
+    pub(super) implausible: IntCounter,
+    pub(super) unpriced: IntCounter,
     pub(super) backlog: IntGauge,
     pub(super) lag: IntGauge,
     pub(super) open: IntGauge,
@@ -49,9 +52,26 @@ impl LedgerMetrics {
         self.ship_failures.inc();
     }
 
+    /// So many pages of the reports' sums could not be grown by a shipment; whether they are the first.
+    pub fn unreadable(&self, pages: u64) -> bool {
+        let is_first = self.unreadable.get() == 0;
+        self.unreadable.inc_by(pages);
+        is_first
+    }
+
     /// So many tokens were used beyond a reservation.
     pub fn overrun(&self, tokens: u64) {
         self.overrun.inc_by(tokens);
+    }
+
+    /// A provider reported what cannot be.
+    pub fn implausible(&self) {
+        self.implausible.inc();
+    }
+
+    /// A call of a model without a price passed a budget.
+    pub fn unpriced(&self) {
+        self.unpriced.inc();
     }
 
     /// What it looks like now.

@@ -183,9 +183,12 @@ impl Metrics {
             ledger: LedgerMetrics {
                 rows: counter(&names::LEDGER_ROWS),
                 ship_failures: counter(&names::LEDGER_SHIP_FAILURES),
+                unreadable: counter(&names::LEDGER_UNREADABLE_SUMS),
                 append_failures: counter(&names::LEDGER_APPEND_FAILURES),
                 sync_failures: counter(&names::LEDGER_SYNC_FAILURES),
                 overrun: counter(&names::LEDGER_OVERRUN),
+                implausible: counter(&names::LEDGER_IMPLAUSIBLE),
+                unpriced: counter(&names::LEDGER_UNPRICED),
                 backlog: gauge(&names::LEDGER_BACKLOG),
                 lag: gauge(&names::LEDGER_LAG),
                 open: gauge(&names::LEDGER_OPEN),

@@ -191,6 +191,12 @@ pub const LEDGER_LAG: Spec = spec(
 /// Attempts that the database did not take.
 pub const LEDGER_SHIP_FAILURES: Spec =
     spec("tollgate_ledger_ship_failures_total", "Times the database did not take rows; they are tried again.", &[]);
+/// What lacks in reports until they are made anew.
+pub const LEDGER_UNREADABLE_SUMS: Spec = spec(
+    "tollgate_ledger_unreadable_sums_total",
+    "Times a damaged page of the reports' sums could not be grown; `tollgate ledger rebuild-reports` mends it.",
+    &[],
+);
 /// Records that the disk refused.
 pub const LEDGER_APPEND_FAILURES: Spec = spec(
     "tollgate_ledger_append_failures_total",
@@ -219,6 +225,18 @@ pub const LEDGER_WRITABLE: Spec = spec(
 pub const LEDGER_OVERRUN: Spec = spec(
     "tollgate_ledger_overrun_tokens_total",
     "Tokens used beyond what was reserved: providers that ignore their cap. They are charged, as debt if need be.",
+    &[],
+);
+/// Reports that cannot be.
+pub const LEDGER_IMPLAUSIBLE: Spec = spec(
+    "tollgate_ledger_implausible_reports_total",
+    "Answers whose reported usage cannot be, by their size and the model's: they were counted here instead.",
+    &[],
+);
+/// Calls that passed budgets uncounted.
+pub const LEDGER_UNPRICED: Spec = spec(
+    "tollgate_ledger_unpriced_calls_total",
+    "Calls of models without a price that passed a budget uncounted; `tollgate models prices` lists the models.",
     &[],
 );
 /// Version.
@@ -298,12 +316,15 @@ pub const ALL: &[&Spec] = &[
     &LEDGER_BACKLOG,
     &LEDGER_LAG,
     &LEDGER_SHIP_FAILURES,
+    &LEDGER_UNREADABLE_SUMS,
     &LEDGER_APPEND_FAILURES,
     &LEDGER_SYNC_FAILURES,
     &LEDGER_OPEN,
     &LEDGER_WAITING,
     &LEDGER_WRITABLE,
     &LEDGER_OVERRUN,
+    &LEDGER_IMPLAUSIBLE,
+    &LEDGER_UNPRICED,
     &BUILD,
     &GEN_AI_USAGE,
     &GEN_AI_DURATION,

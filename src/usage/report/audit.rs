@@ -35,6 +35,7 @@ pub async fn audit(source: &dyn Audit, params: &Params, now: Timestamp) -> Resul
         object: text("object"),
         limit: u32::try_from(limit + 1).unwrap_or(u32::MAX),
         after: params.get("after").map(number).transpose()?,
+        beyond: None,
     };
     let mut lines = source.audit(query).await?;
     let more = lines.len() > limit;

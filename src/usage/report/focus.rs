@@ -5,7 +5,7 @@
 //! regions, commitments, capacity reservations, pricing currencies, and published unit prices (a line's tokens are of
 //! several prices, so no unit price times their sum would be its cost). Own columns begin with `x_`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde_json::{Map, Value, json};
@@ -95,8 +95,11 @@ const CURRENCY: &str = "USD";
 /// The labels of a subscription, which become its lines' tags.
 pub type Labels<'a> = &'a (dyn Fn(&str) -> BTreeMap<String, String> + Send + Sync);
 
-/// Answers `focus` and `tollgate usage focus`. Parameters: `from`, `to`, the filters, and `account`, the
-/// `BillingAccountId` of all lines.
+/// A page ends with the day in which it has got so many lines: whatever the period, an export is never all in memory.
+const LINES: usize = 5_000;
+
+/// Answers `focus` and `tollgate usage focus`, whole days a page. Parameters: `from`, `to`, the filters, `after`, and
+/// `account`, the `BillingAccountId` of all lines.
 ///
 /// # Errors
 /// A parameter that is wrong or unknown, or a database that fails.
@@ -106,20 +109,62 @@ pub async fn focus(
     labels: Labels<'_>,
     now: Timestamp,
 ) -> Result<Table, Unanswered> {
-    params.only(&[SPAN, FILTERS, &["account", "format"]])?;
+    params.only(&[SPAN, FILTERS, &["account", "after", "format"]])?;
     let mut span = params.span(now)?;
     if params.get("tz").is_some_and(|zone| zone != "UTC") {
         return Err(Unanswered::bad("tz", "FOCUS has days of UTC; leave tz out"));
     }
     span.zone = TimeZone::UTC;
-    let mut items = Vec::new();
-    let account = params.get("account").unwrap_or(ACCOUNT);
-    for cell in cells(source, &span, params).await? {
-        let tags = cell.subscription.as_deref().map(labels).unwrap_or_default();
-        items.extend(cell.lines(account, &tags)?);
+    if let Some(after) = params.get("after") {
+        span.from = span.from.max(next_day(after)?);
     }
-    items.sort_by_cached_key(|line| line["ChargePeriodStart"].to_string());
-    Ok(Table { head: Map::new(), columns: COLUMNS.to_vec(), shown: SHOWN.to_vec(), next: None, items })
+    let (mut items, mut next) = (Vec::new(), None);
+    let account = params.get("account").unwrap_or(ACCOUNT);
+    let days = days(source, &span, params).await?;
+    for (nth, day) in days.iter().enumerate() {
+        for cell in cells(source, day, params).await? {
+            let tags = cell.subscription.as_deref().map(labels).unwrap_or_default();
+            items.extend(cell.lines(account, &tags)?);
+        }
+        if items.len() >= LINES && nth + 1 < days.len() {
+            next = Some(local(day.from, &TimeZone::UTC).date().to_string());
+            break;
+        }
+    }
+    Ok(Table { head: Map::new(), columns: COLUMNS.to_vec(), shown: SHOWN.to_vec(), next, items })
+}
+
+/// The begin of the day after the one that a page ended with.
+fn next_day(after: &str) -> Result<Timestamp, Unanswered> {
+    let day = after.parse::<Date>().and_then(|day| day.checked_add(1.day()));
+    let begin = day
+        .and_then(|day| day.to_zoned(TimeZone::UTC))
+        .ok()
+        .and_then(|begin| u64::try_from(begin.timestamp().as_nanosecond()).ok().map(Timestamp::from_nanos));
+    begin.ok_or_else(|| Unanswered::bad("after", "is not the `next` of the page before"))
+}
+
+/// The days in which there was anything, cut to the span.
+async fn days(source: &dyn Reports, span: &Span, params: &Params) -> Result<Vec<Span>, Unanswered> {
+    let filters = params.filters();
+    let query = ReportQuery {
+        by: None,
+        also: Vec::new(),
+        bucket: Some(Bucket::Day),
+        from: span.from,
+        to: span.to,
+        zone: TimeZone::UTC,
+        filters,
+        limit: 1,
+        after: None,
+    };
+    let found = all(source, query).await?;
+    let day = |row: &ReportRow| {
+        let start = row.key.start.unwrap_or_default();
+        let end = start.plus(Duration::from_hours(24));
+        Span { from: span.from.max(start), to: span.to.min(end), zone: TimeZone::UTC }
+    };
+    Ok(found.iter().map(day).collect())
 }
 
 /// Usage of one day, subscription, product, model and backend.
@@ -127,52 +172,35 @@ struct Cell {
     subscription: Option<Arc<str>>,
     product: Option<Arc<str>>,
     model: Option<Arc<str>>,
-    /// One day of one backend.
+    backend: Option<Arc<str>>,
     row: ReportRow,
 }
 
-/// A report has one dimension: the cells are found by asking for each value of the one before.
-async fn cells(source: &dyn Reports, span: &Span, params: &Params) -> Result<Vec<Cell>, Unanswered> {
-    let mut cells = Vec::new();
-    let filters = params.filters();
-    for subscription in values(source, span, Dimension::Subscription, &filters).await? {
-        let own = with(&filters, Dimension::Subscription, &subscription);
-        for product in values(source, span, Dimension::Product, &own).await? {
-            let own = with(&own, Dimension::Product, &product);
-            for model in values(source, span, Dimension::Model, &own).await? {
-                let own = with(&own, Dimension::Model, &model);
-                let query = ask(span, Dimension::Backend, Some(Bucket::Day), own);
-                cells.extend(all(source, query).await?.into_iter().map(|row| Cell {
-                    subscription: named(&subscription),
-                    product: named(&product),
-                    model: named(&model),
-                    row,
-                }));
-            }
+/// The cells of a day.
+async fn cells(source: &dyn Reports, day: &Span, params: &Params) -> Result<Vec<Cell>, Unanswered> {
+    let query = ReportQuery {
+        by: Some(Dimension::Subscription),
+        also: vec![Dimension::Product, Dimension::Model, Dimension::Backend],
+        bucket: Some(Bucket::Day),
+        from: day.from,
+        to: day.to,
+        zone: TimeZone::UTC,
+        filters: params.filters(),
+        limit: 1,
+        after: None,
+    };
+    let rows = all(source, query).await?;
+    let cell = |row: ReportRow| {
+        let also = |nth: usize| row.key.also.get(nth).and_then(named);
+        Cell {
+            subscription: row.key.value.as_ref().and_then(named),
+            product: also(0),
+            model: also(1),
+            backend: also(2),
+            row,
         }
-    }
-    Ok(cells)
-}
-
-async fn values(
-    source: &dyn Reports,
-    span: &Span,
-    by: Dimension,
-    filters: &[(Dimension, Arc<str>)],
-) -> Result<Vec<Arc<str>>, Unanswered> {
-    let rows = all(source, ask(span, by, None, filters.to_vec())).await?;
-    Ok(rows.into_iter().map(|row| row.key.value.unwrap_or_default()).collect())
-}
-
-/// The filters with one more. One that was asked for already is the same: only its values are found.
-fn with(filters: &[(Dimension, Arc<str>)], by: Dimension, value: &Arc<str>) -> Vec<(Dimension, Arc<str>)> {
-    let others = filters.iter().filter(|(dimension, _)| *dimension != by).cloned();
-    others.chain([(by, value.clone())]).collect()
-}
-
-fn ask(span: &Span, by: Dimension, bucket: Option<Bucket>, filters: Vec<(Dimension, Arc<str>)>) -> ReportQuery {
-    let (from, to, zone) = (span.from, span.to, span.zone.clone());
-    ReportQuery { by: Some(by), bucket, from, to, zone, filters, limit: 1, after: None }
+    };
+    Ok(rows.into_iter().map(cell).collect())
 }
 
 fn named(value: &Arc<str>) -> Option<Arc<str>> {
@@ -256,7 +284,7 @@ impl Cell {
             Some(_) => ("AI and Machine Learning", "Generative AI", "Model APIs"),
             None => ("Integration", "API Management", "HTTP APIs"),
         };
-        let backend = self.row.key.value.as_ref().and_then(named);
+        let backend = &self.backend;
         let calls = self.row.totals.get(Sum::Calls);
         let what = self.model.as_deref().unwrap_or("HTTP APIs");
         let whence = backend.as_deref().map_or_else(String::new, |backend| format!(" at {backend}"));

@@ -73,6 +73,7 @@ pub(super) async fn all(
 pub(super) fn query(about: &About, span: &Span, params: &Params) -> ReportQuery {
     ReportQuery {
         by: about.by,
+        also: Vec::new(),
         bucket: about.bucket,
         from: span.from,
         to: span.to,
@@ -122,5 +123,10 @@ fn key(cursor: &str) -> Result<ReportKey, Unanswered> {
     let text = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
     let (start, api, value): (Option<u64>, Option<String>, Option<String>) =
         serde_json::from_slice(&text).map_err(|_| refused())?;
-    Ok(ReportKey { start: start.map(Timestamp::from_nanos), api: api.map(Into::into), value: value.map(Into::into) })
+    Ok(ReportKey {
+        start: start.map(Timestamp::from_nanos),
+        api: api.map(Into::into),
+        value: value.map(Into::into),
+        also: Vec::new(),
+    })
 }

@@ -29,6 +29,7 @@ impl Reports for Rows {
                 start: query.bucket.map(|bucket| start(row.intent.time, bucket, &query.zone)),
                 api: (query.by == Some(Dimension::Operation)).then(|| value(row, Dimension::Api)),
                 value: query.by.map(|by| value(row, by)),
+                also: query.also.iter().map(|by| value(row, *by)).collect(),
             };
             let line = lines.entry(key.clone()).or_insert_with(|| ReportRow { key, ..super::line::nothing() });
             line.totals.count(row);
@@ -327,6 +328,74 @@ async fn a_focus_export_has_every_mandatory_column_and_no_null_where_none_may_be
         assert_eq!((&line["BillingAccountId"], &line["PricingCategory"]), (&json!("acme"), &json!("Standard")));
     }
     let refused = focus(&rows(), &params("tz=Europe/Berlin"), &|_| BTreeMap::new(), NOW).await;
+    assert!(matches!(refused, Err(Unanswered::Parameter { .. })));
+}
+
+/// What FOCUS 1.2 says of the values of its columns: <https://focus.finops.org/focus-specification/v1-2/>.
+#[tokio::test]
+async fn values_of_a_focus_export_are_of_the_types_of_their_columns() {
+    let is_decimal = |value: &Value| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let is_time = |value: &Value| {
+        let text = value.as_str().unwrap_or_default();
+        text.len() == 20 && text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()
+    };
+    for line in exported("").await.items {
+        for (name, value) in line.as_object().expect("an object").iter().filter(|(_, value)| !value.is_null()) {
+            let right = match name.as_str() {
+                name if name.ends_with("Cost") || name.ends_with("Quantity") => is_decimal(value),
+                name if name.ends_with("PeriodStart") || name.ends_with("PeriodEnd") => is_time(value),
+                "BillingCurrency" => value.as_str().is_some_and(|code| code.len() == 3),
+                "ChargeCategory" => value == "Usage",
+                "ChargeFrequency" => value == "Usage-Based",
+                "ServiceCategory" => ["AI and Machine Learning", "Integration"].map(Value::from).contains(value),
+                "ServiceSubcategory" => ["Generative AI", "API Management"].map(Value::from).contains(value),
+                "Tags" => {
+                    value.as_str().is_some_and(|tags| serde_json::from_str::<BTreeMap<String, String>>(tags).is_ok())
+                }
+                name if name.starts_with("x_") => value.is_i64() || value.is_string(),
+                _ => value.is_string(),
+            };
+            assert!(right, "{name}: {value}");
+        }
+    }
+    let table = exported("").await;
+    let (own, standard): (Vec<_>, Vec<_>) = table.columns.iter().partition(|name| name.starts_with("x_"));
+    assert!(standard.is_sorted() && own.is_sorted());
+    let is_pascal = |name: &&&str| name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric);
+    assert!(standard.iter().all(|name| is_pascal(&name)));
+}
+
+/// Whole days a page: no export is all in memory.
+#[tokio::test]
+async fn a_long_focus_export_comes_in_pages_of_whole_days() {
+    let mut rows = Vec::new();
+    for nth in 0..8_000_u64 {
+        let mut row = sample::row(nth);
+        row.intent.time = Timestamp::from_secs(1_794_700_800 + nth % 4 * 86_400);
+        row.intent.subscription = Some(format!("team-{}", nth / 4).as_str().into());
+        rows.push(row);
+    }
+    let source = Rows(rows);
+    let (mut lines, mut asked, mut pages) = (Vec::new(), params("from=2026-11-01"), 0);
+    loop {
+        let page = focus(&source, &asked, &|_| BTreeMap::new(), NOW).await.expect("an export");
+        lines.extend(page.items);
+        pages += 1;
+        match &page.next {
+            Some(next) => asked.set("after", next),
+            None => break,
+        }
+    }
+    assert_eq!((lines.len(), pages), (8_000, 2), "three days, and the last");
+    let days: Vec<_> = lines.iter().map(|line| line["ChargePeriodStart"].to_string()).collect();
+    assert!(days.is_sorted());
+    let page = focus(&source, &params("from=2026-11-01&after=2026-11-15"), &|_| BTreeMap::new(), NOW).await;
+    assert_eq!(page.expect("an export").items.len(), 6_000);
+    let refused = focus(&source, &params("after=soon"), &|_| BTreeMap::new(), NOW).await;
     assert!(matches!(refused, Err(Unanswered::Parameter { .. })));
 }
 

@@ -12,7 +12,7 @@ use crate::{
     model::{Clock, Timestamp, clock::Ticks},
     telemetry::{AccessLog, Metrics, Telemetry},
     tokens::Learned,
-    usage::{Meter, Settlement, Sink, Wish},
+    usage::{Meter, Settlement, Sink, Wish, refused_rows::RefusedRows},
 };
 
 fn sink(disk: &MemoryDisk) -> Arc<Sink> {
@@ -24,6 +24,7 @@ fn sink(disk: &MemoryDisk) -> Arc<Sink> {
         limits: Limits::new(clock.clone()),
         leases: None,
         journal: Arc::new(journal),
+        refused_rows: RefusedRows::default(),
         learned: Arc::new(Learned::new()),
         clock: clock.clone(),
         telemetry: telemetry.clone(),

@@ -66,6 +66,8 @@ pub struct Counting {
     pub honours_cap: bool,
     /// Whether it reports usage.
     pub reports: bool,
+    /// What it claims for the prompt and for the answer each, in place of the truth.
+    pub claims: Option<u64>,
     /// Holds every answer's head back.
     pub gate: Option<Gate>,
 }
@@ -73,7 +75,7 @@ pub struct Counting {
 impl Counting {
     /// Honest, with answers of `words` words.
     pub fn honest(words: u64) -> Self {
-        Self { words, honours_cap: true, reports: true, gate: None }
+        Self { words, honours_cap: true, reports: true, claims: None, gate: None }
     }
 
     /// Starts it with books of its own.
@@ -92,7 +94,7 @@ impl Counting {
         let words = self.words.min(honoured);
         books.write(&asked, Line { prompt, words });
         let finish = if words < self.words { "length" } else { "stop" };
-        let usage = self.reports.then(|| usage(prompt, words));
+        let usage = self.reports.then(|| usage(self.claims.unwrap_or(prompt), self.claims.unwrap_or(words)));
         let reply = if asked["stream"] == json!(true) {
             Reply::events(events(words, finish, usage.filter(|_| asks_usage(&asked))))
         } else {

@@ -4,7 +4,10 @@ use std::{
     io::Write,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,9 @@ use tollgate::{
 };
 
 use super::{ADMIN_TOKEN, metrics::Metrics};
+
+/// Each gateway draws its own ids: two on one database are two.
+static SEED: AtomicU64 = AtomicU64::new(7);
 
 /// A gateway in this process.
 pub struct Host {
@@ -52,7 +58,7 @@ impl Host {
             config: Some(Source::File(config.to_owned())),
             env: Env::from_fn(|name| (name == "TOLLGATE_ADMIN_TOKEN").then(|| ADMIN_TOKEN.to_owned())),
             out: Output::new(printed.clone()),
-            ..Options::embedded(folder.join("data"), clock, Entropy::seeded(7))
+            ..Options::embedded(folder.join("data"), clock, Entropy::seeded(SEED.fetch_add(1, Ordering::Relaxed)))
         };
         collect_diagnostics();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

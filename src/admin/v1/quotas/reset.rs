@@ -1,6 +1,7 @@
 //! `POST /admin/v1/quotas/{id}/reset`: what is used becomes nothing; open requests keep what they hold.
 //!
-//! A quota's balance in the ledger is corrected, never a row: the correction stands beside the sum of the rows.
+//! A quota's balance in the ledger is corrected, never a row: the correction stands beside the sum of the rows. Where
+//! several gateways share the quota, only there: all of them learn of it from the database.
 
 use axum::response::Response;
 use serde_json::json;
@@ -22,6 +23,14 @@ pub(in crate::admin::v1) async fn post(call: Call) -> Result<Response, Refusal> 
     if run == Run::Dry {
         let remaining = view.limit.saturating_sub(view.reserved).max(0);
         return Ok(changed(&view, &[("used", json!(0)), ("remaining", json!(remaining))]));
+    }
+    if let Some(leases) = &call.state.leases {
+        leases.shipped(&view).await;
+    }
+    if let Some(leases) = &call.state.leases
+        && leases.reset(&view, call.caller.actor(), reason.unwrap_or_default().to_owned()).await?
+    {
+        return Ok(shown(&counter(&call)?));
     }
     let limits = &call.state.limits;
     if let Some(corrected) = limits.reset(&view.account)

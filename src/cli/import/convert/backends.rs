@@ -124,7 +124,7 @@ impl Converter<'_> {
                 let weight = number(service.get("weight"));
                 weighted |= weight.is_some();
                 // Azure counts priorities from 0, and a weight of 0 is its default.
-                let priority = number(service.get("priority")).map(|priority| priority.max(1).min(100));
+                let priority = number(service.get("priority")).map(|priority| priority.clamp(1, 100));
                 let member = Tree::map().with("backend", backend.as_str());
                 Some(
                     member

@@ -69,7 +69,7 @@ impl Converter<'_> {
             out.push_str(before);
             let own = self.named_values.get(name).and_then(|value| value.get("value")).and_then(Tree::as_text);
             if let Some(own) = own {
-                out.push_str(own)
+                out.push_str(own);
             } else {
                 let variable = self.supply(name, &format!("named value `{name}` in {what}"), true);
                 out.extend([OPEN]);
