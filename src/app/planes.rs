@@ -173,7 +173,8 @@ impl Planes {
             targets: Targets::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
-        let debugging = gateway.services.debugging.clone();
+        let policies = gateway.services.clone();
+        let debugging = policies.debugging.clone();
         let admin = admin_state(options, ground, local, ports, &reloader, debugging);
         let portal = PortalState {
             store: ground.store.clone(),
@@ -183,7 +184,7 @@ impl Planes {
             clock,
             entropy,
         };
-        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone()));
+        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone(), policies));
         Self { gateway, console, reloader, drain, writer }
     }
 
@@ -206,6 +207,7 @@ impl Planes {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
         }
         let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
+        let policies = self.gateway.services.clone();
         let sight = |name| Sight::new(ground.telemetry.metrics.clone(), name);
         let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
         let server = &ground.server;
@@ -234,6 +236,7 @@ impl Planes {
             control: ground.control,
             store: ground.store,
             meter: ground.metering.meter,
+            policies,
             telemetry: ground.telemetry,
             reloader: self.reloader,
             runtime: Handle::current(),

@@ -33,9 +33,10 @@ use super::{
     tracing::Trace,
 };
 use crate::{
+    exchange::{Record, Watcher},
     expression::Value,
     limits::{Limits, Scope as Counter},
-    model::{Clock, Entropy, Timestamp},
+    model::{Clock, Entropy, Timestamp, clock::Ticks},
     policy::{Document, Place, Scope, Section},
 };
 
@@ -64,6 +65,7 @@ pub struct Scene {
     replies: VecDeque<Reply>,
     traced: bool,
     is_preflight: bool,
+    drains: bool,
 }
 
 /// The exchange as it ended.
@@ -91,6 +93,7 @@ pub struct Played {
     /// How long it took, by the runtime's time.
     pub took: Duration,
     passing: Bytes,
+    settled: Vec<Watcher>,
 }
 
 impl Default for Scene {
@@ -126,6 +129,7 @@ impl Scene {
             replies: VecDeque::new(),
             traced: false,
             is_preflight: false,
+            drains: false,
         }
     }
 
@@ -228,6 +232,13 @@ impl Scene {
         self
     }
 
+    /// Ends as a gateway does that goes down: what policies sent and wrote is on its way before the scene is over.
+    #[must_use]
+    pub const fn drained(mut self) -> Self {
+        self.drains = true;
+        self
+    }
+
     /// As the gateway asks the documents first when a browser asks whether it may send.
     #[must_use]
     pub const fn preflight(mut self) -> Self {
@@ -286,7 +297,10 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, corrected, answer: passing, .. } = wire;
+        let Wire { sent, counters, corrected, settled, answer: passing, .. } = wire;
+        if self.drains {
+            self.services.outside.drain(Duration::from_secs(60)).await;
+        }
         Played {
             request,
             response,
@@ -300,6 +314,7 @@ impl Scene {
             trace,
             took: began.elapsed(),
             passing,
+            settled,
         }
     }
 
@@ -358,6 +373,14 @@ impl Played {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).map(|value| value.to_text().to_string())
+    }
+
+    /// Settles the exchange with a record that `fill` has filled.
+    pub fn settle(self, fill: impl FnOnce(&mut Record)) {
+        let (id, now) = (uuid::Uuid::nil(), Timestamp::from_secs(NOW));
+        let mut record = Record::open(id, now, Ticks::default(), Method::GET, "/");
+        fill(&mut record);
+        self.settled.into_iter().for_each(|work| work(&record));
     }
 
     /// The failure that ended the journey, whether or not `on-error` made another answer of it.

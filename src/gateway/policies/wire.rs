@@ -19,7 +19,7 @@ use super::{
     target,
 };
 use crate::{
-    exchange::{Blame, Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
@@ -316,6 +316,10 @@ impl Link for Wire<'_> {
             Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
             _ => None,
         }
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.exchange.settlement.watch(work);
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::{header, joined};
 use crate::{
+    exchange::Watcher,
     limits::Scope as Counter,
     policies::{Body, Failure, Forwarding, Link, Request, Response, Route},
 };
@@ -92,6 +93,7 @@ pub(super) struct Wire {
     pub(super) sent: Vec<Sent>,
     pub(super) counters: Vec<Counter>,
     pub(super) corrected: Vec<(Arc<str>, u64)>,
+    pub(super) settled: Vec<Watcher>,
     pub(super) began: Instant,
 }
 
@@ -105,6 +107,7 @@ impl Wire {
             sent: Vec::new(),
             counters: Vec::new(),
             corrected: Vec::new(),
+            settled: Vec::new(),
             began,
         }
     }
@@ -170,6 +173,10 @@ impl Link for Wire {
 
     fn backend(&self) -> Option<Arc<str>> {
         (!self.sent.is_empty()).then(|| "scripted".into())
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.settled.push(work);
     }
 }
 
