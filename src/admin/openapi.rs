@@ -15,7 +15,10 @@ use super::{
     endpoint::{Endpoint, Input, Precondition},
     v1,
 };
-use crate::settings::{Api, Backend, Group, Model, Pool, Price, Product, Subscription, User, Workspace};
+use crate::settings::{
+    Api, Backend, Certificate, Group, Logger, Model, NamedValue, PolicyFragment, Pool, Price, Product, Subscription,
+    TokenSource, User, Workspace,
+};
 
 pub(super) async fn serve() -> Response {
     answer::json(StatusCode::OK, &document())
@@ -158,12 +161,17 @@ fn schemas() -> Map<String, Value> {
     let mut generator = settings.into_generator();
     add::<Api>(&mut generator);
     add::<Backend>(&mut generator);
+    add::<Certificate>(&mut generator);
     add::<Group>(&mut generator);
+    add::<Logger>(&mut generator);
     add::<Model>(&mut generator);
+    add::<NamedValue>(&mut generator);
+    add::<PolicyFragment>(&mut generator);
     add::<Pool>(&mut generator);
     add::<Price>(&mut generator);
     add::<Product>(&mut generator);
     add::<Subscription>(&mut generator);
+    add::<TokenSource>(&mut generator);
     add::<User>(&mut generator);
     add::<Workspace>(&mut generator);
     let mut schemas = generator.take_definitions(true);
