@@ -68,7 +68,7 @@ fn is_capitals(text: &str) -> bool {
 }
 
 fn replace_word(text: &str, word: &str, value: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(word) {
@@ -94,7 +94,7 @@ mod tests {
             (r#"<rewrite-uri template="{id}"/>"#, &[], r#"<rewrite-uri template="{id}"/>"#),
             (r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#, &[], r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#),
             (r#"<set-body>@($"{a}")</set-body>"#, &[], r#"<set-body>@($"{a}")</set-body>"#),
-            (r#"<a b="A_B"/>MY_A_B A_B-1"#, &["A_B"], r#"<a b="[A_B]"/>MY_A_B A_B-1"#),
+            (r#"<a b="A_B"/>MY_A_B x-A_B"#, &["A_B"], r#"<a b="[A_B]"/>MY_A_B x-[A_B]"#),
         ];
         for (text, wanted, filled) in rows {
             let found = names(text);
