@@ -142,6 +142,8 @@ pub struct Played {
     pub sent: Vec<Sent>,
     /// Counters that policies let the exchange fall under.
     pub counters: Vec<Counter>,
+    /// As what some of them count the exchange, whatever it uses: account and units.
+    pub corrected: Vec<(Arc<str>, u64)>,
     /// Steps, where [`Scene::traced`].
     pub trace: Option<Box<Trace>>,
     /// How long it took, by the runtime's time.
@@ -342,7 +344,7 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, answer: passing, .. } = wire;
+        let Wire { sent, counters, corrected, answer: passing, .. } = wire;
         Played {
             request,
             response,
@@ -352,6 +354,7 @@ impl Scene {
             last_error,
             sent,
             counters,
+            corrected,
             trace,
             took: began.elapsed(),
             passing,
@@ -440,13 +443,22 @@ struct Wire {
     replies: VecDeque<Reply>,
     sent: Vec<Sent>,
     counters: Vec<Counter>,
+    corrected: Vec<(Arc<str>, u64)>,
     began: Instant,
 }
 
 impl Wire {
     fn new(body: Bytes) -> Self {
         let began = Instant::now();
-        Self { body, answer: Bytes::new(), replies: VecDeque::new(), sent: Vec::new(), counters: Vec::new(), began }
+        Self {
+            body,
+            answer: Bytes::new(),
+            replies: VecDeque::new(),
+            sent: Vec::new(),
+            counters: Vec::new(),
+            corrected: Vec::new(),
+            began,
+        }
     }
 
     fn next(&mut self) -> Reply {
@@ -498,6 +510,10 @@ impl Link for Wire {
 
     fn limit(&mut self, scope: Counter) {
         self.counters.push(scope);
+    }
+
+    fn count_as(&mut self, account: &str, units: u64) {
+        self.corrected.push((account.into(), units));
     }
 
     fn tokens(&mut self) -> u64 {

@@ -94,6 +94,13 @@ impl Settlement {
         moved.map_err(|refusal| refused::fault(&refusal, is_plain))
     }
 
+    /// Has one counter count so many units of this exchange, whatever it uses.
+    pub fn count_as(&mut self, account: &str, units: u64) {
+        if let Some(metered) = &mut self.metered {
+            metered.count_as(account, units);
+        }
+    }
+
     /// Where the caller stands with its limits, as far as they were asked.
     #[must_use]
     pub fn standing(&self) -> Standing {
