@@ -4,6 +4,8 @@
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
 mod debug;
+mod dress;
+mod redirect;
 mod target;
 mod wire;
 
@@ -26,6 +28,7 @@ use crate::{
 };
 use wire::Wire;
 
+pub use dress::{Dress, dressed};
 pub use target::Targets;
 
 /// Whether any document may apply to the exchange.
@@ -170,7 +173,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         } else {
             Body::Passing
         },
-        original: (exchange.settlement.path.clone(), exchange.original_query.clone().unwrap_or_default()),
+        original: (exchange.settlement.path.clone(), uri.query().unwrap_or_default().into()),
         ip: Some(exchange.peer.client),
         certificate: None,
     }

@@ -1,6 +1,6 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -16,6 +16,8 @@ use super::{
         respond,
         route::Target,
     },
+    Dress,
+    redirect::{self, Hop},
     target,
 };
 use crate::{
@@ -56,27 +58,38 @@ impl<'e> Wire<'e> {
         if how.buffer_request_body && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
+        let sending = self.send_on(request, route, how);
+        match how.timeout {
+            Some(longest) => timeout(longest, sending).await.unwrap_or_else(|_| Err(late(longest))),
+            None => sending.await,
+        }
+    }
+
+    /// Sends it, and again where the backend says that it is elsewhere.
+    async fn send_on(&mut self, request: &Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+        self.exchange.dress = Dress::of(route, how);
         self.give_back(request)?;
         let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
-        self.leave_answer().await;
-        let sent = match how.timeout {
-            Some(longest) => match timeout(longest, dispatch(self.exchange, target)).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(late(longest)),
-            },
-            None => dispatch(self.exchange, target).await,
-        };
-        let response = self.answered(sent)?;
-        if how.fail_on_error_status_code && response.status.as_u16() >= 400 {
-            let code = response.status.as_u16();
-            return Err(Failure::new(
-                "forward-request",
-                "BackendErrorStatusCode",
-                code,
-                format!("The backend answered {code}."),
-            ));
+        let follows = how.follow_redirects && matches!(target, Target::Http(..));
+        let mut response = self.dispatch(target).await?;
+        if !follows {
+            return Ok(response);
         }
-        Ok(response)
+        let mut sent = Cow::Borrowed(request);
+        for _ in 0..redirect::MOST {
+            let hop = redirect::next(self.exchange, &sent, self.answer.as_ref(), &response)?;
+            let Some(Hop { request, target }) = hop else { return Ok(response) };
+            self.give_back(&request)?;
+            response = self.dispatch(target).await?;
+            sent = Cow::Owned(request);
+        }
+        Err(redirect::endless())
+    }
+
+    async fn dispatch(&mut self, target: Target) -> Result<Response, Failure> {
+        self.leave_answer().await;
+        let sent = dispatch(self.exchange, target).await;
+        self.answered(sent)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
