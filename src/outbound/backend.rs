@@ -139,7 +139,8 @@ impl Draft {
         let headers = headers(setting, &mut problems);
         check_health(setting.health.as_ref(), &mut problems);
         check_timeouts(&setting.timeouts, &mut problems);
-        let transport = TransportKey::compile(setting, rules, base_dir, shown).map_err(|found| problems.extend(found)).ok();
+        let transport =
+            TransportKey::compile(setting, rules, base_dir, shown).map_err(|found| problems.extend(found)).ok();
         match (endpoint, breaker, transport) {
             (Some(endpoint), Some(rules), Some(transport)) if problems.is_empty() => {
                 Ok(Self { endpoint, rules, carriers, headers, transport })

@@ -90,7 +90,9 @@ fn placed(json: &Json, path: &str, parent: Mark, source: &PolicySource) -> Node 
             let items = items.iter().enumerate();
             Value::Sequence(items.map(|(index, item)| placed(item, &format!("{path}[{index}]"), at, source)).collect())
         }
-        Json::Object(fields) => Value::Mapping(fields.iter().map(|(key, value)| entry(key, value, path, at, source)).collect()),
+        Json::Object(fields) => {
+            Value::Mapping(fields.iter().map(|(key, value)| entry(key, value, path, at, source)).collect())
+        }
         scalar => Node::from_json(scalar).value,
     };
     Node::new(at, value)

@@ -1,7 +1,7 @@
 //! Configured backends spoken to otherwise than configured: through a proxy, with another client certificate, in another
 //! version of HTTP. What is asked for is noted while policies run (`target`) and put on here, when the pool is known.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::super::exchange::Exchange;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How backends are spoken to, where policies say it otherwise than the configuration. The default says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Dress {
     /// URL of the proxy (`proxy`).
     pub proxy: Option<Arc<str>>,
@@ -19,6 +19,14 @@ pub struct Dress {
     pub certificate: Option<Arc<str>>,
     /// Version of HTTP (`forward-request http-version`): 1 or 2.
     pub http: Option<u8>,
+}
+
+impl fmt::Debug for Dress {
+    /// Without the proxy: its URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { proxy, certificate, http } = self;
+        write!(f, "Dress(proxy: {}, certificate: {certificate:?}, http: {http:?})", proxy.is_some())
+    }
 }
 
 impl Dress {
@@ -62,9 +70,8 @@ pub fn dressed(exchange: &Exchange, pool: &Arc<Pool>) -> Result<Arc<Pool>, Failu
     let hub = &exchange.gateway.hub;
     let settings = &exchange.snapshot.settings;
     let made = hub.variant(settings, pool.id(), &|backend| dress.put_on(backend), dress.identity(exchange));
-    let made = made.map_err(|problems| {
-        Failure::new("forward-request", "BackendConnectionFailure", 500, problems.join("; "))
-    })?;
+    let made =
+        made.map_err(|problems| Failure::new("forward-request", "BackendConnectionFailure", 500, problems.join("; ")))?;
     exchange.gateway.targets.dressed.insert(key, made.clone());
     Ok(made)
 }
