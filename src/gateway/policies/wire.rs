@@ -177,44 +177,45 @@ impl<'e> Wire<'e> {
     }
 
     /// Turns what the pipeline ended with into the exchange's answer.
-    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
+    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Answer {
         match ended {
             Ended::Answered => {}
-            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Recovered(failure) => return self.recovered(response, &failure).await,
             Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
-            return Ok(Answer::Local(Answered::new(Bytes::new())));
+            return Answer::Local(Answered::new(Bytes::new()));
         };
-        if let Some(fault) = self.fault.take()
-            && response.status.as_u16() == fault.kind.status()
-        {
-            return Err(fault);
+        if let Some(fault) = self.fault.take().filter(|_| response.status.as_u16() >= 400) {
+            self.note(&Failure::from(fault));
         }
-        Ok(match self.answer.take() {
+        match self.answer.take() {
             Some(Answer::Upstream(upstream)) => self.relayed(upstream, response).await,
             Some(Answer::Upgraded(mut upgraded)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 upgraded.head.headers = response.headers;
                 Answer::Upgraded(upgraded)
             }
             _ => Answer::Local(local(response)),
-        })
+        }
     }
 
     /// A failure that no `on-error` turned into another answer.
-    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
+    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Answer {
         self.leave_answer().await;
-        self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
-            return Err(fault.clone());
-        }
-        if failure.status >= 500 {
+        self.note(&failure);
+        if failure.status >= 500 && failure.fault.is_none() {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(outcome(&failure));
+        // What policies have added for the error (`cors`) goes along, also with the gateway's own.
         let response = response.unwrap_or_else(|| self.rendered(&failure));
-        Ok(Answer::Local(local(response)))
+        Answer::Local(local(response))
+    }
+
+    /// For the record: the exchange ended in an error.
+    fn note(&mut self, failure: &Failure) {
+        self.exchange.settlement.error = Some(failure.code());
+        self.exchange.outcome = Some(outcome(failure));
     }
 
     /// What `on-error` made of a failure.
@@ -222,8 +223,7 @@ impl<'e> Wire<'e> {
         self.leave_answer().await;
         let response = response.unwrap_or_else(|| self.rendered(failure));
         if response.status.as_u16() >= 400 {
-            self.exchange.settlement.error = Some(failure.code());
-            self.exchange.outcome = Some(outcome(failure));
+            self.note(failure);
         }
         Answer::Local(local(response))
     }
