@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use tollgate_providers::{Surface, head::Head, models, prompt};
+use tollgate_providers::{Kind, Surface, head::Head, models, prompt};
 
-use super::exchange::Exchange;
+use super::{exchange::Exchange, plain_model::PlainModel};
 use crate::{
     exchange::Fault,
     limits::{MIN_OUTPUT, Output, Scope},
     model::BackendId,
+    outbound::Backend,
     snapshot::{ModelTarget, Parties},
     usage::{ModelCall, Wish, consumed},
 };
@@ -36,11 +37,18 @@ pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault
     exchange.settlement.move_to(wish)
 }
 
-/// Reserves for a call of a plain API and announces it.
-pub async fn admit_plain(exchange: &mut Exchange) -> Result<(), Fault> {
-    let scopes = scopes(exchange, None);
+/// Reserves for a call of a plain API and announces it; `model` is the model call that it is, where that counts.
+pub async fn admit_plain(exchange: &mut Exchange, model: Option<&PlainModel>) -> Result<(), Fault> {
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
-    let wish = Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true };
+    let wish = match model {
+        Some(PlainModel { surface, head, body, model }) => {
+            Wish { is_plain: true, ..Called { surface: *surface, head, body, model }.wish(exchange) }
+        }
+        None => {
+            let scopes = scopes(exchange, None);
+            Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
+        }
+    };
     if exchange.settlement.metered().is_some() {
         return exchange.settlement.move_to(wish);
     }
@@ -75,7 +83,8 @@ impl Called<'_> {
 
     fn model_call(&self, exchange: &Exchange) -> ModelCall {
         let family = self.surface.family();
-        let members = self.model.pool.members().filter(|backend| backend.kind().speaks(family));
+        let speaks = |backend: &&Backend| backend.kind().speaks(family) || backend.kind() == Kind::Http;
+        let members = self.model.pool.members().filter(speaks);
         let backends: Vec<BackendId> = members.map(|backend| backend.id().clone()).collect();
         for backend in &backends {
             exchange.snapshot.prices.prepare(backend);

@@ -13,7 +13,9 @@ use super::{
     attempt::{self, Judged, Outbound, Preference, Task},
     body,
     exchange::Exchange,
-    metering, switch,
+    metering,
+    plain_model::PlainModel,
+    switch,
     tally::{Setback, SetbackKind},
 };
 use crate::{
@@ -23,10 +25,11 @@ use crate::{
 
 /// Answers the call.
 pub async fn dispatch(exchange: &mut Exchange, pool: &Arc<Pool>, path: &str) -> Result<Answer, Fault> {
-    metering::admit_plain(exchange).await?;
+    let model = PlainModel::of(exchange, pool, path).await?;
+    metering::admit_plain(exchange, model.as_ref()).await?;
     let affinity = affinity::key(pool.affinity(), exchange, None);
     let preference = Preference { affinity, home: None, usable: &|_| true };
-    let mut task = PlainTask::new(exchange, pool, path).await?;
+    let mut task = PlainTask::new(exchange, pool, path, model).await?;
     attempt::run(exchange, pool, &preference, &mut task).await
 }
 
@@ -45,10 +48,12 @@ struct PlainTask {
     headers: HeaderMap,
     payload: Payload,
     repeat_anything: bool,
+    /// The model call that it is, where a token limit applies.
+    model: Option<PlainModel>,
 }
 
 impl PlainTask {
-    async fn new(exchange: &mut Exchange, pool: &Pool, path: &str) -> Result<Self, Fault> {
+    async fn new(exchange: &mut Exchange, pool: &Pool, path: &str, model: Option<PlainModel>) -> Result<Self, Fault> {
         let payload = payload(exchange).await?;
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
@@ -62,6 +67,9 @@ impl PlainTask {
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);
         }
+        if model.is_some() {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Ok(Self {
             method: parts.method.clone(),
             path: path.to_owned(),
@@ -69,6 +77,7 @@ impl PlainTask {
             headers,
             payload,
             repeat_anything: pool.retry().non_idempotent,
+            model,
         })
     }
 
@@ -151,7 +160,11 @@ impl Task for PlainTask {
         }
         let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
         choice.succeeded(code, first_byte);
-        Judged::Take(Box::new(Upstream::new(answer, Tap::opaque(), choice)))
+        let upstream = match &self.model {
+            Some(model) => model.watched(answer, choice),
+            None => Upstream::new(answer, Tap::opaque(), choice),
+        };
+        Judged::Take(Box::new(upstream))
     }
 
     /// RFC 9110 9.2.2: idempotent methods may be repeated; others only while no byte has reached a backend.
