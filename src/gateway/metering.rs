@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 use tollgate_providers::{Surface, head::Head, models, prompt};
 
-use super::exchange::Exchange;
+use super::{attempt::Task, exchange::Exchange};
 use crate::{
     exchange::Fault,
     limits::{MIN_OUTPUT, Output, Scope},
@@ -27,17 +27,29 @@ pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<()
 }
 
 /// Moves what is held to another model's limits.
-pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
+pub async fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
     let wish = call.wish(exchange);
-    exchange.settlement.move_to(wish)
+    exchange.settlement.move_to(wish).await
 }
 
 /// Reserves for a call of a plain API and announces it.
 pub async fn admit_plain(exchange: &mut Exchange) -> Result<(), Fault> {
-    let scopes = scopes(exchange, None);
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
-    let wish = Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true };
-    exchange.settlement.admit(wish).await
+    exchange.settlement.admit(plain(exchange, bytes_in, None)).await
+}
+
+/// What a call of a plain API wishes; `at`: the backend that is to be asked, once it is known.
+pub fn plain(exchange: &Exchange, bytes_in: u64, at: Option<&BackendId>) -> Wish {
+    let (scopes, at) = (scopes(exchange, None, at), limited(exchange, at));
+    Wish { scopes, at, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
+}
+
+/// What has to be moved before that backend is asked: `None` unless it or the one before has limits.
+pub fn to_move(exchange: &Exchange, task: &impl Task, backend: &BackendId) -> Option<Wish> {
+    let metered = exchange.settlement.metered()?;
+    let is_limited = exchange.snapshot.backend_limits.contains_key(backend);
+    let is_there = metered.at().map_or(!is_limited, |at| at == backend);
+    (!is_there).then(|| task.wish(exchange, backend))
 }
 
 /// A model call as far as its cost depends on it.
@@ -54,10 +66,24 @@ pub struct Called<'a> {
 
 impl Called<'_> {
     fn wish(&self, exchange: &Exchange) -> Wish {
-        let bytes_in = self.body.len() as u64;
         let call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
+        self.wish_with(exchange, call, None)
+    }
+
+    /// What the call wishes at that backend: it costs what it costs there.
+    pub fn wish_at(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        let mut call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
+        if let Some(call) = &mut call {
+            call.backends.retain(|one| one == backend);
+        }
+        self.wish_with(exchange, call, Some(backend))
+    }
+
+    fn wish_with(&self, exchange: &Exchange, call: Option<ModelCall>, at: Option<&BackendId>) -> Wish {
+        let bytes_in = self.body.len() as u64;
         Wish {
-            scopes: scopes(exchange, Some(self.model)),
+            scopes: scopes(exchange, Some(self.model), at),
+            at: limited(exchange, at),
             call,
             output: self.output(exchange),
             streamed: self.head.streamed || self.surface == Surface::Realtime,
@@ -129,8 +155,14 @@ fn nothing() -> Output {
     Output { caller_cap: Some(0), ..Output::default() }
 }
 
-fn scopes(exchange: &Exchange, model: Option<&ModelTarget>) -> Vec<Scope> {
+/// That backend, if it has limits.
+fn limited(exchange: &Exchange, at: Option<&BackendId>) -> Option<BackendId> {
+    at.filter(|id| exchange.snapshot.backend_limits.contains_key(*id)).cloned()
+}
+
+fn scopes(exchange: &Exchange, model: Option<&ModelTarget>, at: Option<&BackendId>) -> Vec<Scope> {
     let Some(api) = exchange.api.as_deref() else { return Vec::new() };
     let (subscription, product) = (exchange.subscription.as_deref(), exchange.product.as_deref());
-    Parties { api, subscription, product, model }.scopes()
+    let backend = at.and_then(|id| Some((id, exchange.snapshot.backend_limits.get(id)?)));
+    Parties { api, subscription, product, model, backend }.scopes()
 }

@@ -18,7 +18,9 @@ use super::{
 };
 use crate::{
     exchange::Fault,
+    model::BackendId,
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
+    usage::Wish,
 };
 
 /// Answers the call.
@@ -44,11 +46,14 @@ struct PlainTask {
     query: Option<String>,
     headers: HeaderMap,
     payload: Payload,
+    /// Body bytes, as far as they are known before they pass.
+    bytes_in: u64,
     repeat_anything: bool,
 }
 
 impl PlainTask {
     async fn new(exchange: &mut Exchange, pool: &Pool, path: &str) -> Result<Self, Fault> {
+        let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
         let payload = payload(exchange).await?;
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
@@ -68,6 +73,7 @@ impl PlainTask {
             query: parts.uri.query().map(ToOwned::to_owned),
             headers,
             payload,
+            bytes_in,
             repeat_anything: pool.retry().non_idempotent,
         })
     }
@@ -113,6 +119,10 @@ async fn payload(exchange: &mut Exchange) -> Result<Payload, Fault> {
 }
 
 impl Task for PlainTask {
+    fn wish(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        metering::plain(exchange, self.bytes_in, Some(backend))
+    }
+
     fn encode(&mut self, _: &Exchange, choice: &Choice) -> Option<Outbound> {
         let body = match &mut self.payload {
             Payload::Held(bytes) if bytes.is_empty() => Outgoing::Empty,

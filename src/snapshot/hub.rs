@@ -64,6 +64,7 @@ impl Hub {
             keys: super::KeyRing::default(),
             models: super::Models::default(),
             backends: HashMap::new(),
+            backend_limits: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
             counters: Vec::new(),
         };

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub models: Models,
     /// Backends by id.
     pub backends: HashMap<BackendId, Arc<Backend>>,
+    /// What calls at a backend fall under, of those that have limits.
+    pub backend_limits: HashMap<BackendId, Held>,
     /// What calls cost.
     pub prices: Arc<Book>,
     /// Every counter that is known without a request: to be shown before its first one.
