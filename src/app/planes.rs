@@ -8,6 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
+    lessons,
     readiness::Checks,
     reload::Reloader,
     start::Ground,
@@ -182,6 +183,8 @@ impl Planes {
             background.spawn(news.run(stopped.clone()));
         }
         background.spawn(tasks::gather_refused(ground.metering.meter.clone(), stopped.clone()));
+        let (learned, folder) = (ground.metering.meter.learned.clone(), ground.metering.folder.clone());
+        background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         background.spawn(tasks::prune_ledger(
             ground.books.clone(),

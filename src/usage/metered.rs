@@ -215,7 +215,7 @@ impl Metered {
             match (refusal.kind, &meter.leases) {
                 (RefusalKind::NeedsExactInput, _) if !prompt.is_final => prompt = count(&mut wish).await,
                 (RefusalKind::Unleased, Some(leases)) if waits < MOST_WAITS && leases.cover(&refusal).await => {
-                    waits += 1
+                    waits += 1;
                 }
                 (kind, _) => {
                     meter.telemetry.metrics.limit_refused(kind.word());
