@@ -209,7 +209,7 @@ impl<'e> Wire<'e> {
         if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
             return Ok(());
         }
-        metering::admit_plain(self.exchange).await?;
+        metering::admit_plain(self.exchange, None).await?;
         for (account, units) in &self.counts {
             self.exchange.settlement.count_as(account, *units);
         }
