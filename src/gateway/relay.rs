@@ -23,17 +23,21 @@ use tollgate_providers::{
 
 use super::{
     answer::{Answer, Upstream},
+    copying::Copying,
     cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Ending},
     owners::Watch,
-    respond, switch,
+    respond,
+    screen::{Screen, Screened},
+    switch,
 };
 use crate::{
     exchange::{FaultKind, Outcome},
     model::{Clock, clock::Ticks},
     outbound::{BoxError, Choice, Failure, Incoming},
+    policies::Failure as PolicyFailure,
     usage::{Settlement, Stop},
 };
 
@@ -112,6 +116,8 @@ struct Relay {
     is_inside_event: bool,
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
+    copy: Option<Box<Copying>>,
+    screen: Option<Box<Screen>>,
     choice: Choice,
     ending: Ending,
     owners: Option<Watch>,
@@ -130,7 +136,10 @@ impl Relay {
         let method = &exchange.parts.method;
         let watch = surface
             .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
-        let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
+        let is_intact = upstream.decoder.is_none()
+            && upstream.screening.is_none()
+            && !upstream.withholds
+            && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,
             is_intact,
@@ -149,6 +158,8 @@ impl Relay {
             queue: upstream.held.into(),
             scratch: Vec::new(),
             phase: Phase::Flowing,
+            copy: upstream.copy,
+            screen: upstream.screening.map(|how| Box::new(Screen::new(*how))),
             choice: upstream.choice,
         };
         relay.note_content();
@@ -319,7 +330,11 @@ impl Relay {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
-            if let Some(bytes) = self.queue.pop_front() {
+            if self.screen.is_some() {
+                if let Some(bytes) = ready!(self.screened(cx)) {
+                    return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
+                }
+            } else if let Some(bytes) = self.queue.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
             }
             match &mut self.phase {
@@ -336,6 +351,44 @@ impl Relay {
                 Phase::Over => return Poll::Ready(None),
             }
         }
+    }
+
+    /// What the check lets go on next; `None`: more has to come, or nothing more will.
+    fn screened(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(screen) = &mut self.screen else { return Poll::Ready(None) };
+        self.queue.drain(..).for_each(|bytes| screen.take(&bytes));
+        match ready!(screen.poll(cx, !matches!(self.phase, Phase::Flowing))) {
+            Screened::Pass(bytes) => Poll::Ready(Some(bytes)),
+            Screened::More => Poll::Ready(None),
+            Screened::Blocked(failure) => {
+                let (surface, sequence) = (screen.surface(), screen.next_sequence());
+                self.block(surface, sequence, &failure);
+                Poll::Ready(self.queue.pop_front())
+            }
+        }
+    }
+
+    /// What the answer says was refused: nothing of it goes on any more, and its end says why.
+    fn block(&mut self, surface: Surface, sequence: u64, failure: &PolicyFailure) {
+        self.screen = None;
+        self.queue.clear();
+        let request_id = self.request_id();
+        let text = ErrorText {
+            status: failure.status,
+            code: failure.code(),
+            message: failure.told(),
+            param: None,
+            request_id: &request_id,
+            kind_hint: None,
+        };
+        self.queue.push_back(envelope::stream_error(surface, &text, sequence).into());
+        self.set_outcome(Outcome::Ended, Some(failure.code()));
+        self.phase = Phase::Broken;
+    }
+
+    /// Whether nothing is left to go on.
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.screen.as_ref().is_none_or(|screen| screen.is_empty())
     }
 
     /// Reads the next piece from the backend; returns when there is something to look at.
@@ -359,20 +412,27 @@ impl Relay {
         if let Some(settlement) = &mut self.settlement {
             settlement.bytes_out += bytes.len() as u64;
         }
-        if self.queue.is_empty() && matches!(self.phase, Phase::Complete(None)) {
+        if let Some(copy) = &mut self.copy {
+            copy.add(&bytes);
+        }
+        if self.is_empty() && matches!(self.phase, Phase::Complete(None)) {
             self.over();
         }
         bytes
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.queue.is_empty()
+        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.is_empty()
     }
 
     /// Settles; called once, at the last byte or the break.
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.fill_usage();
+        let is_whole = self.settlement.as_ref().is_some_and(|held| held.outcome == Outcome::Complete);
+        if let Some(copy) = self.copy.take().filter(|_| is_whole) {
+            copy.finish();
+        }
         self.settlement.take().into_iter().for_each(settle);
     }
 

@@ -20,9 +20,9 @@ use super::{
     compile::{Known, OnUnsupported},
     debugging::Debugging,
     facts::{ApiFacts, OperationFacts},
-    flow::Variables,
+    flow::{Cached, Variables},
     forward_request::ForwardRequest,
-    link::Target,
+    link::{Keep, Screening, Target},
     outside::{
         Named, Outside,
         scripted::{Script, script},
@@ -148,6 +148,10 @@ pub struct Played {
     pub trace: Option<Box<Trace>>,
     /// How long it took, by the runtime's time.
     pub took: Duration,
+    /// `x-tollgate-cache`.
+    pub cache_status: Option<&'static str>,
+    /// How the events of a streamed answer are checked.
+    pub screenings: Vec<Screening>,
     passing: Bytes,
     settled: Vec<Watcher>,
 }
@@ -346,6 +350,7 @@ impl Scene {
             after: Vec::new(),
             trace: self.traced.then(Box::default),
             is_preflight: self.is_preflight,
+            cached: Cached::Unasked,
         };
         let ended = if flow.is_preflight {
             Pipeline::preflight(&mut flow).await.map_or_else(Ended::Failed, |_| Ended::Answered)
@@ -353,7 +358,10 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, settled, answer: passing, .. } = wire;
+        let Wire { sent, counters, settled, keeps, screenings, cache_status, answer: passing, .. } = wire;
+        for keep in keeps.into_iter().filter(|keep| passing.len() <= keep.largest) {
+            (keep.to)(passing.clone(), false);
+        }
         if self.drains {
             self.services.outside.drain(Duration::from_secs(60)).await;
         }
@@ -370,6 +378,8 @@ impl Scene {
             took: began.elapsed(),
             passing,
             settled,
+            cache_status,
+            screenings,
         }
     }
 
@@ -464,14 +474,27 @@ struct Wire {
     sent: Vec<Sent>,
     counters: Vec<Counter>,
     settled: Vec<Watcher>,
+    keeps: Vec<Keep>,
+    screenings: Vec<Screening>,
+    cache_status: Option<&'static str>,
     began: Instant,
 }
 
 impl Wire {
     fn new(body: Bytes) -> Self {
         let began = Instant::now();
-        let (replies, sent, counters, settled) = (VecDeque::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { body, answer: Bytes::new(), replies, sent, counters, settled, began }
+        Self {
+            body,
+            answer: Bytes::new(),
+            replies: VecDeque::new(),
+            sent: Vec::new(),
+            counters: Vec::new(),
+            settled: Vec::new(),
+            keeps: Vec::new(),
+            screenings: Vec::new(),
+            cache_status: None,
+            began,
+        }
     }
 
     fn next(&mut self) -> Reply {
@@ -535,6 +558,18 @@ impl Link for Wire {
 
     fn when_settled(&mut self, work: Watcher) {
         self.settled.push(work);
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        self.keeps.push(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screenings.push(screening);
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.cache_status = Some(status);
     }
 }
 

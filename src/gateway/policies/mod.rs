@@ -20,7 +20,10 @@ use super::{
 use crate::{
     exchange::Fault,
     openapi,
-    policies::{Body, Ended, Facts, Flow, Pipeline, Request, Route, Services, flow::Variables},
+    policies::{
+        Body, Ended, Facts, Flow, Pipeline, Request, Route, Services,
+        flow::{Cached, Variables},
+    },
     policy::Section,
     snapshot::Holders,
 };
@@ -142,6 +145,7 @@ fn flow<'f>(
         after: Vec::new(),
         trace: None,
         is_preflight: false,
+        cached: Cached::Unasked,
         began,
     }
 }
@@ -172,7 +176,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         },
         original: (exchange.settlement.path.clone(), exchange.original_query.clone().unwrap_or_default()),
         ip: Some(exchange.peer.client),
-        certificate: None,
+        certificate: exchange.peer.certificate.clone(),
     }
 }
 

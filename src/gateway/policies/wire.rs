@@ -10,7 +10,10 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body, dispatch,
+        body,
+        copying::Copying,
+        decode::Decoder,
+        dispatch,
         exchange::Exchange,
         listener::Inbound,
         respond,
@@ -22,7 +25,10 @@ use crate::{
     exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
-    policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    policies::{
+        Body, Ended, Failure, Forwarding, Link, Request, Response, Route,
+        link::{Keep, Screening},
+    },
     usage::Metered,
 };
 
@@ -39,12 +45,16 @@ pub struct Wire<'e> {
     fault: Option<Fault>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
+    /// Who gets a copy of the answer's body.
+    keep: Option<Keep>,
+    /// How the answer's events are checked.
+    screening: Option<Box<Screening>>,
 }
 
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false }
+        Self { exchange, target, answer: None, fault: None, spent: false, keep: None, screening: None }
     }
 
     /// When the exchange began.
@@ -139,7 +149,7 @@ impl<'e> Wire<'e> {
             Answer::Upstream(upstream) => Response {
                 status: upstream.head.status,
                 reason: None,
-                headers: std::mem::take(&mut upstream.head.headers),
+                headers: leaving_coding(&mut upstream.head.headers),
                 body: Body::Passing,
             },
             Answer::Upgraded(upgraded) => Response {
@@ -220,7 +230,11 @@ impl<'e> Wire<'e> {
         upstream.head.status = response.status;
         upstream.head.headers = response.headers;
         let bytes = match response.body {
-            Body::Passing => return Answer::Upstream(upstream),
+            Body::Passing => {
+                upstream.screening = self.screening.take();
+                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                return Answer::Upstream(upstream);
+            }
             Body::Held(bytes) => bytes,
             Body::Consumed => Bytes::new(),
         };
@@ -243,7 +257,11 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
+            take_coding_off(upstream)?;
             let read = body::all(upstream, LARGEST_ANSWER).await?;
+            if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
+                (keep.to)(read.clone(), upstream.decoder.is_some());
+            }
             Ok(read)
         }
         .boxed()
@@ -293,9 +311,44 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn keep(&mut self, keep: Keep) {
+        self.keep = Some(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screening = Some(Box::new(screening));
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.exchange.cache_status = Some(status);
+    }
+
     fn when_settled(&mut self, work: Watcher) {
         self.exchange.settlement.watch(work);
     }
+}
+
+/// The headers, taken out but for the coding, which whoever reads the body has to know.
+fn leaving_coding(headers: &mut HeaderMap) -> HeaderMap {
+    let taken = std::mem::take(headers);
+    if let Some(coding) = taken.get(header::CONTENT_ENCODING) {
+        headers.insert(header::CONTENT_ENCODING, coding.clone());
+    }
+    taken
+}
+
+/// A body that policies read is read without its coding; they see the header until the answer goes out without it.
+fn take_coding_off(upstream: &mut Upstream) -> Result<(), Failure> {
+    if upstream.decoder.is_some() || upstream.ended || !upstream.held.is_empty() {
+        return Ok(());
+    }
+    upstream.decoder = Decoder::of(&mut upstream.head.headers).map_err(|why| {
+        Failure::from(Fault::new(
+            FaultKind::BackendUnreachable,
+            format!("The answer cannot be read by a policy: {why}."),
+        ))
+    })?;
+    Ok(())
 }
 
 /// Reads what is left of an answer that nobody will see, so that its usage is known.
