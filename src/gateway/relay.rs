@@ -1,7 +1,9 @@
 //! Passing an answer on: bytes as they arrive, an observer on a copy, the settlement at the end.
 //!
 //! An answer that breaks never looks complete: event streams get an in-band error in their dialect and then an
-//! unclean end, anything else just the unclean end.
+//! unclean end, anything else just the unclean end. `checked` is the way of streams whose words are checked first.
+
+mod checked;
 
 use std::{
     collections::VecDeque,
@@ -30,14 +32,13 @@ use super::{
     listener::{BodyWatch, Ending},
     owners::Watch,
     respond,
-    screen::{Screen, Screened},
+    screen::Screen,
     switch,
 };
 use crate::{
     exchange::{FaultKind, Outcome},
     model::{Clock, clock::Ticks},
     outbound::{BoxError, Choice, Failure, Incoming},
-    policies::Failure as PolicyFailure,
     usage::{Settlement, Stop},
 };
 
@@ -136,6 +137,8 @@ impl Relay {
         let method = &exchange.parts.method;
         let watch = surface
             .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
+        // A stream that a plain API carries ends in the words of what it is.
+        let surface = surface.or_else(|| settlement.surface.filter(|_| upstream.is_stream));
         let is_intact = upstream.decoder.is_none()
             && upstream.screening.is_none()
             && !upstream.withholds
@@ -353,44 +356,6 @@ impl Relay {
         }
     }
 
-    /// What the check lets go on next; `None`: more has to come, or nothing more will.
-    fn screened(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(screen) = &mut self.screen else { return Poll::Ready(None) };
-        self.queue.drain(..).for_each(|bytes| screen.take(&bytes));
-        match ready!(screen.poll(cx, !matches!(self.phase, Phase::Flowing))) {
-            Screened::Pass(bytes) => Poll::Ready(Some(bytes)),
-            Screened::More => Poll::Ready(None),
-            Screened::Blocked(failure) => {
-                let (surface, sequence) = (screen.surface(), screen.next_sequence());
-                self.block(surface, sequence, &failure);
-                Poll::Ready(self.queue.pop_front())
-            }
-        }
-    }
-
-    /// What the answer says was refused: nothing of it goes on any more, and its end says why.
-    fn block(&mut self, surface: Surface, sequence: u64, failure: &PolicyFailure) {
-        self.screen = None;
-        self.queue.clear();
-        let request_id = self.request_id();
-        let text = ErrorText {
-            status: failure.status,
-            code: failure.code(),
-            message: failure.told(),
-            param: None,
-            request_id: &request_id,
-            kind_hint: None,
-        };
-        self.queue.push_back(envelope::stream_error(surface, &text, sequence).into());
-        self.set_outcome(Outcome::Ended, Some(failure.code()));
-        self.phase = Phase::Broken;
-    }
-
-    /// Whether nothing is left to go on.
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.screen.as_ref().is_none_or(|screen| screen.is_empty())
-    }
-
     /// Reads the next piece from the backend; returns when there is something to look at.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match Pin::new(&mut self.body).poll_frame(cx) {
@@ -429,10 +394,7 @@ impl Relay {
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.fill_usage();
-        let is_whole = self.settlement.as_ref().is_some_and(|held| held.outcome == Outcome::Complete);
-        if let Some(copy) = self.copy.take().filter(|_| is_whole) {
-            copy.finish();
-        }
+        self.finish_copy();
         self.settlement.take().into_iter().for_each(settle);
     }
 

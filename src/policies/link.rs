@@ -37,6 +37,9 @@ pub trait Link: Send {
     /// with them.
     fn limit(&mut self, scope: Scope);
 
+    /// Has one of those counters count so many units of this exchange, whatever it uses.
+    fn count_as(&mut self, account: &str, units: u64);
+
     /// Tokens of prompt and completion, as far as they are known now: all, once the answer is in memory.
     fn tokens(&mut self) -> u64;
 

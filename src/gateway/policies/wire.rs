@@ -1,6 +1,6 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -12,13 +12,14 @@ use super::{
         answer::{Answer, Upstream},
         body,
         copying::Copying,
-        decode::Decoder,
         dispatch,
         exchange::Exchange,
         listener::Inbound,
-        respond,
+        metering, respond,
         route::Target,
     },
+    Dress, coding,
+    redirect::{self, Hop},
     target,
 };
 use crate::{
@@ -49,12 +50,23 @@ pub struct Wire<'e> {
     keep: Option<Keep>,
     /// How the answer's events are checked.
     screening: Option<Box<Screening>>,
+    /// As what counters count the exchange, said before they were asked.
+    counts: Vec<(Arc<str>, u64)>,
 }
 
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false, keep: None, screening: None }
+        Self {
+            exchange,
+            target,
+            answer: None,
+            fault: None,
+            spent: false,
+            keep: None,
+            screening: None,
+            counts: Vec::new(),
+        }
     }
 
     /// When the exchange began.
@@ -66,27 +78,38 @@ impl<'e> Wire<'e> {
         if how.buffer_request_body && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
+        let sending = self.send_on(request, route, how);
+        match how.timeout {
+            Some(longest) => timeout(longest, sending).await.unwrap_or_else(|_| Err(late(longest))),
+            None => sending.await,
+        }
+    }
+
+    /// Sends it, and again where the backend says that it is elsewhere.
+    async fn send_on(&mut self, request: &Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+        self.exchange.dress = Dress::of(route, how);
         self.give_back(request)?;
         let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
-        self.leave_answer().await;
-        let sent = match how.timeout {
-            Some(longest) => match timeout(longest, dispatch(self.exchange, target)).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(late(longest)),
-            },
-            None => dispatch(self.exchange, target).await,
-        };
-        let response = self.answered(sent)?;
-        if how.fail_on_error_status_code && response.status.as_u16() >= 400 {
-            let code = response.status.as_u16();
-            return Err(Failure::new(
-                "forward-request",
-                "BackendErrorStatusCode",
-                code,
-                format!("The backend answered {code}."),
-            ));
+        let follows = how.follow_redirects && matches!(target, Target::Http(..));
+        let mut response = self.dispatch(target).await?;
+        if !follows {
+            return Ok(response);
         }
-        Ok(response)
+        let mut sent = Cow::Borrowed(request);
+        for _ in 0..redirect::MOST {
+            let hop = redirect::next(self.exchange, &sent, self.answer.as_ref(), &response)?;
+            let Some(Hop { request, target }) = hop else { return Ok(response) };
+            self.give_back(&request)?;
+            response = self.dispatch(target).await?;
+            sent = Cow::Owned(request);
+        }
+        Err(redirect::endless())
+    }
+
+    async fn dispatch(&mut self, target: Target) -> Result<Response, Failure> {
+        self.leave_answer().await;
+        let sent = dispatch(self.exchange, target).await;
+        self.answered(sent)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
@@ -149,7 +172,7 @@ impl<'e> Wire<'e> {
             Answer::Upstream(upstream) => Response {
                 status: upstream.head.status,
                 reason: None,
-                headers: leaving_coding(&mut upstream.head.headers),
+                headers: coding::leave(&mut upstream.head.headers),
                 body: Body::Passing,
             },
             Answer::Upgraded(upgraded) => Response {
@@ -174,44 +197,60 @@ impl<'e> Wire<'e> {
     }
 
     /// Turns what the pipeline ended with into the exchange's answer.
-    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
+    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Answer {
         match ended {
             Ended::Answered => {}
-            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Recovered(failure) => return self.recovered(response, &failure).await,
             Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
-            return Ok(Answer::Local(Answered::new(Bytes::new())));
+            return Answer::Local(Answered::new(Bytes::new()));
         };
-        if let Some(fault) = self.fault.take()
-            && response.status.as_u16() == fault.kind.status()
-        {
-            return Err(fault);
+        if let Some(fault) = self.fault.take().filter(|_| response.status.as_u16() >= 400) {
+            self.note(&Failure::from(fault));
         }
-        Ok(match self.answer.take() {
+        match self.answer.take() {
             Some(Answer::Upstream(upstream)) => self.relayed(upstream, response).await,
             Some(Answer::Upgraded(mut upgraded)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 upgraded.head.headers = response.headers;
                 Answer::Upgraded(upgraded)
             }
-            _ => Answer::Local(local(response)),
-        })
+            _ => match self.count_own().await {
+                Ok(()) => Answer::Local(local(response)),
+                Err(fault) => return self.failed(None, fault.into()).await,
+            },
+        }
+    }
+
+    /// An answer that policies gave without a backend counts as a call too; a preflight does not: it has no caller.
+    async fn count_own(&mut self) -> Result<(), Fault> {
+        if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
+            return Ok(());
+        }
+        metering::admit_plain(self.exchange, None).await?;
+        for (account, units) in &self.counts {
+            self.exchange.settlement.count_as(account, *units);
+        }
+        Ok(())
     }
 
     /// A failure that no `on-error` turned into another answer.
-    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
+    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Answer {
         self.leave_answer().await;
-        self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
-            return Err(fault.clone());
-        }
-        if failure.status >= 500 {
+        self.note(&failure);
+        if failure.status >= 500 && failure.fault.is_none() {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(outcome(&failure));
+        // What policies have added for the error (`cors`) goes along, also with the gateway's own.
         let response = response.unwrap_or_else(|| self.rendered(&failure));
-        Ok(Answer::Local(local(response)))
+        Answer::Local(local(response))
+    }
+
+    /// For the record: the exchange ended in an error.
+    fn note(&mut self, failure: &Failure) {
+        self.exchange.settlement.error = Some(failure.code());
+        self.exchange.outcome = Some(outcome(failure));
     }
 
     /// What `on-error` made of a failure.
@@ -219,8 +258,7 @@ impl<'e> Wire<'e> {
         self.leave_answer().await;
         let response = response.unwrap_or_else(|| self.rendered(failure));
         if response.status.as_u16() >= 400 {
-            self.exchange.settlement.error = Some(failure.code());
-            self.exchange.outcome = Some(outcome(failure));
+            self.note(failure);
         }
         Answer::Local(local(response))
     }
@@ -257,7 +295,7 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
-            take_coding_off(upstream)?;
+            coding::take_off(upstream)?;
             let read = body::all(upstream, LARGEST_ANSWER).await?;
             if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
                 (keep.to)(read.clone(), upstream.decoder.is_some());
@@ -296,6 +334,14 @@ impl Link for Wire<'_> {
         self.exchange.policy_scopes.push(scope);
     }
 
+    fn count_as(&mut self, account: &str, units: u64) {
+        if self.exchange.settlement.metered().is_some() {
+            self.exchange.settlement.count_as(account, units);
+        } else {
+            self.counts.push((account.into(), units));
+        }
+    }
+
     fn tokens(&mut self) -> u64 {
         let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
         match &self.answer {
@@ -326,29 +372,6 @@ impl Link for Wire<'_> {
     fn when_settled(&mut self, work: Watcher) {
         self.exchange.settlement.watch(work);
     }
-}
-
-/// The headers, taken out but for the coding, which whoever reads the body has to know.
-fn leaving_coding(headers: &mut HeaderMap) -> HeaderMap {
-    let taken = std::mem::take(headers);
-    if let Some(coding) = taken.get(header::CONTENT_ENCODING) {
-        headers.insert(header::CONTENT_ENCODING, coding.clone());
-    }
-    taken
-}
-
-/// A body that policies read is read without its coding; they see the header until the answer goes out without it.
-fn take_coding_off(upstream: &mut Upstream) -> Result<(), Failure> {
-    if upstream.decoder.is_some() || upstream.ended || !upstream.held.is_empty() {
-        return Ok(());
-    }
-    upstream.decoder = Decoder::of(&mut upstream.head.headers).map_err(|why| {
-        Failure::from(Fault::new(
-            FaultKind::BackendUnreachable,
-            format!("The answer cannot be read by a policy: {why}."),
-        ))
-    })?;
-    Ok(())
 }
 
 /// Reads what is left of an answer that nobody will see, so that its usage is known.
