@@ -266,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn an_unfinished_event_is_checked_too() {
         let (mut screen, _) = screen(100, 0);
-        let cut = event("bad").slice(..50);
+        let cut = event("bad").slice(..52);
         assert_eq!(passed(&mut screen, &[event("a"), cut]).await, (String::new(), true));
     }
 

@@ -24,7 +24,7 @@ use super::{
     facts::{ApiFacts, OperationFacts},
     flow::{Cached, Variables},
     forward_request::ForwardRequest,
-    link::{Keep, Screening, Target},
+    link::{Screening, Target},
     outside::{
         Named, Outside,
         scripted::{Script, script},

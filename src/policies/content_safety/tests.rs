@@ -183,7 +183,7 @@ fn streams_are_judged_while_they_pass() {
     assert_eq!((played.status(), calls.count(), played.screenings.len()), (200, 0, 1));
     let screening = &played.screenings[0];
     assert_eq!((screening.window, screening.overlap), (50, 49), "windows go on");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let failure = runtime.block_on((screening.check)("bad".to_owned())).expect_err("refused");
     assert_eq!((failure.status, asked(&calls, 0)["text"].as_str()), (403, Some("bad")));
 }
