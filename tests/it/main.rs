@@ -23,6 +23,7 @@ mod policies_answers;
 mod policies_backends;
 mod policies_limits;
 mod policies_models;
+mod policies_outside;
 mod policies_refused;
 mod policies_scopes;
 mod policies_tokens;
