@@ -15,6 +15,8 @@ mod script;
 mod stage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trials;
 mod try_out;
 pub mod world;
 
