@@ -175,7 +175,7 @@ fn schemas() -> Map<String, Value> {
     add::<User>(&mut generator);
     add::<Workspace>(&mut generator);
     let mut schemas = generator.take_definitions(true);
-    for own in [own_schemas(), metering::schemas()] {
+    for own in [own_schemas(), debugging_schemas(), metering::schemas()] {
         if let Value::Object(own) = own {
             schemas.extend(own);
         }
@@ -227,18 +227,6 @@ fn own_schemas() -> Value {
         "LoginLink": { "type": "object", "properties": { "path": text, "expires": text } },
         "NewToken": { "type": "object", "properties": { "name": text }, "required": ["name"] },
         "Token": { "type": "object", "properties": { "name": text, "token": text } },
-        "NewDebugToken": {
-            "type": "object",
-            "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
-            "required": ["api"],
-        },
-        "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
-        "Trace": {
-            "type": "object",
-            "properties": {
-                "id": text, "about": { "type": "object" }, "steps": { "type": "array", "items": { "type": "object" } },
-            },
-        },
         "TokenList": page(&json!({ "type": "object", "properties": { "name": text, "created": text } })),
         "OperationList": page(&reference("Operation")),
         "PriceList": {
@@ -251,5 +239,24 @@ fn own_schemas() -> Value {
         },
         "NewState": { "type": "object", "properties": { "state": reference("State") }, "required": ["state"] },
         "IssuedKey": reference("Subscription"),
+    })
+}
+
+/// Bodies about traces of single requests.
+fn debugging_schemas() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "NewDebugToken": {
+            "type": "object",
+            "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
+            "required": ["api"],
+        },
+        "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
+        "Trace": {
+            "type": "object",
+            "properties": {
+                "id": text, "about": { "type": "object" }, "steps": { "type": "array", "items": { "type": "object" } },
+            },
+        },
     })
 }

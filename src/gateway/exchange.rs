@@ -14,6 +14,7 @@ use super::{
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
     peer::Peer,
+    policies::{self, Dress},
     upgrade::{self, Upgrade},
 };
 use crate::{
@@ -76,12 +77,12 @@ pub struct Exchange {
     pub set_cookie: Option<String>,
     /// The key that the caller showed, where policies may ask for it.
     pub shown_key: Option<Secret>,
-    /// The query as the caller sent it, its key taken out.
-    pub original_query: Option<Arc<str>>,
     /// Counters that policies put the exchange under.
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// How backends are spoken to, where policies say it otherwise than the configuration.
+    pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
     /// How it ended, where the answer made here is not simply complete.
@@ -113,10 +114,10 @@ impl Exchange {
             upgrade,
             set_cookie: None,
             shown_key: None,
-            original_query: None,
             policy_scopes: Vec::new(),
             traced: None,
             pool: None,
+            dress: Dress::default(),
             outcome: None,
         }
     }
@@ -125,6 +126,9 @@ impl Exchange {
     pub fn authenticate(&mut self) -> Result<(), Fault> {
         let api = self.api.as_ref().ok_or_else(|| Fault::new(FaultKind::Internal, "authenticated before routing"))?;
         let now = self.gateway.clock.now();
+        if policies::apply(self) {
+            self.shown_key = keys::shown(&self.snapshot.keys, api, &self.parts.headers, &self.parts.uri);
+        }
         let Parts { headers, uri, .. } = &mut self.parts;
         match keys::authenticate(&self.snapshot.keys, api, now, headers, uri)? {
             Caller::Known(subscription) => {

@@ -26,6 +26,7 @@ pub mod owners;
 mod path;
 pub mod peer;
 pub mod plain_dispatch;
+pub mod plain_model;
 pub mod policies;
 pub mod relay;
 pub mod respond;

@@ -130,6 +130,8 @@ impl Relay {
         let method = &exchange.parts.method;
         let watch = surface
             .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
+        // A stream that a plain API carries ends in the words of what it is.
+        let surface = surface.or_else(|| settlement.surface.filter(|_| upstream.is_stream));
         let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,

@@ -122,10 +122,13 @@ fn advice(headers: &mut HeaderMap, envelope: Envelope, fault: &Fault) {
     }
 }
 
-/// An answer made here that is no error.
+/// An answer made here: a list, what policies said, also of an error.
 pub fn local(exchange: Exchange, answer: Response<Bytes>) -> Response<AnswerBody> {
     let (mut head, bytes) = answer.into_parts();
     ids(&mut head.headers, &exchange.request_id());
+    if exchange.settlement.error.is_some() && matches!(exchange.envelope, Envelope::Model(..)) {
+        allowance::tell(&mut head.headers, &exchange.settlement.standing());
+    }
     head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
     let outcome = exchange.outcome.unwrap_or(Outcome::Complete);
     let mut settlement = exchange.settlement;

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Failure, Request, Response};
 use crate::{
+    exchange::Watcher,
     limits::Scope,
     model::{BackendId, PoolId},
 };
@@ -43,6 +44,9 @@ pub trait Link: Send {
 
     /// The backend that answered.
     fn backend(&self) -> Option<Arc<str>>;
+
+    /// Lets somebody see the exchange's record when it is settled. Where nothing is settled nobody is told.
+    fn when_settled(&mut self, _: Watcher) {}
 }
 
 /// Where the request goes, as far as policies say.

@@ -7,6 +7,7 @@
 mod admin;
 mod admission;
 mod alerts;
+mod backend_limits;
 mod blame;
 mod client;
 mod database;
@@ -18,6 +19,14 @@ mod models_surfaces;
 mod observability;
 mod open_streams;
 mod plain_http;
+mod policies_answers;
+mod policies_backends;
+mod policies_limits;
+mod policies_models;
+mod policies_refused;
+mod policies_scopes;
+mod policies_tokens;
+mod policies_transforms;
 mod pools;
 #[path = "../postgres/mod.rs"]
 mod postgres;

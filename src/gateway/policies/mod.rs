@@ -4,6 +4,8 @@
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
 mod debug;
+mod dress;
+mod redirect;
 mod target;
 mod wire;
 
@@ -26,6 +28,7 @@ use crate::{
 };
 use wire::Wire;
 
+pub use dress::{Dress, dressed};
 pub use target::Targets;
 
 /// Whether any document may apply to the exchange.
@@ -40,7 +43,7 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
     let is_preflight = is_preflight(&exchange.parts);
     if is_preflight
         && let (Ok(_), Some(pipeline)) = (&routed, pipeline(exchange))
-        && let Some(answer) = preflight(exchange, &pipeline).await?
+        && let Some(answer) = preflight(exchange, &pipeline).await
     {
         return Ok(answer);
     }
@@ -50,7 +53,7 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
     };
     exchange.clean_headers();
     match (pipeline(exchange), target) {
-        (Some(pipeline), target) => through(exchange, target, &pipeline).await,
+        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline).await),
         (None, Ok(target)) => super::dispatch(exchange, target).await,
         (None, Err(fault)) => Err(fault),
     }
@@ -78,7 +81,7 @@ pub fn is_preflight(parts: &Parts) -> bool {
 }
 
 /// The answer of the first `cors` that applies: it needs no key, because browsers send none with the question.
-async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Result<Option<Answer>, Fault> {
+async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Option<Answer> {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
     let request = Request { headers: exchange.parts.headers.clone(), ..request(exchange, None) };
     exchange.parts.headers = request.headers.clone();
@@ -89,13 +92,13 @@ async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Result<Optio
     let response = flow.response.take();
     drop(flow);
     match answered {
-        Ok(true) => wire.conclude(response, Ended::Answered).await.map(Some),
-        Ok(false) => Ok(None),
-        Err(failure) => wire.conclude(response, Ended::Failed(failure)).await.map(Some),
+        Ok(true) => Some(wire.conclude(response, Ended::Answered).await),
+        Ok(false) => None,
+        Err(failure) => Some(wire.conclude(response, Ended::Failed(failure)).await),
     }
 }
 
-async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Result<Answer, Fault> {
+async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Answer {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
     let trace = debug::wanted(exchange);
     let request = request(exchange, target.as_ref().ok());
@@ -170,7 +173,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         } else {
             Body::Passing
         },
-        original: (exchange.settlement.path.clone(), exchange.original_query.clone().unwrap_or_default()),
+        original: (exchange.settlement.path.clone(), uri.query().unwrap_or_default().into()),
         ip: Some(exchange.peer.client),
         certificate: None,
     }

@@ -1,6 +1,6 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -16,10 +16,12 @@ use super::{
         metering, respond,
         route::Target,
     },
+    Dress,
+    redirect::{self, Hop},
     target,
 };
 use crate::{
-    exchange::{Blame, Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
@@ -58,27 +60,38 @@ impl<'e> Wire<'e> {
         if how.buffer_request_body && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
+        let sending = self.send_on(request, route, how);
+        match how.timeout {
+            Some(longest) => timeout(longest, sending).await.unwrap_or_else(|_| Err(late(longest))),
+            None => sending.await,
+        }
+    }
+
+    /// Sends it, and again where the backend says that it is elsewhere.
+    async fn send_on(&mut self, request: &Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+        self.exchange.dress = Dress::of(route, how);
         self.give_back(request)?;
         let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
-        self.leave_answer().await;
-        let sent = match how.timeout {
-            Some(longest) => match timeout(longest, dispatch(self.exchange, target)).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(late(longest)),
-            },
-            None => dispatch(self.exchange, target).await,
-        };
-        let response = self.answered(sent)?;
-        if how.fail_on_error_status_code && response.status.as_u16() >= 400 {
-            let code = response.status.as_u16();
-            return Err(Failure::new(
-                "forward-request",
-                "BackendErrorStatusCode",
-                code,
-                format!("The backend answered {code}."),
-            ));
+        let follows = how.follow_redirects && matches!(target, Target::Http(..));
+        let mut response = self.dispatch(target).await?;
+        if !follows {
+            return Ok(response);
         }
-        Ok(response)
+        let mut sent = Cow::Borrowed(request);
+        for _ in 0..redirect::MOST {
+            let hop = redirect::next(self.exchange, &sent, self.answer.as_ref(), &response)?;
+            let Some(Hop { request, target }) = hop else { return Ok(response) };
+            self.give_back(&request)?;
+            response = self.dispatch(target).await?;
+            sent = Cow::Owned(request);
+        }
+        Err(redirect::endless())
+    }
+
+    async fn dispatch(&mut self, target: Target) -> Result<Response, Failure> {
+        self.leave_answer().await;
+        let sent = dispatch(self.exchange, target).await;
+        self.answered(sent)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
@@ -166,31 +179,29 @@ impl<'e> Wire<'e> {
     }
 
     /// Turns what the pipeline ended with into the exchange's answer.
-    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
+    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Answer {
         match ended {
             Ended::Answered => {}
-            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Recovered(failure) => return self.recovered(response, &failure).await,
             Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
-            return Ok(Answer::Local(Answered::new(Bytes::new())));
+            return Answer::Local(Answered::new(Bytes::new()));
         };
-        if let Some(fault) = self.fault.take()
-            && response.status.as_u16() == fault.kind.status()
-        {
-            return Err(fault);
+        if let Some(fault) = self.fault.take().filter(|_| response.status.as_u16() >= 400) {
+            self.note(&Failure::from(fault));
         }
-        Ok(match self.answer.take() {
+        match self.answer.take() {
             Some(Answer::Upstream(upstream)) => self.relayed(upstream, response).await,
             Some(Answer::Upgraded(mut upgraded)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 upgraded.head.headers = response.headers;
                 Answer::Upgraded(upgraded)
             }
-            _ => {
-                self.count_own().await?;
-                Answer::Local(local(response))
-            }
-        })
+            _ => match self.count_own().await {
+                Ok(()) => Answer::Local(local(response)),
+                Err(fault) => return self.failed(None, fault.into()).await,
+            },
+        }
     }
 
     /// An answer that policies gave without a backend counts as a call too; a preflight does not: it has no caller.
@@ -198,7 +209,7 @@ impl<'e> Wire<'e> {
         if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
             return Ok(());
         }
-        metering::admit_plain(self.exchange).await?;
+        metering::admit_plain(self.exchange, None).await?;
         for (account, units) in &self.counts {
             self.exchange.settlement.count_as(account, *units);
         }
@@ -206,19 +217,22 @@ impl<'e> Wire<'e> {
     }
 
     /// A failure that no `on-error` turned into another answer.
-    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
+    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Answer {
         self.leave_answer().await;
-        self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
-            return Err(fault.clone());
-        }
-        if failure.status >= 500 {
+        self.note(&failure);
+        if failure.status >= 500 && failure.fault.is_none() {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(outcome(&failure));
+        // What policies have added for the error (`cors`) goes along, also with the gateway's own.
         let response = response.unwrap_or_else(|| self.rendered(&failure));
-        Ok(Answer::Local(local(response)))
+        Answer::Local(local(response))
+    }
+
+    /// For the record: the exchange ended in an error.
+    fn note(&mut self, failure: &Failure) {
+        self.exchange.settlement.error = Some(failure.code());
+        self.exchange.outcome = Some(outcome(failure));
     }
 
     /// What `on-error` made of a failure.
@@ -226,8 +240,7 @@ impl<'e> Wire<'e> {
         self.leave_answer().await;
         let response = response.unwrap_or_else(|| self.rendered(failure));
         if response.status.as_u16() >= 400 {
-            self.exchange.settlement.error = Some(failure.code());
-            self.exchange.outcome = Some(outcome(failure));
+            self.note(failure);
         }
         Answer::Local(local(response))
     }
@@ -316,6 +329,10 @@ impl Link for Wire<'_> {
             Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
             _ => None,
         }
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.exchange.settlement.watch(work);
     }
 }
 

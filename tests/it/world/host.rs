@@ -56,7 +56,11 @@ impl Host {
         let printed = Printed::default();
         let options = Options {
             config: Some(Source::File(config.to_owned())),
-            env: Env::from_fn(|name| (name == "TOLLGATE_ADMIN_TOKEN").then(|| ADMIN_TOKEN.to_owned())),
+            env: Env::from_fn(|name| match name {
+                "TOLLGATE_ADMIN_TOKEN" => Some(ADMIN_TOKEN.to_owned()),
+                "TOLLGATE_TEST_VALUE" => Some("from-environment".to_owned()),
+                _ => None,
+            }),
             out: Output::new(printed.clone()),
             ..Options::embedded(folder.join("data"), clock, Entropy::seeded(SEED.fetch_add(1, Ordering::Relaxed)))
         };
