@@ -15,6 +15,7 @@ mod first_run;
 mod http2;
 mod keys;
 mod ledger;
+mod live_traces;
 mod models_surfaces;
 mod observability;
 mod open_streams;
