@@ -8,4 +8,4 @@ pub mod record;
 
 pub use fault::{Blame, Fault, FaultKind};
 pub use ledger::{Attempt, Charge, Cost, Entry, Intent, Measure, REPEATS, Settle, UsageRow};
-pub use record::{AttemptRecord, Outcome, Record};
+pub use record::{AttemptRecord, Outcome, Record, Watcher};

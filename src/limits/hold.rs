@@ -39,6 +39,8 @@ pub(super) struct Hold {
     pub need: Need,
     /// Grows with a stream.
     pub is_growing: bool,
+    /// What it counts as, whatever was used; `None`: as what was used.
+    pub counts_as: Option<u64>,
 }
 
 impl Hold {

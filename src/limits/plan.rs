@@ -244,5 +244,6 @@ impl Candidate<'_> {
 /// What a rate of this need and limit holds.
 pub(super) fn rate_amount(need: &Need, ask: &Ask<'_>, limit: i64) -> Option<i64> {
     let output = need.of_output(ask.output.likely())?;
-    Some(need.fixed.checked_add(output)?.min(limit))
+    // A limit of nothing lets nothing through.
+    Some(need.fixed.checked_add(output)?.min(limit.max(1)))
 }

@@ -112,13 +112,25 @@ impl Reservation {
         Ok(())
     }
 
+    /// Has the counter of `account` count so many units when this is settled, whatever was used.
+    pub fn count_as(&mut self, account: &str, units: u64) {
+        let holds = self.grant.holds.iter_mut();
+        for hold in holds.filter(|hold| *hold.place.counter().account == *account) {
+            hold.counts_as = Some(units);
+        }
+    }
+
     /// Ends the request: what was used counts in the windows in which it was reserved. Nothing used gives all back.
     #[must_use = "the amounts belong into the ledger"]
     pub fn settle(mut self, used: &Used) -> Settled {
         let mut settled = Settled::default();
         let moment = self.limits.moment();
         for hold in std::mem::take(&mut self.grant.holds) {
-            settled.add(&hold, used_units(hold.place.rule().counted, used), moment);
+            let units = match hold.counts_as {
+                Some(units) => i64::try_from(units).unwrap_or(i64::MAX),
+                None => used_units(hold.place.rule().counted, used),
+            };
+            settled.add(&hold, units, moment);
         }
         settled
     }

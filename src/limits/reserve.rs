@@ -108,7 +108,7 @@ impl Granted {
         let hold = |(place, share): (Place, Share)| {
             let Share { slot, amount, uncertain, need } = share;
             let is_growing = !place.rule().shadow && need.holds_output();
-            Hold { place, slot, amount, uncertain, need, is_growing }
+            Hold { place, slot, amount, uncertain, need, is_growing, counts_as: None }
         };
         grant.holds = places.into_iter().zip(shares).map(hold).collect();
         grant

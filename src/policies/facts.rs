@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::expression::Certificate;
+use crate::{expression::Certificate, policy::Scope};
 
 /// The facts of one exchange.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,27 @@ pub struct Facts {
     pub user: Option<Arc<UserFacts>>,
     /// This gateway.
     pub deployment: Arc<DeploymentFacts>,
+}
+
+impl Facts {
+    /// Names the object whose document of that scope applies: `api:orders`. Counters of documents carry it, so that
+    /// those of two APIs are two.
+    #[must_use]
+    pub fn holder(&self, scope: Scope) -> String {
+        let api = self.api.as_ref().map_or("", |api| &*api.id);
+        match scope {
+            Scope::Global => "global".to_owned(),
+            Scope::Workspace => {
+                let workspace = self.api.as_ref().and_then(|api| api.workspace.as_deref());
+                format!("workspace:{}", workspace.unwrap_or_default())
+            }
+            Scope::Product => format!("product:{}", self.product.as_ref().map_or("", |product| &*product.id)),
+            Scope::Api => format!("api:{api}"),
+            Scope::Operation => {
+                format!("operation:{api}/{}", self.operation.as_ref().map_or("", |operation| &*operation.id))
+            }
+        }
+    }
 }
 
 /// `context.Api`.

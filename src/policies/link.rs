@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Failure, Request, Response};
 use crate::{
+    exchange::Watcher,
     limits::Scope,
     model::{BackendId, PoolId},
 };
@@ -35,11 +36,17 @@ pub trait Link: Send {
     /// with them.
     fn limit(&mut self, scope: Scope);
 
+    /// Has one of those counters count so many units of this exchange, whatever it uses.
+    fn count_as(&mut self, account: &str, units: u64);
+
     /// Tokens of prompt and completion, as far as they are known now: all, once the answer is in memory.
     fn tokens(&mut self) -> u64;
 
     /// The backend that answered.
     fn backend(&self) -> Option<Arc<str>>;
+
+    /// Lets somebody see the exchange's record when it is settled. Where nothing is settled nobody is told.
+    fn when_settled(&mut self, _: Watcher) {}
 }
 
 /// Where the request goes, as far as policies say.

@@ -1,17 +1,23 @@
 //! `quota` and `quota-by-key`: so many calls or kilobytes in fixed windows, kept in the ledger.
 //!
-//! The counters are reserved with all others of the exchange before it is sent, and settled with them.
+//! An exhausted counter refuses where the policy stands. The counters are reserved with all others of the exchange
+//! before it is sent, and settled with them: as nothing, where the `increment-condition` says so.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step,
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
-    rate_limit::optional,
+    flow::After,
+    rate_limit::{Counting, ask, optional},
 };
-use crate::limits::{Counted, Period, Reserve, Rule, Scope, Style, Window};
+use crate::{
+    exchange::{Fault, FaultKind},
+    limits::{Counted, Period, RefusalKind, Reserve, Rule, Scope, Style, Window},
+    policy::Scope as Level,
+};
 
 /// Bytes of a kilobyte (APIM counts so).
 const KILOBYTE: i64 = 1024;
@@ -71,11 +77,9 @@ pub const BY_KEY: Entry = Entry {
         BANDWIDTH,
         PERIOD,
         AttributeEntry::required("counter-key", "By what calls are told apart.").dynamic(),
-        AttributeEntry::absent(
-            "increment-condition",
-            "Whether the call counts, asked where the policy stands. A condition on the answer is not supported.",
-        )
-        .dynamic(),
+        AttributeEntry::absent("increment-condition", "Whether the call counts, asked when the answer is known.")
+            .dynamic(),
+        AttributeEntry::optional("increment-count", "1", "As how many calls it counts.").dynamic(),
         AttributeEntry::optional(
             "first-period-start",
             "0001-01-01T00:00:00Z",
@@ -117,16 +121,20 @@ impl Amounts {
         calls.and(self.bandwidth.as_ref().map_or(Needs::NONE, Dynamic::needs))
     }
 
-    fn apply(&self, flow: &mut Flow<'_>, name: &str, key: &str) -> Result<(), Failure> {
+    /// Lets the exchange fall under the counters of `key`, and gives them.
+    fn apply(&self, flow: &mut Flow<'_>, (policy, name): (&'static str, &str), key: &str) -> Result<Counters, Failure> {
+        let mut counters = Counters::default();
         if let Some(calls) = &self.calls {
             let calls = i64::try_from(calls.get(flow)?).unwrap_or(i64::MAX);
-            flow.link.limit(self.scope(&format!("{name}/calls"), Counted::Requests, calls, key));
+            let scope = self.scope(&format!("{name}/calls"), Counted::Requests, calls, key);
+            counters.calls = Some(fall_under(flow, policy, scope)?);
         }
         if let Some(bandwidth) = &self.bandwidth {
             let bytes = i64::try_from(bandwidth.get(flow)?).unwrap_or(i64::MAX).saturating_mul(KILOBYTE);
-            flow.link.limit(self.scope(&format!("{name}/bandwidth"), Counted::Bytes, bytes, key));
+            let scope = self.scope(&format!("{name}/bandwidth"), Counted::Bytes, bytes, key);
+            counters.bandwidth = Some(fall_under(flow, policy, scope)?);
         }
-        Ok(())
+        Ok(counters)
     }
 
     fn scope(&self, name: &str, counted: Counted, limit: i64, key: &str) -> Scope {
@@ -140,7 +148,38 @@ impl Amounts {
     }
 }
 
+/// The accounts that an exchange falls under.
+#[derive(Default)]
+struct Counters {
+    calls: Option<Arc<str>>,
+    bandwidth: Option<Arc<str>>,
+}
+
+/// Refuses when the counter is exhausted already, else lets the exchange fall under it.
+fn fall_under(flow: &mut Flow<'_>, policy: &'static str, scope: Scope) -> Result<Arc<str>, Failure> {
+    let limits = &flow.services.limits;
+    if let Err(refusal) = limits.reserve(&ask(std::slice::from_ref(&scope))).map(drop)
+        && let RefusalKind::Quota { resets_in } = refusal.kind
+    {
+        let what = if refusal.rule.counted == Counted::Bytes { "bandwidth" } else { "call volume" };
+        let message = format!("Out of {what} quota. Quota will be replenished in {}.", clock_face(resets_in));
+        let fault = Fault::new(FaultKind::QuotaForbidden, message).retry_after(Some(resets_in));
+        return Err(Failure { source: policy.into(), ..Failure::from(fault) });
+    }
+    let account = Arc::clone(scope.account());
+    flow.link.limit(scope);
+    Ok(account)
+}
+
+/// `hh:mm:ss`, rounded up, hours as many as there are.
+fn clock_face(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
 struct Quota {
+    /// Whose document it stands in: each has counters of its own.
+    scope: Level,
     all: Amounts,
     within: Vec<(Arc<str>, Option<Arc<str>>, Amounts)>,
 }
@@ -158,7 +197,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
             within.push((named.clone(), Some(own), Amounts::read(&mut below, Some(all.window), 0)?));
         }
     }
-    Some(Box::new(Quota { all, within }))
+    Some(Box::new(Quota { scope: reading.compiler.scope, all, within }))
 }
 
 impl Policy for Quota {
@@ -176,7 +215,8 @@ impl Quota {
         let Some(key) = flow.facts.subscription.as_ref().map(|subscription| subscription.id.clone()) else {
             return Ok(());
         };
-        self.all.apply(flow, "quota", &key)?;
+        let place = format!("quota/{}", flow.facts.holder(self.scope));
+        self.all.apply(flow, ("quota", &place), &key)?;
         let (api, operation) = (flow.facts.api.clone(), flow.facts.operation.clone());
         for (wanted, own, amounts) in &self.within {
             let is_api = api.as_ref().is_some_and(|api| **wanted == *api.id || **wanted == *api.name);
@@ -184,9 +224,8 @@ impl Quota {
                 operation.as_ref().is_some_and(|operation| **own == *operation.id || **own == *operation.name)
             };
             if is_api && own.as_ref().is_none_or(is_own) {
-                let name =
-                    own.as_ref().map_or_else(|| format!("quota/{wanted}"), |own| format!("quota/{wanted}/{own}"));
-                amounts.apply(flow, &name, &key)?;
+                let inner = own.as_ref().map_or_else(String::new, |own| format!("/{own}"));
+                amounts.apply(flow, ("quota", &format!("{place}/{wanted}{inner}")), &key)?;
             }
         }
         Ok(())
@@ -196,7 +235,7 @@ impl Quota {
 struct QuotaByKey {
     amounts: Amounts,
     key: Dynamic<Arc<str>>,
-    condition: Option<Dynamic<bool>>,
+    counting: Arc<Counting>,
 }
 
 fn build_by_key(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
@@ -215,14 +254,9 @@ fn build_by_key(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     };
     let amounts = Amounts::read(reading, None, start)?;
     let key = reading.dynamic("counter-key")?;
-    if reading.attribute("increment-condition").is_some_and(|text| text.value.contains("context.Response")) {
-        let reason = "`quota-by-key` with an `increment-condition` on the answer cannot be done here: quotas are \
-                      reserved before a request is sent, so that they hold; use `rate-limit-by-key`, or a condition on \
-                      the request";
-        return reading.unsupported(reason);
-    }
     let condition = optional(reading, "increment-condition")?;
-    Some(Box::new(QuotaByKey { amounts, key, condition }))
+    let amount = optional(reading, "increment-count")?;
+    Some(Box::new(QuotaByKey { amounts, key, counting: Arc::new(Counting { condition, amount }) }))
 }
 
 impl Policy for QuotaByKey {
@@ -231,19 +265,53 @@ impl Policy for QuotaByKey {
     }
 
     fn needs(&self) -> Needs {
-        let condition = self.condition.as_ref().map_or(Needs::NONE, Dynamic::needs);
-        self.amounts.needs().and(self.key.needs()).and(condition)
+        let request_body = self.counting.needs().request_body;
+        self.amounts.needs().and(self.key.needs()).and(Needs { request_body, response_body: false })
     }
 }
 
 impl QuotaByKey {
     fn limit(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
-        if let Some(condition) = &self.condition
-            && !condition.get(flow)?
-        {
-            return Ok(());
-        }
         let key = self.key.get(flow)?;
-        self.amounts.apply(flow, "quota-by-key", &key)
+        let counters = self.amounts.apply(flow, (BY_KEY.name, BY_KEY.name), &key)?;
+        if self.counting.condition.is_some() || self.counting.amount.is_some() {
+            flow.after.push(Box::new(Late { counters, counting: self.counting.clone() }));
+        }
+        Ok(())
+    }
+}
+
+/// Says what the exchange counts as when the answer is known.
+struct Late {
+    counters: Counters,
+    counting: Arc<Counting>,
+}
+
+impl Late {
+    fn correct(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+        let requests = self.counting.requests(flow)?;
+        if let Some(calls) = &self.counters.calls {
+            flow.link.count_as(calls, requests);
+        }
+        if let Some(bandwidth) = self.counters.bandwidth.as_ref().filter(|_| requests == 0) {
+            flow.link.count_as(bandwidth, 0);
+        }
+        Ok(())
+    }
+}
+
+impl After for Late {
+    fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure> {
+        self.correct(flow)
+    }
+
+    fn needs(&self, _: &Flow<'_>) -> Needs {
+        self.counting.needs()
+    }
+
+    fn failed(self: Box<Self>, flow: &mut Flow<'_>) {
+        if let Err(failure) = self.correct(flow) {
+            tracing::debug!(message = %failure.message, "a condition cannot be told of an error: the call counts");
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
     flow::After,
 };
+use crate::policy::Scope as Level;
 use crate::{
     expression::Value,
     limits::{Ask, Counted, Output, Prompt, Refusal, Reservation, Rule, Scope, Settled, Style, Used, Window},
@@ -212,7 +213,8 @@ fn scope(name: &str, calls: u64, period: u64, key: &str) -> Scope {
     Scope::new(Arc::new(rule), key)
 }
 
-fn ask(scopes: &[Scope]) -> Ask<'_> {
+/// What asks for nothing but a call.
+pub(super) fn ask(scopes: &[Scope]) -> Ask<'_> {
     let output = Output { caller_cap: Some(0), ..Output::default() };
     Ask { scopes, prompt: Prompt::exact(0), output, bytes_in: 0, rates: None, streamed: false }
 }
@@ -232,8 +234,8 @@ fn seconds(wait: Duration) -> u64 {
 struct RateLimit {
     all: Rate,
     within: Vec<Within>,
-    /// Tells this element's counters from those of others.
-    place: String,
+    /// Whose document it stands in: each has counters of its own.
+    scope: Level,
 }
 
 /// A limit for one API, or one operation of it.
@@ -275,8 +277,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
             within.push(Within { api: named.clone(), operation, rate: Rate::read(&mut below)? });
         }
     }
-    let place = format!("rate-limit/{}", reading.compiler.scope);
-    Some(Box::new(RateLimit { all, within, place }))
+    Some(Box::new(RateLimit { all, within, scope: reading.compiler.scope }))
 }
 
 fn name_or_id(reading: &mut Reading<'_, '_>) -> Option<Arc<str>> {
@@ -303,10 +304,11 @@ impl RateLimit {
         let Some(key) = flow.facts.subscription.as_ref().map(|subscription| subscription.id.clone()) else {
             return Ok(());
         };
-        let mut taken = vec![self.all.take(flow, &self.place, &key)?.0];
+        let place = format!("rate-limit/{}", flow.facts.holder(self.scope));
+        let mut taken = vec![self.all.take(flow, &place, &key)?.0];
         for within in self.within.iter().filter(|within| within.is_about(flow)).collect::<Vec<_>>() {
             // A refusal gives back what was taken before it.
-            taken.push(within.rate.take(flow, &format!("{}/{}", self.place, within.counter()), &key)?.0);
+            taken.push(within.rate.take(flow, &format!("{place}/{}", within.counter()), &key)?.0);
         }
         for reservation in taken {
             count(reservation, 1);
@@ -324,13 +326,20 @@ struct RateLimitByKey {
 }
 
 /// Whether and how much a call counts.
-struct Counting {
-    condition: Option<Dynamic<bool>>,
-    amount: Option<Dynamic<u64>>,
+pub(super) struct Counting {
+    pub(super) condition: Option<Dynamic<bool>>,
+    pub(super) amount: Option<Dynamic<u64>>,
 }
 
 impl Counting {
-    fn requests(&self, flow: &mut Flow<'_>) -> Result<u64, Failure> {
+    /// Bodies that the two read.
+    pub(super) fn needs(&self) -> Needs {
+        let condition = self.condition.as_ref().map_or(Needs::NONE, Dynamic::needs);
+        condition.and(self.amount.as_ref().map_or(Needs::NONE, Dynamic::needs))
+    }
+
+    /// As how many calls this one counts.
+    pub(super) fn requests(&self, flow: &mut Flow<'_>) -> Result<u64, Failure> {
         if let Some(condition) = &self.condition
             && !condition.get(flow)?
         {
@@ -347,6 +356,10 @@ struct Late {
 }
 
 impl After for Late {
+    fn needs(&self, _: &Flow<'_>) -> Needs {
+        self.counting.needs()
+    }
+
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure> {
         match self.counting.requests(flow)? {
             0 => drop(self.reservation),
@@ -376,9 +389,7 @@ impl Policy for RateLimitByKey {
     }
 
     fn needs(&self) -> Needs {
-        let condition = self.counting.condition.as_ref().map_or(Needs::NONE, Dynamic::needs);
-        let amount = self.counting.amount.as_ref().map_or(Needs::NONE, Dynamic::needs);
-        let request = condition.and(amount).request_body;
+        let request = self.counting.needs().request_body;
         self.rate.needs().and(self.key.needs()).and(Needs { request_body: request, response_body: false })
     }
 }

@@ -102,6 +102,11 @@ impl Metered {
         self.slot.durable().await
     }
 
+    /// Has one counter count so many units, whatever is used.
+    pub fn count_as(&mut self, account: &str, units: u64) {
+        self.reservation.count_as(account, units);
+    }
+
     /// Output tokens per answer that the request has to be sent with; `None`: as it is.
     #[must_use]
     pub const fn cap(&self) -> Option<u64> {

@@ -8,7 +8,7 @@ use std::{
 use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
-    exchange::{AttemptRecord, Fault, Outcome, Record},
+    exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
     limits::Standing,
     model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
@@ -29,6 +29,8 @@ pub struct Settlement {
     underway: Option<Underway>,
     /// Counts the exchange as in flight while it is held.
     opened: Opened,
+    /// Who is told of the record at the end.
+    watchers: Vec<Watcher>,
 }
 
 /// A try at a backend that has neither given an answer nor failed.
@@ -42,7 +44,15 @@ impl Settlement {
     #[must_use]
     pub fn open(record: Record, sink: Arc<Sink>) -> Self {
         let opened = sink.opened();
-        Self { record: Box::new(record), metered: None, refused_at: None, underway: None, sink, opened }
+        Self {
+            record: Box::new(record),
+            metered: None,
+            refused_at: None,
+            underway: None,
+            sink,
+            opened,
+            watchers: Vec::new(),
+        }
     }
 
     /// The answer is an event stream.
@@ -92,6 +102,18 @@ impl Settlement {
         let is_plain = wish.is_plain;
         let moved = metered.move_to(self.sink.meter(), &self.record, wish);
         moved.map_err(|refusal| refused::fault(&refusal, is_plain))
+    }
+
+    /// Has one counter count so many units of this exchange, whatever it uses.
+    pub fn count_as(&mut self, account: &str, units: u64) {
+        if let Some(metered) = &mut self.metered {
+            metered.count_as(account, units);
+        }
+    }
+
+    /// Tells `watcher` of the record at the end.
+    pub fn watch(&mut self, watcher: Watcher) {
+        self.watchers.push(watcher);
     }
 
     /// Where the caller stands with its limits, as far as they were asked.
@@ -178,6 +200,9 @@ impl Drop for Settlement {
             self.leave(underway);
         }
         self.sink.settle(&self.record, self.metered.take());
+        for watcher in self.watchers.drain(..) {
+            watcher(&self.record);
+        }
     }
 }
 

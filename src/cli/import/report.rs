@@ -72,8 +72,8 @@ pub struct Supply {
     pub secret: bool,
 }
 
-/// How a policy document does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a policy document does here, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// All of it runs.
     Full,

@@ -18,6 +18,7 @@ use crate::{
     cli::import::{
         self,
         report::{Judged, Standing},
+        samples,
     },
     policies::compile::OnUnsupported,
 };
@@ -74,10 +75,13 @@ fn what_compiles_can_be_played() {
     let mut played = 0;
     for one in judged(&folder).iter().filter(|one| one.standing != Standing::Refused) {
         let text = file(&folder.join(&*one.place.file).display().to_string());
+        let names = samples::names(&text);
         for request in requests {
             let case = try_out::case("case.yaml", request).unwrap_or_else(|failure| panic!("{failure}"));
             let result = catch_unwind(AssertUnwindSafe(|| {
-                try_out::play(&one.place.file, &text, &case, OnUnsupported::FailWhenReached)
+                let play = |text: &str| try_out::play(&one.place.file, text, &case, OnUnsupported::FailWhenReached);
+                // What a sample leaves to be filled in is a named value, as the import makes it.
+                play(&text).or_else(|_| play(&samples::fill(&text, &names, |name| format!("{{{{{name}}}}}"))))
             }));
             match result {
                 Ok(Ok(ended)) => assert!(ended.response.is_some(), "{}: no answer", one.place.file),
@@ -94,6 +98,9 @@ fn what_compiles_can_be_played() {
 #[derive(Deserialize)]
 struct Asserted {
     document: String,
+    /// What takes the place of `{name}` or `NAME`, as a script would put it there.
+    #[serde(default)]
+    placeholders: BTreeMap<String, String>,
     #[serde(flatten)]
     case: BTreeMap<String, serde_json::Value>,
 }
@@ -114,10 +121,11 @@ fn documents_do_what_is_written_down() {
     names.sort();
     for name in names.iter().filter(|name| name.extension().is_some_and(|ending| ending == "yaml")) {
         let text = file(&name.display().to_string());
-        let node = crate::document::read(&text, crate::document::Format::Yaml).expect("YAML");
+        let node = crate::document::read(&text, crate::document::Format::Yaml)
+            .unwrap_or_else(|broken| panic!("{}: {broken:?}", name.display()));
         let all: Vec<Asserted> =
             serde_json::from_value(node.to_json()).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
-        for Asserted { document, case } in all {
+        for Asserted { document, placeholders, case } in all {
             let case: Case =
                 serde_json::from_value(serde_json::json!(case)).unwrap_or_else(|error| panic!("{document}: {error}"));
             if !full.contains(&document) {
@@ -125,15 +133,22 @@ fn documents_do_what_is_written_down() {
                 continue;
             }
             count += 1;
-            bad.extend(differs(&folder, &document, &case));
+            bad.extend(differs(&folder, &document, &placeholders, &case));
         }
     }
     println!("{count} cases");
     assert!(bad.is_empty(), "{} of {count} cases:\n{}", bad.len(), bad.join("\n"));
 }
 
-fn differs(folder: &Path, document: &str, case: &Case) -> Option<String> {
+fn differs(
+    folder: &Path,
+    document: &str,
+    placeholders: &BTreeMap<String, String>,
+    case: &Case,
+) -> Option<String> {
     let text = file(&folder.join(document).display().to_string());
+    let names: Vec<String> = placeholders.keys().cloned().collect();
+    let text = samples::fill(&text, &names, |name| placeholders[name].clone());
     let told = match try_out::play(document, &text, case, OnUnsupported::FailWhenReached) {
         Ok(played) => expectation::differences(&case.expect.clone().unwrap_or_default(), &played),
         Err(failure) => vec![failure.to_string()],

@@ -118,6 +118,9 @@ impl Link for Wire {
         self.counters += 1;
     }
 
+    /// Nothing is counted in a trial.
+    fn count_as(&mut self, _: &str, _: u64) {}
+
     fn tokens(&mut self) -> u64 {
         // What the scripted answer says of itself, as a model's would.
         let answer: Result<serde_json::Value, _> = serde_json::from_slice(&self.answer);

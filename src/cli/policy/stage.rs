@@ -2,9 +2,10 @@
 //!
 //! Waiting is played, not waited for: the runtime's clock stands still and jumps.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde_json::Value as Json;
 use url::Url;
 
 use super::{
@@ -21,7 +22,7 @@ use crate::{
         Trouble, compile,
         compile::OnUnsupported,
         debugging::Debugging,
-        facts::{ApiFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
+        facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
         flow::Variables,
         tracing::Trace,
     },
@@ -31,6 +32,9 @@ use crate::{
 /// When a case is played unless it says otherwise: 2026-03-01T12:00:00Z.
 const NOW: u64 = 1_772_366_400;
 
+/// How long what a case puts into the cache is kept.
+const KEPT: Duration = Duration::from_hours(1);
+
 /// How a case ended.
 pub struct Played {
     /// The answer.
@@ -39,6 +43,8 @@ pub struct Played {
     pub body: Bytes,
     /// Variables at the end.
     pub variables: Variables,
+    /// What is in the cache at the end, of what the case asks for, as text.
+    pub cached: BTreeMap<String, String>,
     /// How the journey ended.
     pub ended: Ended,
     /// What `context.LastError` shows.
@@ -92,6 +98,9 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         entropy: Entropy::seeded(1),
         clock,
     };
+    for (key, value) in &case.cached {
+        services.outside.cache.store_value(key, value_of(value), KEPT, None);
+    }
     let mut wire = Wire::new(case::bytes(case.request.body.as_ref()), &case.answers);
     let facts = facts(case);
     let mut flow = Flow {
@@ -113,14 +122,17 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
     };
     let ended = Pipeline::run(&mut flow).await;
     let Flow { response, variables, last_error, trace, .. } = flow;
-    services.outside.drain(std::time::Duration::from_secs(1)).await;
+    services.outside.drain(Duration::from_secs(1)).await;
+    let asked = case.expect.iter().flat_map(|expect| expect.cached.keys());
+    let found = |key: &String| Some((key.clone(), services.outside.cache.value(key)?.value.to_text().to_string()));
+    let cached = asked.filter_map(found).collect();
     let body = match response.as_ref().map(|response| &response.body) {
         Some(Body::Held(bytes)) => bytes.clone(),
         Some(Body::Passing) => wire.passing().clone(),
         Some(Body::Consumed) | None => Bytes::new(),
     };
     let (sent, called) = (wire.sent, others.asked());
-    Ok(Played { response, body, variables, ended, last_error, sent, called, trace: trace.unwrap_or_default() })
+    Ok(Played { response, body, variables, cached, ended, last_error, sent, called, trace: trace.unwrap_or_default() })
 }
 
 fn request(case: &Case) -> Result<Request, String> {
@@ -148,20 +160,28 @@ fn request(case: &Case) -> Result<Request, String> {
 fn variables(case: &Case) -> Variables {
     let mut variables = Variables::default();
     for (name, value) in &case.variables {
-        let value = match value {
-            serde_json::Value::Null => Value::Null,
-            serde_json::Value::Bool(on) => Value::Bool(*on),
-            serde_json::Value::String(text) => Value::from(text.as_str()),
-            other => Value::from(other.to_string().as_str()),
-        };
-        variables.set(&Arc::from(name.as_str()), value);
+        variables.set(&Arc::from(name.as_str()), value_of(value));
     }
     variables
 }
 
+/// A value of a case as expressions see it.
+fn value_of(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(on) => Value::Bool(*on),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => i32::try_from(number).map_or(Value::Long(number), Value::Int),
+            (None, number) => number.map_or(Value::Null, Value::Double),
+        },
+        Json::Array(_) | Json::Object(_) => Value::Json(value.into()),
+    }
+}
+
 fn facts(case: &Case) -> Facts {
     let context = &case.context;
-    let get = |of: &std::collections::BTreeMap<String, String>, name: &str| {
+    let get = |of: &BTreeMap<String, String>, name: &str| {
         of.get(name).map(|text| Arc::<str>::from(text.as_str()))
     };
     let text = |of: &_, name: &str, other: &str| get(of, name).unwrap_or_else(|| other.into());
@@ -182,7 +202,7 @@ fn facts(case: &Case) -> Facts {
         method: text(&context.operation, "method", &case.request.method),
         url_template: text(&context.operation, "url_template", "/*"),
     };
-    let is_there = |of: &std::collections::BTreeMap<String, String>| !of.is_empty();
+    let is_there = |of: &BTreeMap<String, String>| !of.is_empty();
     let product = is_there(&context.product).then(|| ProductFacts {
         id: text(&context.product, "id", "product"),
         name: text(&context.product, "name", "Product"),
@@ -208,6 +228,11 @@ fn facts(case: &Case) -> Facts {
         subscription: subscription.map(Arc::new),
         key: context.subscription.get("key").map(|key| Secret::from(key.clone())),
         user: user.map(Arc::new),
-        ..Facts::default()
+        deployment: Arc::new(DeploymentFacts {
+            region: text(&context.deployment, "region", ""),
+            service_name: text(&context.deployment, "service_name", "tollgate"),
+            gateway_id: text(&context.deployment, "gateway_id", "managed"),
+            ..DeploymentFacts::default()
+        }),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     case::Case,
     expectation,
     stage::{self, Played},
-    world::World,
+    world::{self, World},
 };
 use crate::{
     cli::{
@@ -15,8 +15,8 @@ use crate::{
         print,
     },
     document::{self, Format},
-    policies::{Ended, compile::OnUnsupported, tracing::TraceStep},
-    policy::{Document, Fragment, Scope},
+    policies::{Ended, Pipeline, compile::OnUnsupported, tracing::TraceStep},
+    policy::{Document, Fragment, Scope, Section},
 };
 
 /// Runs the command. Not async by itself: the case has a runtime of its own, whose clock stands still.
@@ -56,13 +56,8 @@ pub fn case(name: &str, text: &str) -> Result<Case, Failure> {
     serde_json::from_value(root.to_json()).map_err(|error| usage(error.to_string()))
 }
 
-/// Plays a document, or a fragment as the only thing in `inbound`.
+/// Plays a document, or a fragment as the only thing in a section: the first that it can stand in.
 pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<Played, Failure> {
-    let document = if super::fmt::is_fragment(text) {
-        including(file, text)?
-    } else {
-        Document::read(file, text).map_err(|problems| super::refused(&problems))?
-    };
     let mut world = World::open();
     for (name, value) in &case.named_values {
         world = world.with_value(name, value);
@@ -71,24 +66,46 @@ pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<P
         let fragment = Fragment::read(&format!("fragment {id}"), text).map_err(|problems| super::refused(&problems))?;
         world.fragments.insert(id.clone(), fragment);
     }
-    let document = world.complete(&document).map_err(|problems| super::refused(&problems))?;
-    let world = world.with_names_of(std::iter::once(&document));
-    let pipeline = stage::compiled(&[(Scope::Api, document)], &world, how);
-    let pipeline = pipeline.map_err(|troubles| super::not_compiled(&troubles))?;
+    let compiled = |document: &Document| compiled(document, &world, how);
+    let pipeline = if super::fmt::is_fragment(text) {
+        standing(file, text, case.section.as_deref(), compiled)?
+    } else {
+        compiled(&Document::read(file, text).map_err(|problems| super::refused(&problems))?)?
+    };
     stage::play(&pipeline, case).map_err(Failure::usage)
 }
 
-/// A document with a fragment's statements in `inbound`.
-fn including(file: &str, text: &str) -> Result<Document, Failure> {
-    let refused = |problems: Vec<_>| super::refused(&problems);
-    let fragment = Fragment::read(file, text).map_err(refused)?;
-    let mut document = Document::from_xml(file, "<policies><inbound></inbound></policies>").map_err(refused)?;
-    for child in &mut document.root.children {
-        if let crate::policy::Child::Element(section) = child {
-            section.children.clone_from(&fragment.root.children);
+fn compiled(document: &Document, world: &World, how: OnUnsupported) -> Result<Pipeline, Failure> {
+    let (world, document) = world.fitting(document).map_err(|problems| super::refused(&problems))?;
+    stage::compiled(&[(Scope::Api, document)], &world, how).map_err(|troubles| super::not_compiled(&troubles))
+}
+
+/// A fragment in the section that was asked for, or in the first that it can stand in; if there is none, what `inbound`
+/// says of it.
+fn standing(
+    file: &str,
+    text: &str,
+    section: Option<&str>,
+    compiled: impl Fn(&Document) -> Result<Pipeline, Failure>,
+) -> Result<Pipeline, Failure> {
+    let fragment = Fragment::read(file, text).map_err(|problems| super::refused(&problems))?;
+    if let Some(name) = section {
+        let section = Section::ALL.into_iter().find(|section| section.name() == name);
+        let section = section.ok_or_else(|| {
+            let names: Vec<&str> = Section::ALL.into_iter().map(Section::name).collect();
+            Failure::usage(format!("section `{name}` is none of {}", names.join(", ")))
+        })?;
+        return compiled(&world::including(file, &fragment, section).map_err(|problems| super::refused(&problems))?);
+    }
+    let mut first = None;
+    for section in Section::ALL {
+        let document = world::including(file, &fragment, section).map_err(|problems| super::refused(&problems))?;
+        match compiled(&document) {
+            Ok(pipeline) => return Ok(pipeline),
+            Err(failure) => first = first.or(Some(failure)),
         }
     }
-    Ok(document)
+    Err(first.unwrap_or_else(|| Failure::failed("there is no section")))
 }
 
 fn to_json(played: &Played, differences: &[String]) -> Json {

@@ -103,6 +103,8 @@ impl Checker {
         };
         let part = PARTS.iter().find(|part| part.0 == of.kind && part.1 == name).map(|part| part.2);
         if let Some(handle) = response.or(part) {
+            self.needs.request_body |= handle == Handle::Body(Side::Request);
+            self.needs.response_body |= handle == Handle::Body(Side::Response);
             let kind = handle.kind();
             let args = if kind == Kind::Dictionary { vec![Kind::String.into(), Type::UNKNOWN] } else { Vec::new() };
             let args = if handle == Handle::Matched { vec![Kind::String.into(), Kind::String.into()] } else { args };

@@ -13,7 +13,7 @@ use super::{
         body, dispatch,
         exchange::Exchange,
         listener::Inbound,
-        respond,
+        metering, respond,
         route::Target,
     },
     Dress,
@@ -21,7 +21,7 @@ use super::{
     target,
 };
 use crate::{
-    exchange::{Blame, Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
     policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
@@ -41,12 +41,14 @@ pub struct Wire<'e> {
     fault: Option<Fault>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
+    /// As what counters count the exchange, said before they were asked.
+    counts: Vec<(Arc<str>, u64)>,
 }
 
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false }
+        Self { exchange, target, answer: None, fault: None, spent: false, counts: Vec::new() }
     }
 
     /// When the exchange began.
@@ -195,8 +197,23 @@ impl<'e> Wire<'e> {
                 upgraded.head.headers = response.headers;
                 Answer::Upgraded(upgraded)
             }
-            _ => Answer::Local(local(response)),
+            _ => match self.count_own().await {
+                Ok(()) => Answer::Local(local(response)),
+                Err(fault) => return self.failed(None, fault.into()).await,
+            },
         }
+    }
+
+    /// An answer that policies gave without a backend counts as a call too; a preflight does not: it has no caller.
+    async fn count_own(&mut self) -> Result<(), Fault> {
+        if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
+            return Ok(());
+        }
+        metering::admit_plain(self.exchange).await?;
+        for (account, units) in &self.counts {
+            self.exchange.settlement.count_as(account, *units);
+        }
+        Ok(())
     }
 
     /// A failure that no `on-error` turned into another answer.
@@ -291,6 +308,14 @@ impl Link for Wire<'_> {
         self.exchange.policy_scopes.push(scope);
     }
 
+    fn count_as(&mut self, account: &str, units: u64) {
+        if self.exchange.settlement.metered().is_some() {
+            self.exchange.settlement.count_as(account, units);
+        } else {
+            self.counts.push((account.into(), units));
+        }
+    }
+
     fn tokens(&mut self) -> u64 {
         let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
         match &self.answer {
@@ -304,6 +329,10 @@ impl Link for Wire<'_> {
             Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
             _ => None,
         }
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.exchange.settlement.watch(work);
     }
 }
 

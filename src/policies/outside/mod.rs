@@ -68,6 +68,22 @@ impl Outside {
         }
     }
 
+    /// The metrics of policies in Prometheus' text format, and what was dropped of what policies asked for.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let dropped = [
+            ("log_messages", "Messages of log-to-eventhub that were not delivered.", self.loggers.dropped()),
+            ("requests", "Requests of send-one-way-request that were not sent.", self.background.dropped()),
+            ("metric_values", "Values of emit-metric that were not counted.", self.metrics.dropped()),
+        ];
+        let mut text = self.metrics.encode();
+        for (what, help, count) in dropped {
+            let name = format!("tollgate_policy_{what}_dropped_total");
+            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n"));
+        }
+        text
+    }
+
     /// At shutdown, when no exchange is open any more: sends what waits, for at most `patience`.
     pub async fn drain(&self, patience: Duration) {
         if !self.background.drain(patience).await {

@@ -212,12 +212,11 @@ mod tests {
             ),
             (
                 ObjectKind::Product,
-                json!({"id": "p", "policy": {}, "apis": "a", "limits": {"token_per_month": 1, "reserve": "lazy"}}),
+                json!({"id": "p", "apis": "a", "limits": {"token_per_month": 1, "reserve": "lazy"}}),
                 vec![
                     "apis: expected a list, found text",
                     "limits.reserve: `lazy` is not one of strict, adaptive, after",
                     "limits.token_per_month: unknown field `token_per_month`; did you mean `tokens_per_month`?",
-                    "policy: `policy` is not available in this version of Tollgate; remove it (see CHANGELOG)",
                 ],
             ),
         ];
