@@ -219,7 +219,9 @@ mod tests {
         let found = played(attributes, &[failure.clone(), failure.clone(), failure]);
         assert_eq!((found.status(), found.sent.len()), (502, 4));
         let text = r#"<retry condition="@(context.Response.StatusCode == 504)" count="2"><forward-request /></retry>"#;
-        for (failure, sent) in [(Reply::failure("Timeout", 504), 3), (Reply::failure("BackendConnectionFailure", 502), 1)] {
+        for (failure, sent) in
+            [(Reply::failure("Timeout", 504), 3), (Reply::failure("BackendConnectionFailure", 502), 1)]
+        {
             let found = Scene::new().section("backend", text).reply(failure).run();
             assert_eq!(found.sent.len(), sent);
         }

@@ -88,11 +88,23 @@ mod tests {
     #[test]
     fn placeholders_are_whole_values() {
         let rows: [(&str, &[&str], &str); 7] = [
-            (r#"<retry count="{retry-count}" interval="{retry-count}"/>"#, &["retry-count"], r#"<retry count="[retry-count]" interval="[retry-count]"/>"#),
+            (
+                r#"<retry count="{retry-count}" interval="{retry-count}"/>"#,
+                &["retry-count"],
+                r#"<retry count="[retry-count]" interval="[retry-count]"/>"#,
+            ),
             ("<key>{signing_key}</key>", &["signing_key"], "<key>[signing_key]</key>"),
-            (r#"<retry count="RETRY_COUNT"><value>@(RETRY_COUNT + 1)</value></retry>"#, &["RETRY_COUNT"], r#"<retry count="[RETRY_COUNT]"><value>@([RETRY_COUNT] + 1)</value></retry>"#),
+            (
+                r#"<retry count="RETRY_COUNT"><value>@(RETRY_COUNT + 1)</value></retry>"#,
+                &["RETRY_COUNT"],
+                r#"<retry count="[RETRY_COUNT]"><value>@([RETRY_COUNT] + 1)</value></retry>"#,
+            ),
             (r#"<rewrite-uri template="{id}"/>"#, &[], r#"<rewrite-uri template="{id}"/>"#),
-            (r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#, &[], r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#),
+            (
+                r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#,
+                &[],
+                r#"<a b="/{id}" c="{1}" d="{a b}" e="GET" f="{{x}}"/>"#,
+            ),
             (r#"<set-body>@($"{a}")</set-body>"#, &[], r#"<set-body>@($"{a}")</set-body>"#),
             (r#"<a b="A_B"/>MY_A_B x-A_B"#, &["A_B"], r#"<a b="[A_B]"/>MY_A_B x-[A_B]"#),
         ];

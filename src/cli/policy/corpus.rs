@@ -140,12 +140,7 @@ fn documents_do_what_is_written_down() {
     assert!(bad.is_empty(), "{} of {count} cases:\n{}", bad.len(), bad.join("\n"));
 }
 
-fn differs(
-    folder: &Path,
-    document: &str,
-    placeholders: &BTreeMap<String, String>,
-    case: &Case,
-) -> Option<String> {
+fn differs(folder: &Path, document: &str, placeholders: &BTreeMap<String, String>, case: &Case) -> Option<String> {
     let text = file(&folder.join(document).display().to_string());
     let names: Vec<String> = placeholders.keys().cloned().collect();
     let text = samples::fill(&text, &names, |name| placeholders[name].clone());

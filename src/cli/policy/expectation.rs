@@ -34,11 +34,7 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<String> {
     for (key, wanted) in &expect.cached {
         let seen = played.cached.get(key);
         if seen != wanted.as_ref() {
-            differ(
-                &format!("cached `{key}`"),
-                &shown(wanted.as_deref()),
-                &shown(seen.map(String::as_str)),
-            );
+            differ(&format!("cached `{key}`"), &shown(wanted.as_deref()), &shown(seen.map(String::as_str)));
         }
     }
     let none = HeaderMap::new();

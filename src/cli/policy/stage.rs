@@ -181,9 +181,7 @@ fn value_of(value: &Json) -> Value {
 
 fn facts(case: &Case) -> Facts {
     let context = &case.context;
-    let get = |of: &BTreeMap<String, String>, name: &str| {
-        of.get(name).map(|text| Arc::<str>::from(text.as_str()))
-    };
+    let get = |of: &BTreeMap<String, String>, name: &str| of.get(name).map(|text| Arc::<str>::from(text.as_str()));
     let text = |of: &_, name: &str, other: &str| get(of, name).unwrap_or_else(|| other.into());
     let api = ApiFacts {
         id: text(&context.api, "id", "api"),

@@ -1,6 +1,10 @@
 //! What a document that is looked at by itself may refer to: what its user gave, and stand-ins for the rest.
 
-use std::{collections::{BTreeMap, BTreeSet}, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde_json::json;
 

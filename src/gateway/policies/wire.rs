@@ -10,7 +10,9 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body, dispatch,
+        body,
+        decode::Decoder,
+        dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
@@ -39,6 +41,8 @@ pub struct Wire<'e> {
     answer: Option<Answer>,
     /// Why there is no answer, where policies were given one in its place.
     fault: Option<Fault>,
+    /// The content coding of a plain API's answer, which is taken off only when the answer is read.
+    coding: Option<HeaderValue>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
     /// As what counters count the exchange, said before they were asked.
@@ -48,7 +52,7 @@ pub struct Wire<'e> {
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false, counts: Vec::new() }
+        Self { exchange, target, answer: None, fault: None, coding: None, spent: false, counts: Vec::new() }
     }
 
     /// When the exchange began.
@@ -151,12 +155,11 @@ impl<'e> Wire<'e> {
                 headers: std::mem::take(answer.headers_mut()),
                 body: Body::Held(answer.body().clone()),
             },
-            Answer::Upstream(upstream) => Response {
-                status: upstream.head.status,
-                reason: None,
-                headers: std::mem::take(&mut upstream.head.headers),
-                body: Body::Passing,
-            },
+            Answer::Upstream(upstream) => {
+                let headers = std::mem::take(&mut upstream.head.headers);
+                self.coding = headers.get(header::CONTENT_ENCODING).filter(|_| upstream.decoder.is_none()).cloned();
+                Response { status: upstream.head.status, reason: None, headers, body: Body::Passing }
+            }
             Answer::Upgraded(upgraded) => Response {
                 status: upgraded.head.status,
                 reason: None,
@@ -209,7 +212,7 @@ impl<'e> Wire<'e> {
         if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
             return Ok(());
         }
-        metering::admit_plain(self.exchange).await?;
+        metering::admit_plain(self.exchange, None).await?;
         for (account, units) in &self.counts {
             self.exchange.settlement.count_as(account, *units);
         }
@@ -273,6 +276,10 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
+            if let Some(coding) = self.coding.take() {
+                upstream.decoder = Decoder::of(&mut HeaderMap::from_iter([(header::CONTENT_ENCODING, coding)]))
+                    .map_err(|why| undecodable(&why))?;
+            }
             let read = body::all(upstream, LARGEST_ANSWER).await?;
             Ok(read)
         }
@@ -316,11 +323,20 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn held(&self, account: &str) -> i64 {
+        self.exchange.settlement.metered().map_or(0, |metered| metered.held(account))
+    }
+
     fn tokens(&mut self) -> u64 {
-        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
-        match &self.answer {
-            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
-            _ => prompt,
+        let settlement = &mut self.exchange.settlement;
+        match &mut self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => {
+                // As its row will say it; the end of the answer says it once more.
+                settlement.status = upstream.head.status.as_u16();
+                settlement.consume(&mut upstream.tap, upstream.broken.is_none());
+                settlement.usage.total()
+            }
+            _ => settlement.metered().map_or(0, Metered::prompt),
         }
     }
 
@@ -353,6 +369,11 @@ fn outcome(failure: &Failure) -> Outcome {
         Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
         _ => Outcome::Refused,
     }
+}
+
+/// An answer in a coding that nobody here knows cannot be read; it could have been relayed.
+fn undecodable(why: &str) -> Failure {
+    Failure::from(Fault::new(FaultKind::BackendUnreachable, format!("The backend's answer cannot be read: {why}")))
 }
 
 /// Headers of a body that is in memory.
