@@ -40,14 +40,11 @@ pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault
 /// Reserves for a call of a plain API and announces it; `model` is the model call that it is, where that counts.
 pub async fn admit_plain(exchange: &mut Exchange, model: Option<&PlainModel>) -> Result<(), Fault> {
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
-    let wish = match model {
-        Some(PlainModel { surface, head, body, model }) => {
-            Wish { is_plain: true, ..Called { surface: *surface, head, body, model }.wish(exchange) }
-        }
-        None => {
-            let scopes = scopes(exchange, None);
-            Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
-        }
+    let wish = if let Some(PlainModel { surface, head, body, model }) = model {
+        Wish { is_plain: true, ..Called { surface: *surface, head, body, model }.wish(exchange) }
+    } else {
+        let scopes = scopes(exchange, None);
+        Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
     };
     if exchange.settlement.metered().is_some() {
         return exchange.settlement.move_to(wish);
