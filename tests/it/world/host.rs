@@ -43,6 +43,13 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// What gateways of this process warned of lately, for people who look why a test fails.
+    pub fn warnings(&self) -> String {
+        let printed = String::from_utf8_lossy(&self.printed);
+        let warnings: Vec<_> = printed.lines().filter(|line| line.contains(" WARN ")).collect();
+        warnings[warnings.len().saturating_sub(5)..].join("\n")
+    }
+
     /// Fails the test unless the gateway went down and every exchange was settled exactly once.
     pub fn assert_settled(&self) {
         assert!(self.is_down, "the gateway did not go down within 15 s");
