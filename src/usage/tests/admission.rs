@@ -12,7 +12,7 @@ use crate::{
     model::{Clock, Timestamp, clock::Ticks},
     telemetry::{AccessLog, Metrics, Telemetry},
     tokens::Learned,
-    usage::{Meter, Settlement, Sink, Wish, refused_rows::RefusedRows},
+    usage::{Meter, Settlement, Sink, Wish, complaints::Complaints, refused_rows::RefusedRows},
 };
 
 pub(super) fn sink(disk: &MemoryDisk) -> Arc<Sink> {
@@ -25,6 +25,7 @@ pub(super) fn sink(disk: &MemoryDisk) -> Arc<Sink> {
         leases: None,
         journal: Arc::new(journal),
         refused_rows: RefusedRows::default(),
+        unwritten: Complaints::default(),
         learned: Arc::new(Learned::new()),
         clock: clock.clone(),
         telemetry: telemetry.clone(),
