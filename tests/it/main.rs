@@ -12,6 +12,7 @@ mod blame;
 mod client;
 mod database;
 mod first_run;
+mod full_disk;
 mod http2;
 mod keys;
 mod ledger;
