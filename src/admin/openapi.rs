@@ -15,7 +15,10 @@ use super::{
     endpoint::{Endpoint, Input, Precondition},
     v1,
 };
-use crate::settings::{Api, Backend, Group, Model, Pool, Price, Product, Subscription, User, Workspace};
+use crate::settings::{
+    Api, Backend, Certificate, Group, Logger, Model, NamedValue, PolicyFragment, Pool, Price, Product, Subscription,
+    TokenSource, User, Workspace,
+};
 
 pub(super) async fn serve() -> Response {
     answer::json(StatusCode::OK, &document())
@@ -158,16 +161,21 @@ fn schemas() -> Map<String, Value> {
     let mut generator = settings.into_generator();
     add::<Api>(&mut generator);
     add::<Backend>(&mut generator);
+    add::<Certificate>(&mut generator);
     add::<Group>(&mut generator);
+    add::<Logger>(&mut generator);
     add::<Model>(&mut generator);
+    add::<NamedValue>(&mut generator);
+    add::<PolicyFragment>(&mut generator);
     add::<Pool>(&mut generator);
     add::<Price>(&mut generator);
     add::<Product>(&mut generator);
     add::<Subscription>(&mut generator);
+    add::<TokenSource>(&mut generator);
     add::<User>(&mut generator);
     add::<Workspace>(&mut generator);
     let mut schemas = generator.take_definitions(true);
-    for own in [own_schemas(), metering::schemas()] {
+    for own in [own_schemas(), debugging_schemas(), metering::schemas()] {
         if let Value::Object(own) = own {
             schemas.extend(own);
         }
@@ -219,18 +227,6 @@ fn own_schemas() -> Value {
         "LoginLink": { "type": "object", "properties": { "path": text, "expires": text } },
         "NewToken": { "type": "object", "properties": { "name": text }, "required": ["name"] },
         "Token": { "type": "object", "properties": { "name": text, "token": text } },
-        "NewDebugToken": {
-            "type": "object",
-            "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
-            "required": ["api"],
-        },
-        "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
-        "Trace": {
-            "type": "object",
-            "properties": {
-                "id": text, "about": { "type": "object" }, "steps": { "type": "array", "items": { "type": "object" } },
-            },
-        },
         "TokenList": page(&json!({ "type": "object", "properties": { "name": text, "created": text } })),
         "OperationList": page(&reference("Operation")),
         "PriceList": {
@@ -243,5 +239,24 @@ fn own_schemas() -> Value {
         },
         "NewState": { "type": "object", "properties": { "state": reference("State") }, "required": ["state"] },
         "IssuedKey": reference("Subscription"),
+    })
+}
+
+/// Bodies about traces of single requests.
+fn debugging_schemas() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "NewDebugToken": {
+            "type": "object",
+            "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
+            "required": ["api"],
+        },
+        "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
+        "Trace": {
+            "type": "object",
+            "properties": {
+                "id": text, "about": { "type": "object" }, "steps": { "type": "array", "items": { "type": "object" } },
+            },
+        },
     })
 }

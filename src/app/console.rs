@@ -18,6 +18,7 @@ use crate::{
         peer::Peer,
     },
     model::is_local_name,
+    policies::Services,
     portal::{self, PortalState},
     settings::server::{Console, Listener},
     snapshot::Hub,
@@ -32,7 +33,13 @@ pub struct ConsolePort {
 impl ConsolePort {
     /// All of them.
     #[must_use]
-    pub fn new(admin: AdminState, portal: PortalState, telemetry: Arc<Telemetry>, hub: Arc<Hub>) -> Self {
+    pub fn new(
+        admin: AdminState,
+        portal: PortalState,
+        telemetry: Arc<Telemetry>,
+        hub: Arc<Hub>,
+        policies: Arc<Services>,
+    ) -> Self {
         let loopback = admin.loopback;
         let metrics = Router::new().route(
             "/metrics",
@@ -40,7 +47,7 @@ impl ConsolePort {
                 if loopback && !names_us(&request) {
                     return refused();
                 }
-                exposition(&telemetry, &hub).into_response()
+                exposition(&telemetry, &hub, &policies).into_response()
             }),
         );
         Self { router: admin::router(admin).merge(portal::router(portal)).merge(metrics) }
@@ -70,9 +77,10 @@ fn refused() -> axum::response::Response {
     (StatusCode::FORBIDDEN, why).into_response()
 }
 
-fn exposition(telemetry: &Telemetry, hub: &Hub) -> ([(HeaderName, &'static str); 1], String) {
+fn exposition(telemetry: &Telemetry, hub: &Hub, policies: &Services) -> ([(HeaderName, &'static str); 1], String) {
     backend_events::refresh(&telemetry.metrics, &hub.fleet().statuses());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], telemetry.metrics.encode())
+    let text = telemetry.metrics.encode() + &policies.outside.encode();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
 impl Service for ConsolePort {

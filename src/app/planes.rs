@@ -8,6 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
+    lessons,
     readiness::Checks,
     reload::Reloader,
     start::Ground,
@@ -173,7 +174,8 @@ impl Planes {
             targets: Targets::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
-        let debugging = gateway.services.debugging.clone();
+        let policies = gateway.services.clone();
+        let debugging = policies.debugging.clone();
         let admin = admin_state(options, ground, local, ports, &reloader, debugging);
         let portal = PortalState {
             store: ground.store.clone(),
@@ -183,7 +185,7 @@ impl Planes {
             clock,
             entropy,
         };
-        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone()));
+        let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone(), policies));
         Self { gateway, console, reloader, drain, writer }
     }
 
@@ -191,6 +193,7 @@ impl Planes {
     pub fn run(self, ground: Ground, ports: Ports, local: LocalServer, options: &Options) -> Running {
         let (stop, stopped) = watch::channel(false);
         let mut background = JoinSet::new();
+        watch_over(&mut background, &ground, options, &stopped);
         background.spawn(self.writer.run(stopped.clone()));
         background.spawn(alerts::run(alerting(&ground, options), ground.crossings, stopped.clone()));
         if let Some(leases) = ground.metering.leases {
@@ -200,21 +203,14 @@ impl Planes {
         if let Some(news) = ground.metering.news {
             background.spawn(news.run(stopped.clone()));
         }
-        background.spawn(tasks::gather_refused(ground.metering.meter.clone(), stopped.clone()));
+        let (learned, folder) = (ground.metering.meter.learned.clone(), ground.metering.folder.clone());
+        background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
-        background.spawn(tasks::prune_ledger(
-            ground.books.clone(),
-            ground.server.ledger.clone(),
-            options.clock.clone(),
-            stopped.clone(),
-        ));
-        background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
-        background.spawn(tasks::keep_last_used(ground.hub.clone(), ground.store.clone(), stopped.clone()));
-        background.spawn(tasks::check_health(ground.hub.clone(), stopped.clone()));
         if options.watch {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
         }
         let (gateway_addr, console_addr) = (ports.gateway.addr(), ports.console.addr());
+        let policies = self.gateway.services.clone();
         let sight = |name| Sight::new(ground.telemetry.metrics.clone(), name);
         let (mut serving, console_drain) = (JoinSet::new(), Drain::default());
         let server = &ground.server;
@@ -243,6 +239,7 @@ impl Planes {
             control: ground.control,
             store: ground.store,
             meter: ground.metering.meter,
+            policies,
             telemetry: ground.telemetry,
             reloader: self.reloader,
             runtime: Handle::current(),
@@ -255,4 +252,19 @@ impl Planes {
             lock: ground.lock,
         }
     }
+}
+
+/// Work beside the ports, until `stopped`.
+fn watch_over(background: &mut JoinSet<()>, ground: &Ground, options: &Options, stopped: &watch::Receiver<bool>) {
+    let (hub, store) = (&ground.hub, &ground.store);
+    background.spawn(tasks::gather_refused(ground.metering.meter.clone(), stopped.clone()));
+    background.spawn(tasks::prune_ledger(
+        ground.books.clone(),
+        ground.server.ledger.clone(),
+        options.clock.clone(),
+        stopped.clone(),
+    ));
+    background.spawn(tasks::follow_database(ground.control.clone(), stopped.clone()));
+    background.spawn(tasks::keep_last_used(hub.clone(), store.clone(), stopped.clone()));
+    background.spawn(tasks::check_health(hub.clone(), stopped.clone()));
 }

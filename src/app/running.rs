@@ -8,6 +8,7 @@ use super::{LocalServer, database::Lock, reload::Reloader};
 use crate::{
     gateway::listener::Drain,
     model::Secret,
+    policies::Services,
     settings::Problem,
     snapshot::control::{Control, Refused},
     store::Store,
@@ -28,6 +29,8 @@ pub struct Running {
     pub(super) control: Arc<Control>,
     pub(super) store: Arc<dyn Store>,
     pub(super) meter: Arc<Meter>,
+    /// What policies sent and wrote may still be on its way at the end.
+    pub(super) policies: Arc<Services>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) reloader: Arc<Reloader>,
     /// Where the gateway runs; its owner may be somewhere else.
@@ -145,6 +148,7 @@ impl Running {
     pub async fn shutdown(mut self) {
         self.drain();
         self.ended().await;
+        self.policies.outside.drain(LAST_WORK).await;
         self.stop.send_replace(true);
         self.meter.write_gathered();
         self.meter.journal.finish();

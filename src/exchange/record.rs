@@ -10,6 +10,9 @@ use crate::model::{
     ApiId, BackendId, OperationId, ProductId, SubscriptionId, Timestamp, Trace, UserId, WorkspaceId, clock::Ticks,
 };
 
+/// Is told of an exchange's record when it has been settled; must not block.
+pub type Watcher = Box<dyn FnOnce(&Record) + Send + Sync>;
+
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

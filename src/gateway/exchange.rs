@@ -14,6 +14,7 @@ use super::{
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
     peer::Peer,
+    policies::{self, Dress},
     upgrade::{self, Upgrade},
 };
 use crate::{
@@ -76,14 +77,16 @@ pub struct Exchange {
     pub set_cookie: Option<String>,
     /// The key that the caller showed, where policies may ask for it.
     pub shown_key: Option<Secret>,
-    /// The query as the caller sent it, its key taken out.
-    pub original_query: Option<Arc<str>>,
     /// Counters that policies put the exchange under.
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// How backends are spoken to, where policies say it otherwise than the configuration.
+    pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// What became of a look into the cache.
+    pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
     pub outcome: Option<Outcome>,
 }
@@ -113,10 +116,11 @@ impl Exchange {
             upgrade,
             set_cookie: None,
             shown_key: None,
-            original_query: None,
             policy_scopes: Vec::new(),
             traced: None,
             pool: None,
+            cache_status: None,
+            dress: Dress::default(),
             outcome: None,
         }
     }
@@ -125,6 +129,9 @@ impl Exchange {
     pub fn authenticate(&mut self) -> Result<(), Fault> {
         let api = self.api.as_ref().ok_or_else(|| Fault::new(FaultKind::Internal, "authenticated before routing"))?;
         let now = self.gateway.clock.now();
+        if policies::apply(self) {
+            self.shown_key = keys::shown(&self.snapshot.keys, api, &self.parts.headers, &self.parts.uri);
+        }
         let Parts { headers, uri, .. } = &mut self.parts;
         match keys::authenticate(&self.snapshot.keys, api, now, headers, uri)? {
             Caller::Known(subscription) => {
@@ -170,6 +177,7 @@ impl Exchange {
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
+        headers.remove(crate::policies::debugging::AUTHORIZATION);
         headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 use crate::{
     exchange::{Fault, FaultKind},
-    model::{KeyHash, SubscriptionKey, Timestamp},
+    model::{KeyHash, Secret, SubscriptionKey, Timestamp},
     settings::ApiKind,
     snapshot::{ApiEntry, KeyRing, SubscriptionEntry},
 };
@@ -67,6 +67,13 @@ pub fn authenticate(
         Found::Nothing => Err(missing()),
         Found::Recognised(_) | Found::Ours | Found::Foreign => Err(invalid()),
     }
+}
+
+/// The key that the request shows, where it is one of ours: for policies that ask for it.
+pub fn shown(ring: &KeyRing, api: &ApiEntry, headers: &HeaderMap, uri: &Uri) -> Option<Secret> {
+    let places = places(api);
+    let mut all = places.iter().flat_map(|place| values(place, headers, uri));
+    all.find(|value| recognised(ring, value).is_some()).map(|value| Secret::from(value.into_owned()))
 }
 
 enum Found {

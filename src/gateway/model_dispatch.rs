@@ -16,6 +16,7 @@ use super::{
     metering::{self, Called},
     model_list,
     model_task::ModelTask,
+    policies::dressed,
     stored, switch,
 };
 use crate::{
@@ -51,7 +52,7 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let batch = batch::authorise(exchange, &head)?;
     let by_body = head.model.as_deref().or(batch.as_ref().map(|model| &*model.name));
     let model = model(exchange, &call, by_body, home.as_ref())?;
-    let model = elsewhere(exchange, model);
+    let model = elsewhere(exchange, model)?;
     let called = Called { surface: call.surface, head: &head, body: &body, model: &model };
     metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
@@ -72,7 +73,7 @@ async fn switching(
     for _ in 0..MOST_SWITCHES {
         let Some(larger) = task.larger(exchange) else { break };
         let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
-        if metering::move_call(exchange, &task.called(&larger)).is_err() {
+        if metering::move_call(exchange, &task.called(&larger)).await.is_err() {
             // Its limits have no room: the refusal of the smaller model is the answer.
             break;
         }
@@ -186,10 +187,17 @@ pub fn model(
     Ok(found)
 }
 
-/// The model at the pool that a policy names, where one does.
-fn elsewhere(exchange: &Exchange, model: Arc<ModelTarget>) -> Arc<ModelTarget> {
-    let Some(pool) = &exchange.pool else { return model };
-    Arc::new(ModelTarget { pool: pool.clone(), ..ModelTarget::clone(&model) })
+/// The model at the pool that a policy names, where one does, or at its own in the dress that policies ask for.
+fn elsewhere(exchange: &Exchange, model: Arc<ModelTarget>) -> Result<Arc<ModelTarget>, Fault> {
+    let pool = match &exchange.pool {
+        Some(pool) => pool.clone(),
+        None => dressed(exchange, &model.pool)
+            .map_err(|failure| Fault::new(FaultKind::BackendUnreachable, failure.message))?,
+    };
+    if Arc::ptr_eq(&pool, &model.pool) {
+        return Ok(model);
+    }
+    Ok(Arc::new(ModelTarget { pool, ..ModelTarget::clone(&model) }))
 }
 
 /// The model of that name, when the caller may use it.

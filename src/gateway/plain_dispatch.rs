@@ -13,20 +13,25 @@ use super::{
     attempt::{self, Judged, Outbound, Preference, Task},
     body,
     exchange::Exchange,
-    metering, switch,
+    metering,
+    plain_model::PlainModel,
+    switch,
     tally::{Setback, SetbackKind},
 };
 use crate::{
     exchange::Fault,
+    model::BackendId,
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
+    usage::Wish,
 };
 
 /// Answers the call.
 pub async fn dispatch(exchange: &mut Exchange, pool: &Arc<Pool>, path: &str) -> Result<Answer, Fault> {
-    metering::admit_plain(exchange).await?;
+    let model = PlainModel::of(exchange, pool, path).await?;
+    metering::admit_plain(exchange, model.as_ref()).await?;
     let affinity = affinity::key(pool.affinity(), exchange, None);
     let preference = Preference { affinity, home: None, usable: &|_| true };
-    let mut task = PlainTask::new(exchange, pool, path).await?;
+    let mut task = PlainTask::new(exchange, pool, path, model).await?;
     attempt::run(exchange, pool, &preference, &mut task).await
 }
 
@@ -44,11 +49,16 @@ struct PlainTask {
     query: Option<String>,
     headers: HeaderMap,
     payload: Payload,
+    /// Body bytes, as far as they are known before they pass.
+    bytes_in: u64,
     repeat_anything: bool,
+    /// The model call that it is, where a token limit applies.
+    model: Option<PlainModel>,
 }
 
 impl PlainTask {
-    async fn new(exchange: &mut Exchange, pool: &Pool, path: &str) -> Result<Self, Fault> {
+    async fn new(exchange: &mut Exchange, pool: &Pool, path: &str, model: Option<PlainModel>) -> Result<Self, Fault> {
+        let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
         let payload = payload(exchange).await?;
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
@@ -62,13 +72,18 @@ impl PlainTask {
         if matches!(payload, Payload::Held(_)) {
             headers.remove(header::CONTENT_LENGTH);
         }
+        if model.is_some() {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Ok(Self {
             method: parts.method.clone(),
             path: path.to_owned(),
             query: parts.uri.query().map(ToOwned::to_owned),
             headers,
             payload,
+            bytes_in,
             repeat_anything: pool.retry().non_idempotent,
+            model,
         })
     }
 
@@ -113,6 +128,10 @@ async fn payload(exchange: &mut Exchange) -> Result<Payload, Fault> {
 }
 
 impl Task for PlainTask {
+    fn wish(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        metering::plain(exchange, self.bytes_in, self.model.as_ref(), Some(backend))
+    }
+
     fn encode(&mut self, _: &Exchange, choice: &Choice) -> Option<Outbound> {
         let body = match &mut self.payload {
             Payload::Held(bytes) if bytes.is_empty() => Outgoing::Empty,
@@ -151,7 +170,11 @@ impl Task for PlainTask {
         }
         let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
         choice.succeeded(code, first_byte);
-        Judged::Take(Box::new(Upstream::new(answer, Tap::opaque(), choice)))
+        let upstream = match &self.model {
+            Some(model) => model.watched(answer, choice),
+            None => Upstream::new(answer, Tap::opaque(), choice),
+        };
+        Judged::Take(Box::new(upstream))
     }
 
     /// RFC 9110 9.2.2: idempotent methods may be repeated; others only while no byte has reached a backend.

@@ -66,7 +66,7 @@ pub fn failure(envelope: Envelope, failure: &Failure, request_id: &str) -> (Resp
     let text = ErrorText {
         status: failure.status,
         code: failure.code(),
-        message: if is_inside { "Internal server error" } else { &failure.message },
+        message: if is_inside { "Internal server error" } else { failure.told() },
         param: None,
         request_id,
         kind_hint: None,
@@ -122,11 +122,16 @@ fn advice(headers: &mut HeaderMap, envelope: Envelope, fault: &Fault) {
     }
 }
 
-/// An answer made here that is no error.
+/// An answer made here: a list, what policies said, also of an error.
 pub fn local(exchange: Exchange, answer: Response<Bytes>) -> Response<AnswerBody> {
     let (mut head, bytes) = answer.into_parts();
     ids(&mut head.headers, &exchange.request_id());
+    if exchange.settlement.error.is_some() && matches!(exchange.envelope, Envelope::Model(..)) {
+        allowance::tell(&mut head.headers, &exchange.settlement.standing());
+    }
     head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    // What a GET would get is told (RFC 9110, section 9.3.2), not sent.
+    let bytes = if exchange.parts.method == http::Method::HEAD { Bytes::new() } else { bytes };
     let outcome = exchange.outcome.unwrap_or(Outcome::Complete);
     let mut settlement = exchange.settlement;
     settlement.status = head.status.as_u16();

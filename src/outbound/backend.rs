@@ -11,6 +11,7 @@ use super::{
     credential::{Carrier, Credential, Ring},
     egress,
     endpoint::Endpoint,
+    fetch::Identity,
     transport::{Transport, TransportKey},
 };
 use crate::{
@@ -121,12 +122,14 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Checks a setting. Paths of certificates are relative to `base_dir`. Every problem names its field.
+    /// Checks a setting. Paths of certificates are relative to `base_dir`; `shown` is the client certificate in place
+    /// of the setting's. Every problem names its field.
     pub(super) fn compile(
         setting: &settings::Backend,
         declared_in_file: bool,
         egress: &Egress,
         base_dir: &Path,
+        shown: Option<&Identity>,
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let rules = egress::Rules::new(&egress.allow_private, declared_in_file);
@@ -136,7 +139,8 @@ impl Draft {
         let headers = headers(setting, &mut problems);
         check_health(setting.health.as_ref(), &mut problems);
         check_timeouts(&setting.timeouts, &mut problems);
-        let transport = TransportKey::compile(setting, rules, base_dir).map_err(|found| problems.extend(found)).ok();
+        let transport =
+            TransportKey::compile(setting, rules, base_dir, shown).map_err(|found| problems.extend(found)).ok();
         match (endpoint, breaker, transport) {
             (Some(endpoint), Some(rules), Some(transport)) if problems.is_empty() => {
                 Ok(Self { endpoint, rules, carriers, headers, transport })

@@ -13,6 +13,7 @@ use super::{
     breaker, checks,
     core::{Core, Surroundings},
     credential::Use,
+    fetch::Identity,
     pool::Pool,
     status::{BackendStatus, CredentialStatus, Ears, Listener, State},
     transport::{Resolve, SystemResolver, Transport, TransportKey},
@@ -78,13 +79,32 @@ impl Fleet {
         egress: &Egress,
         base_dir: &Path,
     ) -> Result<Arc<Backend>, Vec<String>> {
-        let draft = Draft::compile(setting, declared_in_file, egress, base_dir)?;
+        let draft = Draft::compile(setting, declared_in_file, egress, base_dir, None)?;
+        let backend = self.join(setting, draft);
+        self.registry().candidate(&backend);
+        Ok(backend)
+    }
+
+    /// Compiles a backend that no configuration has as it is: one that a policy names by URL, or a configured one with
+    /// other connection settings, which shares everything else with it. It is never live: not checked, not shown.
+    /// `shown` is the client certificate in place of the setting's.
+    pub fn variant(
+        &self,
+        setting: &settings::Backend,
+        declared_in_file: bool,
+        egress: &Egress,
+        base_dir: &Path,
+        shown: Option<&Identity>,
+    ) -> Result<Arc<Backend>, Vec<String>> {
+        let draft = Draft::compile(setting, declared_in_file, egress, base_dir, shown)?;
+        Ok(self.join(setting, draft))
+    }
+
+    fn join(&self, setting: &settings::Backend, draft: Draft) -> Arc<Backend> {
         let mut registry = self.registry();
         let transport = registry.transport(&draft.transport, &self.0.resolver);
         let core = registry.core(&setting.id, &self.0.surroundings);
-        let backend = Arc::new(draft.join(setting, core, transport));
-        registry.candidate(&backend);
-        Ok(backend)
+        Arc::new(draft.join(setting, core, transport))
     }
 
     /// Compiles a pool of compiled backends.

@@ -2,13 +2,15 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity,
-    cache_lookup_value, cache_remove_value, cache_store_value, check_header, choose, cors, cross_domain,
-    find_and_replace, forward_request, get_authorization_context, include_fragment, ip_filter, json_to_xml, jsonp,
-    limit_concurrency, mock_response, proxy, quota, rate_limit, redirect_content_urls, retry, return_response,
-    rewrite_uri, send_one_way_request, send_request, set_backend_service, set_body, set_header, set_method,
-    set_query_parameter, set_status, set_variable, token_limit, trace, validate_azure_ad_token, validate_content,
-    validate_headers, validate_jwt, validate_parameters, validate_status_code, wait, xml_to_json, xsl_transform,
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, cache_lookup,
+    cache_lookup_value, cache_remove_value, cache_store, cache_store_value, cache_value, check_header, choose,
+    content_safety, cors, cross_domain, emit_metric, find_and_replace, forward_request, get_authorization_context,
+    include_fragment, ip_filter, json_to_xml, jsonp, limit_concurrency, log_to_eventhub, mock_response, proxy, quota,
+    rate_limit, redirect_content_urls, retry, return_response, rewrite_uri, semantic_cache, send_one_way_request,
+    send_request, send_service_bus_message, set_backend_service, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, token_limit, token_metric, trace, validate_azure_ad_token, validate_client_certificate,
+    validate_content, validate_headers, validate_jwt, validate_odata_request, validate_parameters,
+    validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -43,6 +45,8 @@ pub const ANYWHERE: Sections = &Section::ALL;
 pub const INBOUND: Sections = &[Section::Inbound];
 /// Where the request can still be changed.
 pub const REQUEST: Sections = &[Section::Inbound, Section::Backend];
+/// After the backend.
+pub const OUTBOUND: Sections = &[Section::Outbound];
 /// Where there is an answer.
 pub const ANSWER: Sections = &[Section::Outbound, Section::OnError];
 /// Everywhere but around sending.
@@ -134,13 +138,18 @@ pub const CATALOGUE: &[&Entry] = &[
     &authentication_basic::ENTRY,
     &authentication_certificate::ENTRY,
     &authentication_managed_identity::ENTRY,
+    &cache_lookup::ENTRY,
     &cache_lookup_value::ENTRY,
     &cache_remove_value::ENTRY,
+    &cache_store::ENTRY,
     &cache_store_value::ENTRY,
+    &cache_value::ENTRY,
     &check_header::ENTRY,
     &choose::ENTRY,
+    &content_safety::ENTRY,
     &cors::ENTRY,
     &cross_domain::ENTRY,
+    &emit_metric::ENTRY,
     &find_and_replace::ENTRY,
     &forward_request::ENTRY,
     &get_authorization_context::ENTRY,
@@ -149,6 +158,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &json_to_xml::ENTRY,
     &jsonp::ENTRY,
     &limit_concurrency::ENTRY,
+    &log_to_eventhub::ENTRY,
     &mock_response::ENTRY,
     &proxy::ENTRY,
     &quota::BY_KEY,
@@ -159,8 +169,11 @@ pub const CATALOGUE: &[&Entry] = &[
     &retry::ENTRY,
     &return_response::ENTRY,
     &rewrite_uri::ENTRY,
+    &semantic_cache::LOOKUP,
+    &semantic_cache::STORE,
     &send_one_way_request::ENTRY,
     &send_request::ENTRY,
+    &send_service_bus_message::ENTRY,
     &set_backend_service::ENTRY,
     &set_body::ENTRY,
     &set_header::ENTRY,
@@ -169,11 +182,14 @@ pub const CATALOGUE: &[&Entry] = &[
     &set_status::ENTRY,
     &set_variable::ENTRY,
     &token_limit::ENTRY,
+    &token_metric::ENTRY,
     &trace::ENTRY,
     &validate_azure_ad_token::ENTRY,
+    &validate_client_certificate::ENTRY,
     &validate_content::ENTRY,
     &validate_headers::ENTRY,
     &validate_jwt::ENTRY,
+    &validate_odata_request::ENTRY,
     &validate_parameters::ENTRY,
     &validate_status_code::ENTRY,
     &wait::ENTRY,

@@ -7,8 +7,12 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture, lock::Mutex as AsyncMutex};
 use http::StatusCode;
 
-use super::{Failure, Flow, Forwarding, Link, Request, Response, Route, flow::After, tracing::Trace};
-use crate::limits::Scope;
+use super::{
+    Failure, Flow, Forwarding, Link, Request, Response, Route,
+    flow::{After, Cached},
+    tracing::Trace,
+};
+use crate::{exchange::Watcher, limits::Scope};
 
 /// The gateway's side, shared by the copies.
 pub struct Shared<'l> {
@@ -16,6 +20,7 @@ pub struct Shared<'l> {
     request: AsyncMutex<Option<Bytes>>,
     response: AsyncMutex<Option<Bytes>>,
     limits: Mutex<Vec<Scope>>,
+    settled: Mutex<Vec<Watcher>>,
     backend: Option<Arc<str>>,
     tokens: u64,
 }
@@ -29,13 +34,18 @@ impl<'l> Shared<'l> {
             request: AsyncMutex::default(),
             response: AsyncMutex::default(),
             limits: Mutex::default(),
+            settled: Mutex::default(),
             backend,
             tokens,
         }
     }
 
-    /// What the copies asked to be counted by.
+    /// What the copies asked to be counted by; what they asked to be told of at the end goes on to the one side.
     pub fn into_limits(self) -> Vec<Scope> {
+        let link = self.link.into_inner();
+        for work in self.settled.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            link.when_settled(work);
+        }
         self.limits.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,6 +111,10 @@ impl Link for Copy<'_, '_> {
     fn backend(&self) -> Option<Arc<str>> {
         self.0.backend.clone()
     }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.0.settled.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
 }
 
 /// A copy of an exchange, with its own way to the gateway's side.
@@ -122,6 +136,7 @@ pub fn copy<'f>(flow: &Parts<'f>, link: &'f mut dyn Link) -> Flow<'f> {
         after: Vec::new(),
         trace: flow.is_traced.then(Box::<Trace>::default),
         is_preflight: flow.is_preflight,
+        cached: Cached::Unasked,
         began: flow.began,
     }
 }

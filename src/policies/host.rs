@@ -156,8 +156,10 @@ impl Flow<'_> {
         match fact {
             Fact::RequestMethod => self.request.method.as_str().into(),
             Fact::RequestIpAddress => self.request.ip.map(|ip| ip.to_canonical().to_string()).into(),
-            Fact::ResponseStatusCode => answer.map(|answer| i32::from(answer.status.as_u16())).into(),
-            Fact::ResponseStatusReason => answer.map(super::Response::reason).into(),
+            // Before there is an answer it compares as null, and is one that has not failed: published balancers ask for
+            // its status inside `retry` before they forward.
+            Fact::ResponseStatusCode => answer.map_or(200, |answer| i32::from(answer.status.as_u16())).into(),
+            Fact::ResponseStatusReason => answer.map_or("", super::Response::reason).into(),
             _ => Value::Null,
         }
     }
@@ -280,8 +282,9 @@ impl Host for Flow<'_> {
     }
 
     fn client_certificate(&mut self) -> Option<Certificate> {
-        let der = self.request.certificate.as_ref()?;
-        Some(Certificate { der: der[..].into(), key: None })
+        let shown = self.request.certificate.as_ref()?;
+        let is_revoked = shown.is_revoked == Some(true);
+        Some(Certificate { der: shown.der[..].into(), key: None, is_trusted: shown.is_trusted, is_revoked })
     }
 
     fn certificates(&mut self) -> Vec<(Arc<str>, Certificate)> {

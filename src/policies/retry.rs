@@ -106,8 +106,8 @@ impl Retry {
         }
     }
 
-    /// Whether to run again. After a failure the condition sees no answer and the error; where it cannot be evaluated
-    /// then, it is the failure that matters.
+    /// Whether to run again. After a failure the condition sees the error, and the answer that the caller would get for
+    /// it, as in APIM; where it cannot be evaluated then, it is the failure that matters.
     async fn again(&self, flow: &mut Flow<'_>, result: &Result<Verdict, Failure>) -> Result<bool, Failure> {
         match result {
             Ok(Verdict::Continue) => {
@@ -116,7 +116,8 @@ impl Retry {
             }
             Ok(_) => Ok(false),
             Err(failure) => {
-                let before = flow.response.take();
+                let rendered = flow.link.rendered(failure);
+                let before = flow.response.replace(rendered);
                 note(flow, failure);
                 let holds = match flow.hold(self.condition.needs()).await {
                     Ok(()) => self.condition.get(flow).unwrap_or(false),
@@ -217,6 +218,13 @@ mod tests {
         let failure = Reply::failure("BackendConnectionFailure", 502);
         let found = played(attributes, &[failure.clone(), failure.clone(), failure]);
         assert_eq!((found.status(), found.sent.len()), (502, 4));
+        let text = r#"<retry condition="@(context.Response.StatusCode == 504)" count="2"><forward-request /></retry>"#;
+        for (failure, sent) in
+            [(Reply::failure("Timeout", 504), 3), (Reply::failure("BackendConnectionFailure", 502), 1)]
+        {
+            let found = Scene::new().section("backend", text).reply(failure).run();
+            assert_eq!(found.sent.len(), sent);
+        }
         let text = r#"<retry condition="false" count="3"><forward-request /></retry>"#;
         let found = Scene::new().section("backend", text).reply(Reply::failure("Timeout", 504)).run();
         assert_eq!((found.status(), found.sent.len()), (504, 1));

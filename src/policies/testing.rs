@@ -3,6 +3,8 @@
 //! `Scene::new().section("inbound", "<set-header …/>").request("GET", "/a?b=1").run()` gives the exchange as it ended.
 //! Waiting costs nothing: the runtime's time moves by itself, and [`Sent::at`] tells when something was sent.
 
+mod backend;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -10,19 +12,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::{
-    Block, Body, Compiled, Ended, Facts, Failure, Flow, Forwarding, LastError, Link, Pipeline, Request, Response,
-    Route, Services, Statement, compile,
+    Block, Body, Compiled, Ended, Facts, Failure, Flow, LastError, Pipeline, Request, Response, Route, Services,
+    Statement, compile,
     compile::{Known, OnUnsupported},
     debugging::Debugging,
     facts::{ApiFacts, OperationFacts},
-    flow::Variables,
+    flow::{Cached, Variables},
     forward_request::ForwardRequest,
-    link::Target,
+    link::{Screening, Target},
     outside::{
         Named, Outside,
         scripted::{Script, script},
@@ -31,11 +33,15 @@ use super::{
     tracing::Trace,
 };
 use crate::{
+    exchange::{Record, Watcher},
     expression::Value,
     limits::{Limits, Scope as Counter},
-    model::{Clock, Entropy, Timestamp},
+    model::{Clock, Entropy, Timestamp, clock::Ticks},
     policy::{Document, Place, Scope, Section},
 };
+
+use backend::Wire;
+pub use backend::{Reply, Sent};
 
 /// Wall-clock time of every scene: 2026-03-01T12:00:00Z, in seconds since 1970.
 pub const NOW: u64 = 1_772_366_400;
@@ -59,69 +65,7 @@ pub struct Scene {
     replies: VecDeque<Reply>,
     traced: bool,
     is_preflight: bool,
-}
-
-/// What the backend does with a request.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    after: Duration,
-    failure: Option<(&'static str, u16)>,
-}
-
-impl Reply {
-    /// An answer at once.
-    #[must_use]
-    pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self {
-            status: StatusCode::from_u16(status).expect("a status"),
-            headers: HeaderMap::new(),
-            body: body.into(),
-            after: Duration::ZERO,
-            failure: None,
-        }
-    }
-
-    /// No answer, but a failure.
-    #[must_use]
-    pub fn failure(reason: &'static str, status: u16) -> Self {
-        Self { failure: Some((reason, status)), ..Self::new(status, "") }
-    }
-
-    /// With a header.
-    #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.append(header(name), HeaderValue::from_str(value).expect("a value"));
-        self
-    }
-
-    /// After a time.
-    #[must_use]
-    pub const fn after(mut self, time: Duration) -> Self {
-        self.after = time;
-        self
-    }
-}
-
-/// A request that the backend saw.
-#[derive(Clone, Debug)]
-pub struct Sent {
-    /// Method.
-    pub method: Method,
-    /// Path and query.
-    pub target: String,
-    /// Headers.
-    pub headers: HeaderMap,
-    /// Body.
-    pub body: Bytes,
-    /// Where it was to go.
-    pub route: Route,
-    /// How it was to be sent.
-    pub how: Forwarding,
-    /// When, since the beginning.
-    pub at: Duration,
+    drains: bool,
 }
 
 /// The exchange as it ended.
@@ -148,7 +92,12 @@ pub struct Played {
     pub trace: Option<Box<Trace>>,
     /// How long it took, by the runtime's time.
     pub took: Duration,
+    /// `x-tollgate-cache`.
+    pub cache_status: Option<&'static str>,
+    /// How the events of a streamed answer are checked.
+    pub screenings: Vec<Screening>,
     passing: Bytes,
+    settled: Vec<Watcher>,
 }
 
 impl Default for Scene {
@@ -184,6 +133,7 @@ impl Scene {
             replies: VecDeque::new(),
             traced: false,
             is_preflight: false,
+            drains: false,
         }
     }
 
@@ -286,6 +236,13 @@ impl Scene {
         self
     }
 
+    /// Ends as a gateway does that goes down: what policies sent and wrote is on its way before the scene is over.
+    #[must_use]
+    pub const fn drained(mut self) -> Self {
+        self.drains = true;
+        self
+    }
+
     /// As the gateway asks the documents first when a browser asks whether it may send.
     #[must_use]
     pub const fn preflight(mut self) -> Self {
@@ -337,6 +294,7 @@ impl Scene {
             after: Vec::new(),
             trace: self.traced.then(Box::default),
             is_preflight: self.is_preflight,
+            cached: Cached::Unasked,
         };
         let ended = if flow.is_preflight {
             Pipeline::preflight(&mut flow).await.map_or_else(Ended::Failed, |_| Ended::Answered)
@@ -344,7 +302,13 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, corrected, answer: passing, .. } = wire;
+        let Wire { sent, counters, corrected, settled, keeps, screenings, cache_status, answer: passing, .. } = wire;
+        for keep in keeps.into_iter().filter(|keep| passing.len() <= keep.largest) {
+            (keep.to)(passing.clone(), false);
+        }
+        if self.drains {
+            self.services.outside.drain(Duration::from_secs(60)).await;
+        }
         Played {
             request,
             response,
@@ -358,6 +322,9 @@ impl Scene {
             trace,
             took: began.elapsed(),
             passing,
+            settled,
+            cache_status,
+            screenings,
         }
     }
 
@@ -418,6 +385,14 @@ impl Played {
         self.variables.get(name).map(|value| value.to_text().to_string())
     }
 
+    /// Settles the exchange with a record that `fill` has filled.
+    pub fn settle(self, fill: impl FnOnce(&mut Record)) {
+        let (id, now) = (uuid::Uuid::nil(), Timestamp::from_secs(NOW));
+        let mut record = Record::open(id, now, Ticks::default(), Method::GET, "/");
+        fill(&mut record);
+        self.settled.into_iter().for_each(|work| work(&record));
+    }
+
     /// The failure that ended the journey, whether or not `on-error` made another answer of it.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -426,118 +401,6 @@ impl Played {
             Ended::Failed(failure) | Ended::Recovered(failure) => Some(failure),
         }
     }
-}
-
-impl Sent {
-    /// All lines of a header, joined by `, `; `None`: not there.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<String> {
-        joined(&self.headers, name)
-    }
-}
-
-/// The gateway's side, scripted.
-struct Wire {
-    body: Bytes,
-    answer: Bytes,
-    replies: VecDeque<Reply>,
-    sent: Vec<Sent>,
-    counters: Vec<Counter>,
-    corrected: Vec<(Arc<str>, u64)>,
-    began: Instant,
-}
-
-impl Wire {
-    fn new(body: Bytes) -> Self {
-        let began = Instant::now();
-        Self {
-            body,
-            answer: Bytes::new(),
-            replies: VecDeque::new(),
-            sent: Vec::new(),
-            counters: Vec::new(),
-            corrected: Vec::new(),
-            began,
-        }
-    }
-
-    fn next(&mut self) -> Reply {
-        let usual = || Reply::new(200, r#"{"ok":true}"#).header("content-type", "application/json");
-        match self.replies.len() {
-            0 => usual(),
-            1 => self.replies[0].clone(),
-            _ => self.replies.pop_front().expect("two or more"),
-        }
-    }
-}
-
-impl Link for Wire {
-    fn read_request(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
-        std::future::ready(Ok(self.body.clone())).boxed()
-    }
-
-    fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
-        std::future::ready(Ok(self.answer.clone())).boxed()
-    }
-
-    fn forward<'f>(
-        &'f mut self,
-        request: &'f mut Request,
-        route: &'f Route,
-        how: &'f Forwarding,
-    ) -> BoxFuture<'f, Result<Response, Failure>> {
-        let reply = self.next();
-        let question = if request.query.is_empty() { "" } else { "?" };
-        self.sent.push(Sent {
-            method: request.method.clone(),
-            target: format!("{}{question}{}", request.path, request.query),
-            headers: request.headers.clone(),
-            body: request.body.held().unwrap_or(&self.body).clone(),
-            route: route.clone(),
-            how: how.clone(),
-            at: self.began.elapsed(),
-        });
-        self.answer = reply.body.clone();
-        answer(reply, how.timeout).boxed()
-    }
-
-    fn rendered(&mut self, failure: &Failure) -> Response {
-        let status = StatusCode::from_u16(failure.status).expect("a status");
-        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.told() }).to_string();
-        let headers = failure.headers.iter().cloned().collect();
-        Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
-    }
-
-    fn limit(&mut self, scope: Counter) {
-        self.counters.push(scope);
-    }
-
-    fn count_as(&mut self, account: &str, units: u64) {
-        self.corrected.push((account.into(), units));
-    }
-
-    fn tokens(&mut self) -> u64 {
-        0
-    }
-
-    fn backend(&self) -> Option<Arc<str>> {
-        (!self.sent.is_empty()).then(|| "scripted".into())
-    }
-}
-
-async fn answer(reply: Reply, timeout: Option<Duration>) -> Result<Response, Failure> {
-    let late = || Failure::new("forward-request", "Timeout", 504, "The backend did not answer in time.");
-    match timeout {
-        Some(timeout) if timeout < reply.after => {
-            tokio::time::sleep(timeout).await;
-            return Err(late());
-        }
-        _ => tokio::time::sleep(reply.after).await,
-    }
-    if let Some((reason, status)) = reply.failure {
-        return Err(Failure::new("forward-request", reason, status, "The backend did not answer."));
-    }
-    Ok(Response { status: reply.status, reason: None, headers: reply.headers, body: Body::Passing })
 }
 
 /// What the documents of a scene may name.

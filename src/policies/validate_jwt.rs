@@ -101,7 +101,7 @@ pub const STATUS: AttributeEntry =
 /// `failed-validation-error-message`.
 pub const MESSAGE: AttributeEntry = AttributeEntry::absent(
     "failed-validation-error-message",
-    "Message of that answer; without it, what is wrong, such as `JWT not present.`",
+    "Message of that answer; without it, what is wrong, such as `JWT not present`.",
 )
 .dynamic();
 /// `output-token-variable-name`.

@@ -23,7 +23,7 @@ fn loaded(source: &Source) -> Loaded {
 /// `# - id: x` becomes `- id: x`, prose stays a comment: an example begins with `name:`, goes on indented, and ends
 /// at a line that is no comment.
 fn uncommented(text: &str) -> String {
-    let empty = |line: &str| line.ends_with(": []");
+    let empty = |line: &str| line.ends_with(": []") || line.ends_with(": {}");
     let lines: Vec<_> = text.lines().collect();
     let mut out = String::new();
     for (at, line) in lines.iter().enumerate() {
@@ -70,7 +70,7 @@ fn the_examples_in_the_default_configuration_are_right() {
     models[0].larger_context: there is no model `gpt-4.1`; did you mean `gpt-4o`?
     models[1].backend: there is no backend `openai`
     models[2].backend: there is no backend `openai`
-    x: unknown field `x`; known here: apis, backends, groups, models, pools, prices, products, server, subscriptions, users, version, workspaces
+    x: unknown field `x`; known here: apis, backends, certificates, groups, loggers, models, named_values, policies, policy_fragments, pools, prices, products, server, subscriptions, token_sources, users, version, workspaces
     ");
 }
 
@@ -125,9 +125,9 @@ apis:
     backend: orders-svc
     openapi: ./orders.openapi.yaml
     versioning: { scheme: path, version: v1 }
-    policy: ./policies/orders.xml # later
-policies: { global: ./policies/global.xml } # later
-named_values: [{ id: contact, value: ops@example.org }] # later
+    policy: <policies />
+policies: { global: <policies /> }
+named_values: [{ id: contact, value: ops@example.org }]
 cache: { semantic: { mode: strict, embeddings: builtin } } # later
 "#;
 

@@ -11,13 +11,14 @@ use crate::{
     model::{BackendId, KeyHash, PoolId, ProductId, SubscriptionId, Timestamp, UserId},
     openapi::{self, Templates},
     outbound::{Backend, Fleet, Pool},
+    policies::Named,
     pricing::{Book, Tables},
     settings::{self, ObjectKind, Problem, Settings, objects::VersionScheme},
     store::KeyRow,
 };
 
 use super::{
-    ApiEntry, ApiTable, Documents, FactTable, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot,
+    ApiEntry, ApiTable, Documents, FactTable, Held, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot,
     SubscriptionEntry,
     access::Reach,
     api_table::{OpenAccess, VersionAsked},
@@ -51,14 +52,36 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let apis = compiler.apis(&backends, &pools, &products);
     let subscriptions = compiler.subscriptions(&products, &limited);
     let keys = compiler.keys(&subscriptions);
-    let facts = compiler.facts();
-    let documents = compiler.documents(&backends, &pools);
+    let named = compiler.named();
+    let facts = compiler.facts(&named);
+    let documents = compiler.documents(&backends, &pools, &named);
     let (prices, problems) = (compiler.prices(), compiler.problems);
     let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let backend_limits = backend_limits(&settings);
     let held = subscriptions.values().map(|entry| &entry.limits).chain(apis.iter().map(|api| &api.limits));
-    let counters = limits::distinct(held.chain(models.iter().map(|model| &model.limits)));
+    let held = held.chain(models.iter().map(|model| &model.limits)).chain(backend_limits.values());
+    let counters = limits::distinct(held);
     let prices = Arc::new(prices);
-    Ok(Snapshot { revision, settings, apis, keys, models, backends, pools, documents, facts, prices, counters })
+    Ok(Snapshot {
+        revision,
+        settings,
+        apis,
+        keys,
+        models,
+        backends,
+        pools,
+        documents,
+        named,
+        facts,
+        backend_limits,
+        prices,
+        counters,
+    })
+}
+
+fn backend_limits(settings: &Settings) -> HashMap<BackendId, Held> {
+    let limited = settings.backends.iter().filter(|backend| !backend.limits.is_empty());
+    limited.map(|backend| (backend.id.clone(), limits::of_backend(backend))).collect()
 }
 
 struct Compiler<'a> {
@@ -220,17 +243,27 @@ impl Compiler<'_> {
         self.took(ObjectKind::Api, api.id.as_str(), compiled)
     }
 
-    fn documents(&mut self, backends: &Backends, pools: &Pools) -> Documents {
-        let known = Names { backends, pools, settings: self.settings };
+    fn named(&mut self) -> Arc<Named> {
+        let named = Named::compile(self.settings, self.around.base_dir).unwrap_or_else(|wrong| {
+            for (kind, id, why) in wrong {
+                self.problem(kind, &id, why);
+            }
+            Named::default()
+        });
+        Arc::new(named)
+    }
+
+    fn documents(&mut self, backends: &Backends, pools: &Pools, named: &Arc<Named>) -> Documents {
+        let known = Names { named, backends, pools, settings: self.settings };
         documents::compile(self.settings, &known).unwrap_or_else(|problems| {
             self.problems.extend(problems);
             Documents::default()
         })
     }
 
-    fn facts(&self) -> FactTable {
+    fn facts(&self, named: &Named) -> FactTable {
         let described = self.settings.apis.iter().map(|api| (api.id.clone(), self.description(api)));
-        FactTable::new(self.settings, &described.collect())
+        FactTable::new(self.settings, &described.collect(), named)
     }
 
     /// An API with what its OpenAPI document says; one that cannot be read has been told of.

@@ -7,13 +7,15 @@ use crate::{
     model::{ApiId, BackendId, OperationId, PoolId, ProductId, WorkspaceId},
     outbound::{Backend, Pool},
     policies::{
-        self, Compiled, Pipeline, Trouble,
+        self, Compiled, Named, Pipeline, Trouble,
         compile::{Known, OnUnsupported},
         link::Target,
     },
-    policy::{self, Document, Fragment, Fragments, NamedValue, NamedValues, Place, Scope},
+    policy::{self, Place, Scope},
     settings::{self, ObjectKind, Origin, PolicySource, Problem, Settings},
 };
+
+use super::parts::Parts;
 
 /// What runs where no document says otherwise: the request is sent.
 const BUILT_IN: &str = "<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>";
@@ -173,8 +175,15 @@ impl Reading<'_> {
             (Some(file), _, _) => file.clone(),
             (None, Some(origin), _) => origin.file.display().to_string(),
             (None, None, Some((kind, id))) => format!("{}/{id}", kind.path()),
-            (None, None, None) => "policies.global".to_owned(),
+            (None, None, None) => self.only_file().unwrap_or_else(|| "policies.global".to_owned()),
         }
+    }
+
+    /// The configuration file, where there is one and no more: what belongs to no object has no origin of its own.
+    fn only_file(&self) -> Option<String> {
+        let mut files = self.settings.origins.values().map(|origin| &origin.file);
+        let first = files.next()?;
+        files.all(|file| file == first).then(|| first.display().to_string())
     }
 }
 
@@ -196,55 +205,10 @@ fn located(path: &str, place: &Place, message: String) -> Problem {
     Problem { origin: Some(origin), path: path.to_owned(), message }
 }
 
-/// Named values and fragments of a configuration, ready to be put into documents.
-pub struct Parts {
-    values: NamedValues,
-    fragments: Fragments,
-}
-
-impl Parts {
-    /// Reads the fragments.
-    ///
-    /// # Errors
-    /// What is wrong with each, and which it is.
-    pub fn of(settings: &Settings) -> Result<Self, Vec<(String, policy::Problem)>> {
-        let values = settings.named_values.iter().map(|named| {
-            let value = NamedValue { value: named.value.expose().to_owned(), secret: named.secret };
-            (named.id.clone(), value)
-        });
-        let (mut fragments, mut problems) = (Fragments::new(), Vec::new());
-        for fragment in &settings.policy_fragments {
-            match Fragment::from_xml(&file_of(&fragment.policy, &fragment.id), xml_of(&fragment.policy)) {
-                Ok(read) => {
-                    fragments.insert(fragment.id.clone(), read);
-                }
-                Err(found) => problems.extend(found.into_iter().map(|problem| (fragment.id.clone(), problem))),
-            }
-        }
-        let parts = Self { values: values.collect(), fragments };
-        if problems.is_empty() { Ok(parts) } else { Err(problems) }
-    }
-
-    /// A document with its named values and fragments put in. `name` is its name in places.
-    ///
-    /// # Errors
-    /// Everything wrong with it.
-    pub fn complete(&self, source: &PolicySource, name: &str) -> Result<Document, Vec<policy::Problem>> {
-        let document = Document::from_xml(name, xml_of(source))?;
-        policy::resolve(&document, &self.values, &self.fragments)
-    }
-}
-
-fn xml_of(source: &PolicySource) -> &str {
-    source.xml.as_deref().unwrap_or_default()
-}
-
-fn file_of(source: &PolicySource, id: &str) -> String {
-    source.file.clone().unwrap_or_else(|| format!("policy-fragments/{id}"))
-}
-
 /// What documents may refer to.
 pub(super) struct Names<'a> {
+    /// Certificates, token sources, loggers, services.
+    pub(super) named: &'a Arc<Named>,
     /// Backends by id.
     pub(super) backends: &'a HashMap<BackendId, Arc<Backend>>,
     /// Pools by id.
@@ -268,7 +232,14 @@ impl Known for Names<'_> {
                 backends.chain(self.pools.keys().map(ToString::to_string)).collect()
             }
             "fragment" => self.settings.policy_fragments.iter().map(|fragment| fragment.id.clone()).collect(),
+            "certificate" => self.named.certificates().map(|(id, _)| id.to_owned()).collect(),
+            "logger" => self.named.logger_ids().map(ToOwned::to_owned).collect(),
+            "token source" => self.settings.token_sources.iter().map(|source| source.id.clone()).collect(),
             _ => Vec::new(),
         }
+    }
+
+    fn named(&self) -> Arc<Named> {
+        self.named.clone()
     }
 }

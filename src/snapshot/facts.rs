@@ -3,8 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
+    expression::Certificate,
     model::{ApiId, OperationId, ProductId, SubscriptionId, UserId},
-    policies::facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
+    outbound::fetch::Identity,
+    policies::{
+        Named,
+        facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
+    },
     settings::{self, Settings},
 };
 
@@ -29,9 +34,10 @@ pub struct FactTable {
 }
 
 impl FactTable {
-    /// The facts of a configuration; `operations` are those of each API with its OpenAPI document's.
+    /// The facts of a configuration; `operations` are those of each API with its OpenAPI document's, `named` has its
+    /// certificates.
     #[must_use]
-    pub fn new(settings: &Settings, operations: &HashMap<ApiId, ApiDescription>) -> Self {
+    pub fn new(settings: &Settings, operations: &HashMap<ApiId, ApiDescription>, named: &Named) -> Self {
         let none = ApiDescription::default();
         let description = |api: &settings::Api| operations.get(&api.id).unwrap_or(&none);
         Self {
@@ -53,9 +59,19 @@ impl FactTable {
                 service_name: "tollgate".into(),
                 gateway_id: "managed".into(),
                 instance: "1".into(),
-                certificates: Vec::new(),
+                certificates: named.certificates().map(|(id, identity)| (id.into(), certificate(identity))).collect(),
             }),
         }
+    }
+}
+
+/// A configured certificate as expressions know it. Only RSA keys sign there.
+fn certificate(identity: &Identity) -> Certificate {
+    Certificate {
+        der: identity.der().into(),
+        key: identity.rsa_key().map(Into::into),
+        is_trusted: true,
+        is_revoked: false,
     }
 }
 

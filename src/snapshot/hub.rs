@@ -12,10 +12,10 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
-    model::{BackendId, SubscriptionId},
-    outbound::{Backend, Fleet, Pool},
+    model::{BackendId, PoolId, SubscriptionId},
+    outbound::{Backend, Fleet, Pool, fetch::Identity},
     pricing::{Book, Tables},
-    settings::{self, Problem, Settings, server::Egress},
+    settings::{self, ObjectKind, Problem, Settings, server::Egress},
     store::KeyRow,
 };
 
@@ -66,7 +66,9 @@ impl Hub {
             backends: HashMap::new(),
             pools: HashMap::new(),
             documents: super::Documents::default(),
+            named: Arc::default(),
             facts: super::FactTable::default(),
+            backend_limits: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
             counters: Vec::new(),
         };
@@ -99,7 +101,7 @@ impl Hub {
     }
 
     /// A pool of one backend that no configuration declares, for a URL that a policy names. `is_declared`: it is
-    /// written in a document, so that it may lead to this machine.
+    /// written in a document, so that it may lead to this machine. `shown` is the certificate that it is shown.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -108,9 +110,38 @@ impl Hub {
         setting: &settings::Backend,
         is_declared: bool,
         egress: &Egress,
+        shown: Option<&Identity>,
     ) -> Result<Arc<Pool>, Vec<String>> {
-        let backend = self.fleet.backend(setting, is_declared, egress, &self.base_dir)?;
+        let backend = self.fleet.variant(setting, is_declared, egress, &self.base_dir, shown)?;
         Ok(self.fleet.single(backend))
+    }
+
+    /// A configured pool, or the pool of one configured backend, with other connection settings: `change` makes them.
+    /// Breakers, credentials and latencies are those of the configured backends.
+    ///
+    /// # Errors
+    /// What is wrong with it, or that `settings` do not have it.
+    pub fn variant(
+        &self,
+        settings: &Settings,
+        id: &PoolId,
+        change: &dyn Fn(&mut settings::Backend),
+        shown: Option<&Identity>,
+    ) -> Result<Arc<Pool>, Vec<String>> {
+        let compiled = |id: &BackendId| {
+            let known = settings.backends.iter().find(|backend| backend.id == *id);
+            let known = known.ok_or_else(|| vec![format!("there is no backend `{id}`")])?;
+            let mut setting = known.clone();
+            change(&mut setting);
+            let in_file = settings.origins.contains_key(&(ObjectKind::Backend, id.to_string()));
+            self.fleet.variant(&setting, in_file, &settings.server.egress, &self.base_dir, shown)
+        };
+        let Some(pool) = settings.pools.iter().find(|pool| pool.id == *id) else {
+            return Ok(self.fleet.single(compiled(&BackendId::from(id.as_str()))?));
+        };
+        let members = pool.members.iter().map(|member| Ok((member.backend.clone(), compiled(&member.backend)?)));
+        let members: HashMap<BackendId, Arc<Backend>> = members.collect::<Result<_, Vec<String>>>()?;
+        self.fleet.pool(pool, &|id| members.get(id).cloned())
     }
 
     /// Last-used times since the last call, in milliseconds since the epoch.

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod hub;
 pub mod key_ring;
 pub mod limits;
+pub mod parts;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,11 +23,13 @@ pub use facts::FactTable;
 pub use hub::Hub;
 pub use key_ring::KeyRing;
 pub use limits::{Held, Parties};
+pub use parts::Parts;
 
 use crate::{
     limits::Scope,
     model::{BackendId, PoolId, WorkspaceId},
     outbound::{Backend, Pool},
+    policies::Named,
     pricing::Book,
     settings::Settings,
 };
@@ -49,8 +52,12 @@ pub struct Snapshot {
     pub pools: HashMap<PoolId, Arc<Pool>>,
     /// Policy documents.
     pub documents: Documents,
+    /// Certificates, token sources, loggers and services that policies name.
+    pub named: Arc<Named>,
     /// What policies' expressions may ask of the configuration.
     pub facts: FactTable,
+    /// What calls at a backend fall under, of those that have limits.
+    pub backend_limits: HashMap<BackendId, Held>,
     /// What calls cost.
     pub prices: Arc<Book>,
     /// Every counter that is known without a request: to be shown before its first one.

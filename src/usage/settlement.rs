@@ -8,13 +8,13 @@ use std::{
 use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
-    exchange::{AttemptRecord, Fault, Outcome, Record},
+    exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
     limits::Standing,
     model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
 };
 
-use super::{Metered, Sink, Stop, Wish, meter::unavailable, refused};
+use super::{Metered, Sink, Stop, Wish, refused};
 
 /// Owns the record of an open exchange. Dropping it settles: so a task that is cancelled or panics settles as
 /// "client gone", and nothing can settle twice.
@@ -29,6 +29,8 @@ pub struct Settlement {
     underway: Option<Underway>,
     /// Counts the exchange as in flight while it is held.
     opened: Opened,
+    /// Who is told of the record at the end.
+    watchers: Vec<Watcher>,
 }
 
 /// A try at a backend that has neither given an answer nor failed.
@@ -42,7 +44,15 @@ impl Settlement {
     #[must_use]
     pub fn open(record: Record, sink: Arc<Sink>) -> Self {
         let opened = sink.opened();
-        Self { record: Box::new(record), metered: None, refused_at: None, underway: None, sink, opened }
+        Self {
+            record: Box::new(record),
+            metered: None,
+            refused_at: None,
+            underway: None,
+            sink,
+            opened,
+            watchers: Vec::new(),
+        }
     }
 
     /// The answer is an event stream.
@@ -61,7 +71,7 @@ impl Settlement {
         })?;
         // Held by its exchange before it is waited for: whoever leaves meanwhile settles what was announced.
         let metered = self.metered.insert(Box::new(metered));
-        metered.durable().await.map_err(|error| unavailable(&error).fault)
+        metered.durable().await.map_err(|error| sink.meter().unavailable(&error).fault)
     }
 
     /// A try begins: from here on the backend may read the prompt, whether or not anybody waits for the answer.
@@ -86,11 +96,11 @@ impl Settlement {
         self.record.attempts.push(attempt);
     }
 
-    /// Moves what is held to what another model needs; a refusal leaves everything as it is.
-    pub fn move_to(&mut self, wish: Wish) -> Result<(), Fault> {
+    /// Moves what is held to what another model or backend needs; a refusal leaves everything as it is.
+    pub async fn move_to(&mut self, wish: Wish) -> Result<(), Fault> {
         let Some(metered) = &mut self.metered else { return Ok(()) };
         let is_plain = wish.is_plain;
-        let moved = metered.move_to(self.sink.meter(), &self.record, wish);
+        let moved = metered.move_to(self.sink.meter(), &self.record, wish).await;
         moved.map_err(|refusal| refused::fault(&refusal, is_plain))
     }
 
@@ -99,6 +109,11 @@ impl Settlement {
         if let Some(metered) = &mut self.metered {
             metered.count_as(account, units);
         }
+    }
+
+    /// Tells `watcher` of the record at the end.
+    pub fn watch(&mut self, watcher: Watcher) {
+        self.watchers.push(watcher);
     }
 
     /// Where the caller stands with its limits, as far as they were asked.
@@ -185,6 +200,9 @@ impl Drop for Settlement {
             self.leave(underway);
         }
         self.sink.settle(&self.record, self.metered.take());
+        for watcher in self.watchers.drain(..) {
+            watcher(&self.record);
+        }
     }
 }
 

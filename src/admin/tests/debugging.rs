@@ -12,7 +12,7 @@ async fn a_token_is_for_one_api_and_an_hour() {
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let body = answer.json();
     assert!(body["token"].as_str().is_some_and(|token| token.starts_with("tgd_")), "{body}");
-    assert_eq!(body["expires"], "2027-01-15T08:10:00Z");
+    assert_eq!(body["expires"], "2027-01-15T08:10:00.000Z");
 }
 
 #[tokio::test]

@@ -60,15 +60,19 @@ async fn a_table_of_calls() {
         ("POST",   "/reload", none, None, 400),
         ("HEAD",   "/products", none, None, 200),
     ];
-    for (method, path, headers, body, status) in table {
-        let answer = world.call_with(method, &format!("/admin/v1{path}"), headers, body).await;
-        assert_eq!(answer.status.as_u16(), status, "{method} {path} {headers:?}: {}", answer.text);
-        if status >= 400 && method != "HEAD" {
-            let problem = answer.json();
-            assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
-            assert_eq!(problem["status"], status, "{method} {path}");
-            assert!(problem["detail"].is_string() && problem["title"].is_string(), "{method} {path}: {problem}");
-        }
+    for case in table {
+        answers(&world, case).await;
+    }
+}
+
+async fn answers(world: &World, (method, path, headers, body, status): Case<'_>) {
+    let answer = world.call_with(method, &format!("/admin/v1{path}"), headers, body).await;
+    assert_eq!(answer.status.as_u16(), status, "{method} {path} {headers:?}: {}", answer.text);
+    if status >= 400 && method != "HEAD" {
+        let problem = answer.json();
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
+        assert_eq!(problem["status"], status, "{method} {path}");
+        assert!(problem["detail"].is_string() && problem["title"].is_string(), "{method} {path}: {problem}");
     }
 }
 

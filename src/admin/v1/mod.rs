@@ -45,6 +45,30 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Method::POST, "/validate", "Say everything that is wrong with a configuration", validate::post)
             .takes(Text)
             .answers(200, Some("Validity")),
+        Endpoint::new(Method::GET, "/apis/{id}/operations", "Operations of an API", operations::list)
+            .tag("apis")
+            .takes(Page)
+            .answers(200, Some("OperationList")),
+        Endpoint::new(
+            Method::GET,
+            "/price-list",
+            "What each model costs at each backend, and models used without a price",
+            price_list::get,
+        )
+        .tag("prices")
+        .answers(200, Some("PriceList")),
+    ];
+    all.extend(access_endpoints());
+    all.extend(subscription_endpoints());
+    all.extend(metering::endpoints());
+    all.extend(MANAGED.into_iter().flat_map(writing));
+    all.extend(ObjectKind::ALL.into_iter().flat_map(reading));
+    all
+}
+
+/// Who may call, and who may see the steps of a request.
+fn access_endpoints() -> Vec<Endpoint> {
+    vec![
         Endpoint::new(Method::GET, "/session", "Who is calling, and the CSRF token of a console session", session::get)
             .tag("access")
             .answers(200, Some("Session")),
@@ -79,24 +103,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::new(Method::GET, "/traces/{id}", "The steps of a request that carried a debug token", traces::get)
             .tag("debugging")
             .answers(200, Some("Trace")),
-        Endpoint::new(Method::GET, "/apis/{id}/operations", "Operations of an API", operations::list)
-            .tag("apis")
-            .takes(Page)
-            .answers(200, Some("OperationList")),
-        Endpoint::new(
-            Method::GET,
-            "/price-list",
-            "What each model costs at each backend, and models used without a price",
-            price_list::get,
-        )
-        .tag("prices")
-        .answers(200, Some("PriceList")),
-    ];
-    all.extend(subscription_endpoints());
-    all.extend(metering::endpoints());
-    all.extend(MANAGED.into_iter().flat_map(writing));
-    all.extend(ObjectKind::ALL.into_iter().flat_map(reading));
-    all
+    ]
 }
 
 /// Kinds that are created, changed and removed by the uniform endpoints.

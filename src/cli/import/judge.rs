@@ -6,7 +6,7 @@ use super::{
     report::{Judged, Standing},
 };
 use crate::{
-    cli::policy::world::World as Surroundings,
+    cli::policy::world::{World as Surroundings, including},
     model::{BackendId, PoolId},
     policies::{self, Trouble, compile::OnUnsupported, link::Target},
     policy::{self, Document, Fragment, Problem, Scope, Section},
@@ -51,25 +51,12 @@ fn rank(outcome: &Outcome) -> (u8, usize) {
 /// A fragment as a document, in each section that it could be included in.
 fn in_sections(file: &str, text: &str) -> Result<Vec<Document>, Troubles> {
     let fragment = Fragment::from_xml(file, text).map_err(told)?;
-    let documents = Section::ALL.into_iter().map(|section| {
-        let name = section.name();
-        let mut document =
-            Document::from_xml(file, &format!("<policies><{name}></{name}></policies>")).map_err(told)?;
-        for child in &mut document.root.children {
-            if let policy::Child::Element(element) = child {
-                element.children.clone_from(&fragment.root.children);
-            }
-        }
-        Ok(document)
-    });
-    documents.collect()
+    Section::ALL.into_iter().map(|section| including(file, &fragment, section).map_err(told)).collect()
 }
 
 fn outcome(document: &Document, world: &World) -> Outcome {
-    let around = surroundings(world);
-    let document = around.complete(document).map_err(told)?;
     // What the import names is written beside the document; the rest of a service is not at hand.
-    let known = around.with_names_of(std::iter::once(&document));
+    let (known, document) = surroundings(world).fitting(document).map_err(told)?;
     // Operation scope: what may stand there may stand anywhere.
     let compiled = |how| policies::compile(&document, Scope::Operation, &known, how);
     let Err(refused) = compiled(OnUnsupported::Refuse) else { return Ok((Standing::Full, Vec::new())) };
@@ -85,6 +72,7 @@ fn surroundings(world: &World) -> Surroundings {
     for (name, text) in &world.named_values {
         around = around.with_value(name, text);
     }
+    around.stand_ins.clone_from(&world.unknown);
     for (id, text) in &world.fragments {
         // One that cannot be read is reported by itself; here it is missing.
         if let Ok(fragment) = Fragment::read(&format!("fragment {id}"), text) {

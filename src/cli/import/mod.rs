@@ -12,6 +12,7 @@ mod judge;
 mod names;
 mod output;
 pub mod report;
+pub mod samples;
 mod single;
 mod template;
 #[cfg(test)]

@@ -72,8 +72,8 @@ pub struct Supply {
     pub secret: bool,
 }
 
-/// How a policy document does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a policy document does here, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// All of it runs.
     Full,
@@ -205,8 +205,9 @@ impl Report {
         let share = if documents == 0 { 100.0 } else { percent(full, documents) };
         format!(
             "{} objects: {converted} converted, {changed} with a change, {unsupported} kept but unsupported, \
-             {skipped} skipped.\n{documents} policy documents: {full} run fully ({share:.1} %), {} in part, {} refused.\n",
+             {skipped} skipped.\n{documents} policy document{}: {full} run fully ({share:.1} %), {} in part, {} refused.\n",
             self.items.len(),
+            if documents == 1 { "" } else { "s" },
             self.standing(Standing::Partial),
             self.standing(Standing::Refused),
         )

@@ -17,12 +17,16 @@ pub struct Case {
     pub request: Request,
     /// What `context` tells beside the request.
     pub context: Context,
-    /// `context.Variables` from before.
+    /// `context.Variables` from before: text, numbers and switches; a list or mapping is a `JArray` or `JObject`.
     pub variables: BTreeMap<String, Json>,
+    /// What `cache-lookup-value` finds, as `variables`.
+    pub cached: BTreeMap<String, Json>,
     /// Named values.
     pub named_values: BTreeMap<String, String>,
     /// Fragments, as XML or YAML text.
     pub fragments: BTreeMap<String, String>,
+    /// The section that a fragment is played in; left out: the first that it can stand in.
+    pub section: Option<String>,
     /// What the backend answers, one after the other; the last goes on.
     pub answers: Vec<Answer>,
     /// What others answer to side calls, by the longest beginning of the URL.
@@ -100,6 +104,8 @@ pub struct Context {
     pub user: BTreeMap<String, String>,
     /// `context.User.Groups`, by id.
     pub groups: Vec<String>,
+    /// `context.Deployment`: `region`, `service_name`, `gateway_id`.
+    pub deployment: BTreeMap<String, String>,
     /// `context.RequestId`.
     pub request_id: Option<String>,
 }
@@ -166,6 +172,8 @@ pub struct Expect {
     pub body_contains: Vec<String>,
     /// Variables at the end, as text; null: not there.
     pub variables: BTreeMap<String, Option<String>>,
+    /// What `cache-lookup-value` would find afterwards, as text; null: nothing.
+    pub cached: BTreeMap<String, Option<String>>,
 }
 
 /// A request that was sent.

@@ -31,6 +31,12 @@ pub fn differences(expect: &Expect, played: &Played) -> Vec<String> {
             differ(&format!("variable `{name}`"), &shown(wanted.as_deref()), &shown(seen.as_deref()));
         }
     }
+    for (key, wanted) in &expect.cached {
+        let seen = played.cached.get(key);
+        if seen != wanted.as_ref() {
+            differ(&format!("cached `{key}`"), &shown(wanted.as_deref()), &shown(seen.map(String::as_str)));
+        }
+    }
     let none = HeaderMap::new();
     headers("header", &expect.headers, response.map_or(&none, |response| &response.headers), &mut found);
     body("body", expect.body.as_ref(), &expect.body_contains, &played.body, &mut found);

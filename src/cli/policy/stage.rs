@@ -2,9 +2,10 @@
 //!
 //! Waiting is played, not waited for: the runtime's clock stands still and jumps.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use serde_json::Value as Json;
 use url::Url;
 
 use super::{
@@ -21,8 +22,8 @@ use crate::{
         Trouble, compile,
         compile::OnUnsupported,
         debugging::Debugging,
-        facts::{ApiFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
-        flow::Variables,
+        facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
+        flow::{Cached, Variables},
         tracing::Trace,
     },
     policy::{Document, Scope, Section},
@@ -30,6 +31,9 @@ use crate::{
 
 /// When a case is played unless it says otherwise: 2026-03-01T12:00:00Z.
 const NOW: u64 = 1_772_366_400;
+
+/// How long what a case puts into the cache is kept.
+const KEPT: Duration = Duration::from_hours(1);
 
 /// How a case ended.
 pub struct Played {
@@ -39,6 +43,8 @@ pub struct Played {
     pub body: Bytes,
     /// Variables at the end.
     pub variables: Variables,
+    /// What is in the cache at the end, of what the case asks for, as text.
+    pub cached: BTreeMap<String, String>,
     /// How the journey ended.
     pub ended: Ended,
     /// What `context.LastError` shows.
@@ -49,23 +55,32 @@ pub struct Played {
     pub called: Vec<Sent>,
     /// Steps.
     pub trace: Box<Trace>,
+    /// What is odd about the documents.
+    pub warnings: Vec<String>,
 }
 
-/// Documents of up to five scopes, compiled, the narrowest first; the built-in one is last.
+/// Documents of up to five scopes, compiled, the narrowest first; the built-in one is last. With what is odd about them.
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn compiled(documents: &[(Scope, Document)], world: &World, how: OnUnsupported) -> Result<Pipeline, Vec<Trouble>> {
+pub fn compiled(
+    documents: &[(Scope, Document)],
+    world: &World,
+    how: OnUnsupported,
+) -> Result<(Pipeline, Vec<Trouble>), Vec<Trouble>> {
     let built_in = Document::built_in();
     let own = documents.iter().map(|(scope, document)| (*scope, document));
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    let (mut good, mut bad, mut odd) = (Vec::new(), Vec::new(), Vec::new());
     for (scope, document) in own.chain(std::iter::once((Scope::Global, &built_in))) {
         match compile(document, scope, world, how) {
-            Ok((compiled, _)) => good.push(Arc::<Compiled>::new(compiled)),
+            Ok((compiled, warnings)) => {
+                good.push(Arc::<Compiled>::new(compiled));
+                odd.extend(warnings);
+            }
             Err(troubles) => bad.extend(troubles),
         }
     }
-    if bad.is_empty() { Ok(Pipeline::new(good)) } else { Err(bad) }
+    if bad.is_empty() { Ok((Pipeline::new(good), odd)) } else { Err(bad) }
 }
 
 /// Plays a case.
@@ -92,6 +107,9 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         entropy: Entropy::seeded(1),
         clock,
     };
+    for (key, value) in &case.cached {
+        services.outside.cache.store_value(key, value_of(value), KEPT, None);
+    }
     let mut wire = Wire::new(case::bytes(case.request.body.as_ref()), &case.answers);
     let facts = facts(case);
     let mut flow = Flow {
@@ -110,17 +128,47 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         after: Vec::new(),
         trace: Some(Box::default()),
         is_preflight: false,
+        cached: Cached::Unasked,
     };
-    let ended = Pipeline::run(&mut flow).await;
+    let clock = services.clock.clone();
+    let ended = in_played_time(&clock, Pipeline::run(&mut flow)).await;
     let Flow { response, variables, last_error, trace, .. } = flow;
-    services.outside.drain(std::time::Duration::from_secs(1)).await;
+    services.outside.drain(Duration::from_secs(1)).await;
+    let asked = case.expect.iter().flat_map(|expect| expect.cached.keys());
+    let found = |key: &String| Some((key.clone(), services.outside.cache.value(key)?.value.to_text().to_string()));
+    let cached = asked.filter_map(found).collect();
     let body = match response.as_ref().map(|response| &response.body) {
         Some(Body::Held(bytes)) => bytes.clone(),
         Some(Body::Passing) => wire.passing().clone(),
         Some(Body::Consumed) | None => Bytes::new(),
     };
     let (sent, called) = (wire.sent, others.asked());
-    Ok(Played { response, body, variables, ended, last_error, sent, called, trace: trace.unwrap_or_default() })
+    Ok(Played {
+        response,
+        body,
+        variables,
+        cached,
+        ended,
+        last_error,
+        sent,
+        called,
+        trace: trace.unwrap_or_default(),
+        warnings: Vec::new(),
+    })
+}
+
+/// Runs with a clock that goes with the runtime's: whatever is waited for moves both.
+async fn in_played_time<T>(clock: &Clock, running: impl Future<Output = T>) -> T {
+    let mut running = pin!(running);
+    let began = tokio::time::Instant::now();
+    let mut told = Duration::ZERO;
+    std::future::poll_fn(|context| {
+        let elapsed = began.elapsed();
+        clock.advance(elapsed.saturating_sub(told));
+        told = elapsed;
+        running.as_mut().poll(context)
+    })
+    .await
 }
 
 fn request(case: &Case) -> Result<Request, String> {
@@ -148,22 +196,28 @@ fn request(case: &Case) -> Result<Request, String> {
 fn variables(case: &Case) -> Variables {
     let mut variables = Variables::default();
     for (name, value) in &case.variables {
-        let value = match value {
-            serde_json::Value::Null => Value::Null,
-            serde_json::Value::Bool(on) => Value::Bool(*on),
-            serde_json::Value::String(text) => Value::from(text.as_str()),
-            other => Value::from(other.to_string().as_str()),
-        };
-        variables.set(&Arc::from(name.as_str()), value);
+        variables.set(&Arc::from(name.as_str()), value_of(value));
     }
     variables
 }
 
+/// A value of a case as expressions see it.
+fn value_of(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(on) => Value::Bool(*on),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => i32::try_from(number).map_or(Value::Long(number), Value::Int),
+            (None, number) => number.map_or(Value::Null, Value::Double),
+        },
+        Json::Array(_) | Json::Object(_) => Value::Json(value.into()),
+    }
+}
+
 fn facts(case: &Case) -> Facts {
     let context = &case.context;
-    let get = |of: &std::collections::BTreeMap<String, String>, name: &str| {
-        of.get(name).map(|text| Arc::<str>::from(text.as_str()))
-    };
+    let get = |of: &BTreeMap<String, String>, name: &str| of.get(name).map(|text| Arc::<str>::from(text.as_str()));
     let text = |of: &_, name: &str, other: &str| get(of, name).unwrap_or_else(|| other.into());
     let api = ApiFacts {
         id: text(&context.api, "id", "api"),
@@ -182,7 +236,7 @@ fn facts(case: &Case) -> Facts {
         method: text(&context.operation, "method", &case.request.method),
         url_template: text(&context.operation, "url_template", "/*"),
     };
-    let is_there = |of: &std::collections::BTreeMap<String, String>| !of.is_empty();
+    let is_there = |of: &BTreeMap<String, String>| !of.is_empty();
     let product = is_there(&context.product).then(|| ProductFacts {
         id: text(&context.product, "id", "product"),
         name: text(&context.product, "name", "Product"),
@@ -208,6 +262,11 @@ fn facts(case: &Case) -> Facts {
         subscription: subscription.map(Arc::new),
         key: context.subscription.get("key").map(|key| Secret::from(key.clone())),
         user: user.map(Arc::new),
-        ..Facts::default()
+        deployment: Arc::new(DeploymentFacts {
+            region: text(&context.deployment, "region", ""),
+            service_name: text(&context.deployment, "service_name", "tollgate"),
+            gateway_id: text(&context.deployment, "gateway_id", "managed"),
+            ..DeploymentFacts::default()
+        }),
     }
 }

@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::{
     case::Case,
     expectation,
+    script::Sent,
     stage::{self, Played},
-    world::World,
+    world::{self, World},
 };
 use crate::{
     cli::{
@@ -15,8 +16,8 @@ use crate::{
         print,
     },
     document::{self, Format},
-    policies::{Ended, compile::OnUnsupported, tracing::TraceStep},
-    policy::{Document, Fragment, Scope},
+    policies::{Ended, Pipeline, Trouble, compile::OnUnsupported, tracing::TraceStep},
+    policy::{Document, Fragment, Scope, Section},
 };
 
 /// Runs the command. Not async by itself: the case has a runtime of its own, whose clock stands still.
@@ -56,13 +57,8 @@ pub fn case(name: &str, text: &str) -> Result<Case, Failure> {
     serde_json::from_value(root.to_json()).map_err(|error| usage(error.to_string()))
 }
 
-/// Plays a document, or a fragment as the only thing in `inbound`.
+/// Plays a document, or a fragment as the only thing in a section: the first that it can stand in.
 pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<Played, Failure> {
-    let document = if super::fmt::is_fragment(text) {
-        including(file, text)?
-    } else {
-        Document::read(file, text).map_err(|problems| super::refused(&problems))?
-    };
     let mut world = World::open();
     for (name, value) in &case.named_values {
         world = world.with_value(name, value);
@@ -71,36 +67,83 @@ pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<P
         let fragment = Fragment::read(&format!("fragment {id}"), text).map_err(|problems| super::refused(&problems))?;
         world.fragments.insert(id.clone(), fragment);
     }
-    let document = world.complete(&document).map_err(|problems| super::refused(&problems))?;
-    let world = world.with_names_of(std::iter::once(&document));
-    let pipeline = stage::compiled(&[(Scope::Api, document)], &world, how);
-    let pipeline = pipeline.map_err(|troubles| super::not_compiled(&troubles))?;
-    stage::play(&pipeline, case).map_err(Failure::usage)
+    let compiled = |document: &Document| compiled(document, &world, how);
+    let pipeline = if super::fmt::is_fragment(text) {
+        standing(file, text, case.section.as_deref(), compiled)?
+    } else {
+        compiled(&Document::read(file, text).map_err(|problems| super::refused(&problems))?)?
+    };
+    let (pipeline, warnings) = pipeline;
+    let played = stage::play(&pipeline, case).map_err(Failure::usage)?;
+    Ok(Played { warnings: warnings.iter().map(super::told).collect(), ..played })
 }
 
-/// A document with a fragment's statements in `inbound`.
-fn including(file: &str, text: &str) -> Result<Document, Failure> {
-    let refused = |problems: Vec<_>| super::refused(&problems);
-    let fragment = Fragment::read(file, text).map_err(refused)?;
-    let mut document = Document::from_xml(file, "<policies><inbound></inbound></policies>").map_err(refused)?;
-    for child in &mut document.root.children {
-        if let crate::policy::Child::Element(section) = child {
-            section.children.clone_from(&fragment.root.children);
+/// A pipeline, and what is odd about its documents.
+type Made = (Pipeline, Vec<Trouble>);
+
+fn compiled(document: &Document, world: &World, how: OnUnsupported) -> Result<Made, Failure> {
+    let (world, document) = world.fitting(document).map_err(|problems| super::refused(&problems))?;
+    stage::compiled(&[(Scope::Api, document)], &world, how).map_err(|troubles| super::not_compiled(&troubles))
+}
+
+/// A fragment in the section that was asked for, or in the first that it can stand in; if there is none, what `inbound`
+/// says of it.
+fn standing(
+    file: &str,
+    text: &str,
+    section: Option<&str>,
+    compiled: impl Fn(&Document) -> Result<Made, Failure>,
+) -> Result<Made, Failure> {
+    let fragment = Fragment::read(file, text).map_err(|problems| super::refused(&problems))?;
+    if let Some(name) = section {
+        let section = Section::ALL.into_iter().find(|section| section.name() == name);
+        let section = section.ok_or_else(|| {
+            let names: Vec<&str> = Section::ALL.into_iter().map(Section::name).collect();
+            Failure::usage(format!("section `{name}` is none of {}", names.join(", ")))
+        })?;
+        return compiled(&world::including(file, &fragment, section).map_err(|problems| super::refused(&problems))?);
+    }
+    let mut first = None;
+    for section in Section::ALL {
+        let document = world::including(file, &fragment, section).map_err(|problems| super::refused(&problems))?;
+        match compiled(&document) {
+            Ok(pipeline) => return Ok(pipeline),
+            Err(failure) => first = first.or(Some(failure)),
         }
     }
-    Ok(document)
+    Err(first.unwrap_or_else(|| Failure::failed("there is no section")))
 }
 
 fn to_json(played: &Played, differences: &[String]) -> Json {
     let response = played.response.as_ref();
     json!({
         "steps": played.trace.steps.iter().map(step_json).collect::<Vec<_>>(),
-        "sent": played.sent.iter().map(|sent| json!({"method": sent.method, "url": sent.url, "backend": sent.backend})).collect::<Vec<_>>(),
+        "sent": played.sent.iter().map(sent_json).collect::<Vec<_>>(),
         "status": response.map(|response| response.status.as_u16()),
+        "reason": response.map(|response| response.reason()),
+        "headers": response.map(|response| headers_json(&response.headers)),
         "body": String::from_utf8_lossy(&played.body),
         "failure": failure(played),
+        "called": played.called.iter().map(sent_json).collect::<Vec<_>>(),
+        "warnings": played.warnings,
         "differences": differences,
     })
+}
+
+fn sent_json(sent: &Sent) -> Json {
+    json!({
+        "method": sent.method, "url": sent.url, "backend": sent.backend, "headers": headers_json(&sent.headers),
+        "body": String::from_utf8_lossy(&sent.body),
+    })
+}
+
+/// Lines of the same name joined by `, `.
+fn headers_json(headers: &http::HeaderMap) -> Json {
+    let joined = |name: &http::HeaderName| {
+        let lines: Vec<_> = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        (name.to_string(), Json::from(lines.join(", ")))
+    };
+    Json::Object(headers.keys().map(joined).collect())
 }
 
 fn step_json(step: &TraceStep) -> Json {
@@ -123,7 +166,8 @@ fn told(played: &Played) -> String {
     let mut lines = Vec::new();
     for step in &played.trace.steps {
         let place = step.place.rsplit_once('/').map_or(step.place.as_str(), |(_, name)| name);
-        lines.push(format!("{:<9} {}  ({place})  {}", step.section, step.path, step.result));
+        let took = if step.took.is_zero() { String::new() } else { format!(", {:?}", step.took) };
+        lines.push(format!("{:<9} {}  ({place})  {}{took}", step.section, step.path, step.result));
         lines.extend(step.said.iter().map(|said| format!("            said {said}")));
         for (name, change) in &step.changes {
             lines.push(format!("            {name}: {} -> {}", change[0], change[1]));
@@ -141,6 +185,7 @@ fn told(played: &Played) -> String {
     if let Some(failure) = failure(played) {
         lines.push(format!("failed    {failure}"));
     }
+    lines.extend(played.warnings.iter().map(|warning| format!("note      {warning}")));
     lines.push(String::new());
     lines.join("\n")
 }

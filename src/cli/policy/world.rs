@@ -1,12 +1,20 @@
 //! What a document that is looked at by itself may refer to: what its user gave, and stand-ins for the rest.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde_json::json;
 
 use crate::{
-    policies::{Named, compile::Known, link::Target},
-    policy::{self, Document, Element, Fragment, Fragments, NamedValue, NamedValues, Problem},
+    policies::{
+        self, Named,
+        compile::{Known, OnUnsupported},
+        link::Target,
+    },
+    policy::{self, Document, Element, Fragment, Fragments, NamedValue, NamedValues, Problem, Scope, Section},
     settings::{Settings, objects::PolicySource},
 };
 
@@ -21,6 +29,8 @@ pub struct World {
     pub targets: BTreeMap<String, Target>,
     /// Loggers, token sources, certificates.
     pub named: Arc<Named>,
+    /// Named values whose text is a stand-in: what they will be is not known.
+    pub stand_ins: BTreeSet<String>,
     /// Whatever else a document refers to is taken as there.
     pub open: bool,
 }
@@ -67,12 +77,51 @@ impl World {
         if !self.open {
             return policy::resolve(document, &self.values, &self.fragments);
         }
+        let around = self.around(document)?;
+        policy::resolve(document, &around.values, &around.fragments)
+    }
+
+    /// The document complete and its world, with stand-ins for named values that nobody gave chosen so that as little as
+    /// possible is wrong: what they stand for has to be a number here, a URL or a key there.
+    ///
+    /// # Errors
+    /// What it refers to and is not there.
+    pub fn fitting(&self, document: &Document) -> Result<(Self, Document), Vec<Problem>> {
+        let mut world = if self.open { self.around(document)? } else { self.clone() };
+        let own: Vec<String> = world.stand_ins.iter().cloned().collect();
+        let (mut wrong, mut complete) = world.troubles(document)?;
+        for name in own {
+            for text in STAND_INS {
+                if wrong == 0 {
+                    break;
+                }
+                let other = world.clone().with_value(&name, text);
+                let (now, document) = other.troubles(document)?;
+                if now < wrong {
+                    (wrong, complete, world) = (now, document, other);
+                }
+            }
+        }
+        Ok((world.with_names_of(std::iter::once(&complete)), complete))
+    }
+
+    /// How much is wrong with a document in this world, and the document complete.
+    fn troubles(&self, document: &Document) -> Result<(usize, Document), Vec<Problem>> {
+        let complete = policy::resolve(document, &self.values, &self.fragments)?;
+        let world = self.clone().with_names_of(std::iter::once(&complete));
+        // Operation scope: what may stand there may stand anywhere. What is not supported is so with any value.
+        let compiled = policies::compile(&complete, Scope::Operation, &world, OnUnsupported::FailWhenReached);
+        Ok((compiled.err().map_or(0, |troubles| troubles.len()), complete))
+    }
+
+    /// With stand-ins for everything that a document refers to and nobody gave.
+    fn around(&self, document: &Document) -> Result<Self, Vec<Problem>> {
         let mut around = self.clone();
         around.stand_in(&document.root)?;
         for fragment in self.fragments.values() {
             around.stand_in(&fragment.root)?;
         }
-        policy::resolve(document, &around.values, &around.fragments)
+        Ok(around)
     }
 
     fn stand_in(&mut self, root: &Element) -> Result<(), Vec<Problem>> {
@@ -82,8 +131,11 @@ impl World {
             }
         }
         for reference in policy::references(root).into_iter().filter(|reference| !reference.maybe_liquid) {
-            let value = || NamedValue { value: stand_in(&reference.name).to_owned(), secret: false };
-            self.values.entry(reference.name.clone()).or_insert_with(value);
+            if !self.values.contains_key(&reference.name) {
+                let value = NamedValue { value: stand_in(&reference.name).to_owned(), secret: false };
+                self.values.insert(reference.name.clone(), value);
+                self.stand_ins.insert(reference.name);
+            }
         }
         Ok(())
     }
@@ -122,6 +174,40 @@ fn attributes(element: &Element, name: &str, found: &mut Vec<String>) {
         }
     }
     element.elements().for_each(|child| attributes(child, name, found));
+}
+
+/// Texts that a named value could have, by what may be asked of it where it stands: a number, a URL, a key in base64, an
+/// address, a switch, a method, a moment, a name.
+const STAND_INS: [&str; 8] = [
+    "1",
+    "https://stand-in.example",
+    "c3RhbmQtaW4tc3RhbmQtaW4tc3RhbmQtaW4tc3RhbmQ=",
+    "192.0.2.1",
+    "true",
+    "GET",
+    "2026-01-01T00:00:00Z",
+    "stand-in",
+];
+
+/// A fragment as the only thing in a section of a document. In `backend`, one that does not forward by itself is
+/// followed by what would.
+///
+/// # Errors
+/// There are none: the document is ours.
+pub fn including(file: &str, fragment: &Fragment, section: Section) -> Result<Document, Vec<Problem>> {
+    let forwards = section != Section::Backend || has(&fragment.root, "forward-request");
+    let (name, inside) = (section.name(), if forwards { "" } else { "<base />" });
+    let mut document = Document::from_xml(file, &format!("<policies><{name}>{inside}</{name}></policies>"))?;
+    for child in &mut document.root.children {
+        if let policy::Child::Element(element) = child {
+            element.children.splice(0..0, fragment.root.children.iter().cloned());
+        }
+    }
+    Ok(document)
+}
+
+fn has(element: &Element, name: &str) -> bool {
+    element.elements().any(|child| *child.name == *name || has(child, name))
 }
 
 /// A text that a named value of that name could have: many stand where a URL or a number does.

@@ -3,7 +3,10 @@
 //! Lives here: handing an exchange to its pipeline and taking the answer back. `wire` is what the pipeline is lent
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
+mod coding;
 mod debug;
+mod dress;
+mod redirect;
 mod target;
 mod wire;
 
@@ -20,12 +23,17 @@ use super::{
 use crate::{
     exchange::Fault,
     openapi,
-    policies::{Body, Ended, Facts, Flow, Pipeline, Request, Route, Services, flow::Variables},
+    policies::{
+        Body, Ended, Facts, Flow, Pipeline, Request, Route, Services,
+        flow::{Cached, Variables},
+        tracing::Trace,
+    },
     policy::Section,
     snapshot::Holders,
 };
 use wire::Wire;
 
+pub use dress::{Dress, dressed};
 pub use target::Targets;
 
 /// Whether any document may apply to the exchange.
@@ -40,7 +48,7 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
     let is_preflight = is_preflight(&exchange.parts);
     if is_preflight
         && let (Ok(_), Some(pipeline)) = (&routed, pipeline(exchange))
-        && let Some(answer) = preflight(exchange, &pipeline).await?
+        && let Some(answer) = preflight(exchange, &pipeline).await
     {
         return Ok(answer);
     }
@@ -48,9 +56,14 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
         Ok(_) if is_preflight => route::resolve_as_sent(exchange).and_then(|target| admit(exchange, target)),
         routed => routed.and_then(|target| admit(exchange, target)),
     };
+    let trace = debug::wanted(exchange);
     exchange.clean_headers();
-    match (pipeline(exchange), target) {
-        (Some(pipeline), target) => through(exchange, target, &pipeline).await,
+    let pipeline = pipeline(exchange);
+    if let (None, Some(trace)) = (&pipeline, &trace) {
+        debug::keep(exchange, trace);
+    }
+    match (pipeline, target) {
+        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline, trace).await),
         (None, Ok(target)) => super::dispatch(exchange, target).await,
         (None, Err(fault)) => Err(fault),
     }
@@ -78,7 +91,7 @@ pub fn is_preflight(parts: &Parts) -> bool {
 }
 
 /// The answer of the first `cors` that applies: it needs no key, because browsers send none with the question.
-async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Result<Option<Answer>, Fault> {
+async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Option<Answer> {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
     let request = Request { headers: exchange.parts.headers.clone(), ..request(exchange, None) };
     exchange.parts.headers = request.headers.clone();
@@ -89,15 +102,19 @@ async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Result<Optio
     let response = flow.response.take();
     drop(flow);
     match answered {
-        Ok(true) => wire.conclude(response, Ended::Answered).await.map(Some),
-        Ok(false) => Ok(None),
-        Err(failure) => wire.conclude(response, Ended::Failed(failure)).await.map(Some),
+        Ok(true) => Some(wire.conclude(response, Ended::Answered).await),
+        Ok(false) => None,
+        Err(failure) => Some(wire.conclude(response, Ended::Failed(failure)).await),
     }
 }
 
-async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Result<Answer, Fault> {
+async fn through(
+    exchange: &mut Exchange,
+    target: Result<Target, Fault>,
+    pipeline: &Pipeline,
+    trace: Option<Box<Trace>>,
+) -> Answer {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
-    let trace = debug::wanted(exchange);
     let request = request(exchange, target.as_ref().ok());
     let (target, refused) = match target {
         Ok(target) => (Some(target), None),
@@ -142,6 +159,7 @@ fn flow<'f>(
         after: Vec::new(),
         trace: None,
         is_preflight: false,
+        cached: Cached::Unasked,
         began,
     }
 }
@@ -170,9 +188,9 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         } else {
             Body::Passing
         },
-        original: (exchange.settlement.path.clone(), exchange.original_query.clone().unwrap_or_default()),
+        original: (exchange.settlement.path.clone(), uri.query().unwrap_or_default().into()),
         ip: Some(exchange.peer.client),
-        certificate: None,
+        certificate: exchange.peer.certificate.clone(),
     }
 }
 

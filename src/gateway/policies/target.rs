@@ -5,8 +5,13 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use tollgate_providers::{Kind, surface};
 
-use super::super::{exchange::Exchange, route::Target};
+use super::{
+    super::{exchange::Exchange, route::Target},
+    Dress, dressed,
+};
 use crate::{
+    exchange::{Fault, FaultKind},
+    model::{BackendId, PoolId},
     outbound::Pool,
     policies::{Failure, Request, Route, link},
     settings::{self, BreakerRule},
@@ -15,15 +20,20 @@ use crate::{
 /// Most URLs that are kept ready; each holds connections.
 const MOST_URLS: u64 = 512;
 
-/// Pools of one for the URLs that policies compute, kept so that connections are.
-pub struct Targets(Cache<Wanted, Arc<Pool>>);
+/// Pools that policies made, kept so that their connections are.
+pub struct Targets {
+    /// Pools of one for URLs.
+    urls: Cache<Wanted, Arc<Pool>>,
+    /// Configured pools in another dress, by the revision of the configuration.
+    pub(super) dressed: Cache<(u64, PoolId, Dress), Arc<Pool>>,
+}
 
-/// Snapshot, URL, whether the URL is written in a document, and a forward proxy.
-type Wanted = (u64, Arc<str>, bool, Option<Arc<str>>);
+/// Revision of the configuration, URL, whether the URL is written in a document, and how it is spoken to.
+type Wanted = (u64, Arc<str>, bool, Dress);
 
 impl Default for Targets {
     fn default() -> Self {
-        Self(Cache::new(MOST_URLS))
+        Self { urls: Cache::new(MOST_URLS), dressed: Cache::new(MOST_URLS) }
     }
 }
 
@@ -34,16 +44,12 @@ pub fn of(
     request: &Request,
     route: &Route,
 ) -> Result<Target, Failure> {
-    let named = route.target.as_ref().map(|target| pool(exchange, target, route.proxy.as_ref())).transpose()?;
-    if route.proxy.is_some() && !matches!(route.target, Some(link::Target::Url { .. })) {
-        let why =
-            "`proxy` works with set-backend-service base-url only; give the configured backend its setting `proxy`";
-        return Err(Failure::new("proxy", "ProxyNotPossible", 500, why));
-    }
+    let named = route.target.as_ref().map(|target| pool(exchange, target)).transpose()?;
     match (routed, named) {
         (Some(Target::Http(pool, _)), named) => {
             let path = if request.path == "/" { String::new() } else { request.path.clone() };
-            Ok(Target::Http(named.unwrap_or_else(|| pool.clone()), path))
+            let pool = named.map_or_else(|| dressed(exchange, pool), Ok)?;
+            Ok(Target::Http(pool, path))
         }
         (Some(Target::Models(_)), named) => {
             exchange.pool = named;
@@ -58,57 +64,91 @@ pub fn of(
     }
 }
 
-fn pool(exchange: &Exchange, target: &link::Target, proxy: Option<&Arc<str>>) -> Result<Arc<Pool>, Failure> {
-    let hub = &exchange.gateway.hub;
-    let snapshot = &exchange.snapshot;
-    let unknown = |what: &str, id: &str| {
+fn pool(exchange: &Exchange, target: &link::Target) -> Result<Arc<Pool>, Failure> {
+    let (id, what) = match target {
+        link::Target::Url { url, is_literal } => return by_url(exchange, url, *is_literal),
+        link::Target::Backend(id) => (id.as_str(), "backend"),
+        link::Target::Pool(id) => (id.as_str(), "pool"),
+        link::Target::Named(id) => (&**id, "backend or pool"),
+    };
+    let found = by_id(exchange, target, id).ok_or_else(|| {
         Failure::new("set-backend-service", "BackendNotFound", 500, format!("there is no {what} `{id}`"))
+    })?;
+    dressed(exchange, &found)
+}
+
+fn by_id(exchange: &Exchange, target: &link::Target, id: &str) -> Option<Arc<Pool>> {
+    let snapshot = &exchange.snapshot;
+    let pool = || snapshot.pools.get(&PoolId::from(id)).cloned();
+    let backend = || {
+        let backend = snapshot.backends.get(&BackendId::from(id))?;
+        Some(exchange.gateway.hub.single(backend.clone()))
     };
     match target {
-        link::Target::Backend(id) => {
-            let backend = snapshot.backends.get(id).ok_or_else(|| unknown("backend", id.as_str()))?;
-            Ok(hub.single(backend.clone()))
-        }
-        link::Target::Pool(id) => snapshot.pools.get(id).cloned().ok_or_else(|| unknown("pool", id.as_str())),
-        link::Target::Named(id) => {
-            if let Some((_, pool)) = snapshot.pools.iter().find(|(known, _)| known.as_str() == &**id) {
-                Ok(pool.clone())
-            } else {
-                let named = snapshot.backends.iter().find(|(known, _)| known.as_str() == &**id);
-                named.map(|(_, backend)| hub.single(backend.clone())).ok_or_else(|| unknown("backend or pool", id))
-            }
-        }
-        link::Target::Url { url, is_literal } => by_url(exchange, url, *is_literal, proxy),
+        link::Target::Backend(_) => backend(),
+        link::Target::Pool(_) => pool(),
+        link::Target::Named(_) | link::Target::Url { .. } => pool().or_else(backend),
     }
 }
 
-fn by_url(
-    exchange: &Exchange,
-    url: &Arc<str>,
-    is_literal: bool,
-    proxy: Option<&Arc<str>>,
-) -> Result<Arc<Pool>, Failure> {
-    let key = (exchange.snapshot.revision, url.clone(), is_literal, proxy.cloned());
-    if let Some(pool) = exchange.gateway.targets.0.get(&key) {
+/// The pool of a URL. `is_literal`: it is the operator's own choice, which may lead to this machine.
+pub(super) fn by_url(exchange: &Exchange, url: &Arc<str>, is_literal: bool) -> Result<Arc<Pool>, Failure> {
+    let key = (exchange.snapshot.revision, url.clone(), is_literal, exchange.dress.clone());
+    if let Some(pool) = exchange.gateway.targets.urls.get(&key) {
         return Ok(pool);
     }
-    let bad = |why: String| Failure::new("set-backend-service", "BackendConnectionFailure", 500, why);
-    let parsed = url::Url::parse(url).map_err(|error| bad(format!("`{url}` is not a URL: {error}")))?;
-    let origin = parsed.origin().ascii_serialization();
-    let mut setting = settings::Backend::new(&identifier(&origin), Kind::Http);
-    setting.url = Some(url.to_string());
-    setting.proxy = proxy.map(ToString::to_string);
+    let parsed = plain(url).map_err(|error| {
+        let why = format!("`{url}` is not a URL: {error}");
+        Failure::new("set-backend-service", "BackendConnectionFailure", 500, why)
+    })?;
+    let mut setting = settings::Backend::new(&identifier(&parsed.origin().ascii_serialization()), Kind::Http);
+    setting.url = Some(parsed.to_string());
+    exchange.dress.put_on(&mut setting);
     // A URL is whoever the expression says: one caller's bad URL must not take another's out.
     setting.circuit_breaker = Some(Vec::<BreakerRule>::new());
     let egress = &exchange.snapshot.settings.server.egress;
-    let compiled =
-        exchange.gateway.hub.adhoc(&setting, is_literal, egress).map_err(|problems| bad(problems.join("; ")))?;
-    exchange.gateway.targets.0.insert(key, compiled.clone());
+    let compiled = exchange.gateway.hub.adhoc(&setting, is_literal, egress, exchange.dress.identity(exchange));
+    let compiled = compiled.map_err(|problems| forbidden(exchange, &problems.join("; ")))?;
+    exchange.gateway.targets.urls.insert(key, compiled.clone());
     Ok(compiled)
+}
+
+/// The caller is not told which addresses lead inside.
+fn forbidden(exchange: &Exchange, why: &str) -> Failure {
+    tracing::warn!(request_id = %exchange.settlement.id, why, "a document named a backend that cannot be used");
+    Failure::from(Fault::new(FaultKind::EgressRefused, "The backend's address cannot be used."))
+}
+
+/// The URL as backends have it: `ws` is `http` with another purpose, and a `?` with nothing behind it says nothing.
+fn plain(url: &str) -> Result<url::Url, url::ParseError> {
+    let http = url.strip_prefix("ws").filter(|rest| rest.starts_with(':') || rest.starts_with("s:"));
+    let http = http.map(|rest| format!("http{rest}"));
+    let mut parsed = url::Url::parse(http.as_deref().unwrap_or(url))?;
+    if parsed.query() == Some("") {
+        parsed.set_query(None);
+    }
+    Ok(parsed)
 }
 
 /// An identifier for logs and metrics: the origin, in the characters of identifiers.
 fn identifier(origin: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
     origin.chars().map(safe).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_as_backends_have_them() {
+        for (given, wanted) in [
+            ("https://a.test/b?", "https://a.test/b"),
+            ("ws://a.test/b", "http://a.test/b"),
+            ("wss://a.test", "https://a.test/"),
+            ("http://wss.test:81/", "http://wss.test:81/"),
+        ] {
+            assert_eq!(plain(given).expect(given).as_str(), wanted);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -10,19 +10,26 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body, dispatch,
+        body,
+        copying::Copying,
+        dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
         route::Target,
     },
+    Dress, coding,
+    redirect::{self, Hop},
     target,
 };
 use crate::{
-    exchange::{Blame, Fault, FaultKind, Outcome},
+    exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
-    policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    policies::{
+        Body, Ended, Failure, Forwarding, Link, Request, Response, Route,
+        link::{Keep, Screening},
+    },
     usage::Metered,
 };
 
@@ -39,6 +46,10 @@ pub struct Wire<'e> {
     fault: Option<Fault>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
+    /// Who gets a copy of the answer's body.
+    keep: Option<Keep>,
+    /// How the answer's events are checked.
+    screening: Option<Box<Screening>>,
     /// As what counters count the exchange, said before they were asked.
     counts: Vec<(Arc<str>, u64)>,
 }
@@ -46,7 +57,16 @@ pub struct Wire<'e> {
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false, counts: Vec::new() }
+        Self {
+            exchange,
+            target,
+            answer: None,
+            fault: None,
+            spent: false,
+            keep: None,
+            screening: None,
+            counts: Vec::new(),
+        }
     }
 
     /// When the exchange began.
@@ -58,27 +78,38 @@ impl<'e> Wire<'e> {
         if how.buffer_request_body && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
+        let sending = self.send_on(request, route, how);
+        match how.timeout {
+            Some(longest) => timeout(longest, sending).await.unwrap_or_else(|_| Err(late(longest))),
+            None => sending.await,
+        }
+    }
+
+    /// Sends it, and again where the backend says that it is elsewhere.
+    async fn send_on(&mut self, request: &Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+        self.exchange.dress = Dress::of(route, how);
         self.give_back(request)?;
         let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
-        self.leave_answer().await;
-        let sent = match how.timeout {
-            Some(longest) => match timeout(longest, dispatch(self.exchange, target)).await {
-                Ok(sent) => sent,
-                Err(_) => return Err(late(longest)),
-            },
-            None => dispatch(self.exchange, target).await,
-        };
-        let response = self.answered(sent)?;
-        if how.fail_on_error_status_code && response.status.as_u16() >= 400 {
-            let code = response.status.as_u16();
-            return Err(Failure::new(
-                "forward-request",
-                "BackendErrorStatusCode",
-                code,
-                format!("The backend answered {code}."),
-            ));
+        let follows = how.follow_redirects && matches!(target, Target::Http(..));
+        let mut response = self.dispatch(target).await?;
+        if !follows {
+            return Ok(response);
         }
-        Ok(response)
+        let mut sent = Cow::Borrowed(request);
+        for _ in 0..redirect::MOST {
+            let hop = redirect::next(self.exchange, &sent, self.answer.as_ref(), &response)?;
+            let Some(Hop { request, target }) = hop else { return Ok(response) };
+            self.give_back(&request)?;
+            response = self.dispatch(target).await?;
+            sent = Cow::Owned(request);
+        }
+        Err(redirect::endless())
+    }
+
+    async fn dispatch(&mut self, target: Target) -> Result<Response, Failure> {
+        self.leave_answer().await;
+        let sent = dispatch(self.exchange, target).await;
+        self.answered(sent)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
@@ -141,7 +172,7 @@ impl<'e> Wire<'e> {
             Answer::Upstream(upstream) => Response {
                 status: upstream.head.status,
                 reason: None,
-                headers: std::mem::take(&mut upstream.head.headers),
+                headers: coding::leave(&mut upstream.head.headers),
                 body: Body::Passing,
             },
             Answer::Upgraded(upgraded) => Response {
@@ -166,31 +197,29 @@ impl<'e> Wire<'e> {
     }
 
     /// Turns what the pipeline ended with into the exchange's answer.
-    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Result<Answer, Fault> {
+    pub async fn conclude(mut self, response: Option<Response>, ended: Ended) -> Answer {
         match ended {
             Ended::Answered => {}
-            Ended::Recovered(failure) => return Ok(self.recovered(response, &failure).await),
+            Ended::Recovered(failure) => return self.recovered(response, &failure).await,
             Ended::Failed(failure) => return self.failed(response, failure).await,
         }
         let Some(response) = response else {
-            return Ok(Answer::Local(Answered::new(Bytes::new())));
+            return Answer::Local(Answered::new(Bytes::new()));
         };
-        if let Some(fault) = self.fault.take()
-            && response.status.as_u16() == fault.kind.status()
-        {
-            return Err(fault);
+        if let Some(fault) = self.fault.take().filter(|_| response.status.as_u16() >= 400) {
+            self.note(&Failure::from(fault));
         }
-        Ok(match self.answer.take() {
+        match self.answer.take() {
             Some(Answer::Upstream(upstream)) => self.relayed(upstream, response).await,
             Some(Answer::Upgraded(mut upgraded)) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 upgraded.head.headers = response.headers;
                 Answer::Upgraded(upgraded)
             }
-            _ => {
-                self.count_own().await?;
-                Answer::Local(local(response))
-            }
-        })
+            _ => match self.count_own().await {
+                Ok(()) => Answer::Local(local(response)),
+                Err(fault) => return self.failed(None, fault.into()).await,
+            },
+        }
     }
 
     /// An answer that policies gave without a backend counts as a call too; a preflight does not: it has no caller.
@@ -198,7 +227,7 @@ impl<'e> Wire<'e> {
         if self.exchange.settlement.metered().is_some() || super::is_preflight(&self.exchange.parts) {
             return Ok(());
         }
-        metering::admit_plain(self.exchange).await?;
+        metering::admit_plain(self.exchange, None).await?;
         for (account, units) in &self.counts {
             self.exchange.settlement.count_as(account, *units);
         }
@@ -206,19 +235,22 @@ impl<'e> Wire<'e> {
     }
 
     /// A failure that no `on-error` turned into another answer.
-    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Result<Answer, Fault> {
+    async fn failed(mut self, response: Option<Response>, failure: Failure) -> Answer {
         self.leave_answer().await;
-        self.exchange.settlement.error = Some(failure.code());
-        if let Some(fault) = failure.fault.as_deref().filter(|_| failure.headers.is_empty()) {
-            return Err(fault.clone());
-        }
-        if failure.status >= 500 {
+        self.note(&failure);
+        if failure.status >= 500 && failure.fault.is_none() {
             let (source, reason, message) = (&failure.source, &failure.reason, &failure.message);
             tracing::warn!(request_id = %self.exchange.settlement.id, %source, %reason, %message, "a policy failed");
         }
-        self.exchange.outcome = Some(outcome(&failure));
+        // What policies have added for the error (`cors`) goes along, also with the gateway's own.
         let response = response.unwrap_or_else(|| self.rendered(&failure));
-        Ok(Answer::Local(local(response)))
+        Answer::Local(local(response))
+    }
+
+    /// For the record: the exchange ended in an error.
+    fn note(&mut self, failure: &Failure) {
+        self.exchange.settlement.error = Some(failure.code());
+        self.exchange.outcome = Some(outcome(failure));
     }
 
     /// What `on-error` made of a failure.
@@ -226,8 +258,7 @@ impl<'e> Wire<'e> {
         self.leave_answer().await;
         let response = response.unwrap_or_else(|| self.rendered(failure));
         if response.status.as_u16() >= 400 {
-            self.exchange.settlement.error = Some(failure.code());
-            self.exchange.outcome = Some(outcome(failure));
+            self.note(failure);
         }
         Answer::Local(local(response))
     }
@@ -237,7 +268,11 @@ impl<'e> Wire<'e> {
         upstream.head.status = response.status;
         upstream.head.headers = response.headers;
         let bytes = match response.body {
-            Body::Passing => return Answer::Upstream(upstream),
+            Body::Passing => {
+                upstream.screening = self.screening.take();
+                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                return Answer::Upstream(upstream);
+            }
             Body::Held(bytes) => bytes,
             Body::Consumed => Bytes::new(),
         };
@@ -260,7 +295,11 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
+            coding::take_off(upstream)?;
             let read = body::all(upstream, LARGEST_ANSWER).await?;
+            if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
+                (keep.to)(read.clone(), upstream.decoder.is_some());
+            }
             Ok(read)
         }
         .boxed()
@@ -303,11 +342,20 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn held(&self, account: &str) -> i64 {
+        self.exchange.settlement.metered().map_or(0, |metered| metered.held(account))
+    }
+
     fn tokens(&mut self) -> u64 {
-        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
-        match &self.answer {
-            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
-            _ => prompt,
+        let settlement = &mut self.exchange.settlement;
+        match &mut self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => {
+                // As its row will say it; the end of the answer says it once more.
+                settlement.status = upstream.head.status.as_u16();
+                settlement.consume(&mut upstream.tap, upstream.broken.is_none());
+                settlement.usage.total()
+            }
+            _ => settlement.metered().map_or(0, Metered::prompt),
         }
     }
 
@@ -316,6 +364,22 @@ impl Link for Wire<'_> {
             Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
             _ => None,
         }
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        self.keep = Some(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screening = Some(Box::new(screening));
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.exchange.cache_status = Some(status);
+    }
+
+    fn when_settled(&mut self, work: Watcher) {
+        self.exchange.settlement.watch(work);
     }
 }
 
@@ -336,6 +400,11 @@ fn outcome(failure: &Failure) -> Outcome {
         Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
         _ => Outcome::Refused,
     }
+}
+
+/// An answer in a coding that nobody here knows cannot be read; it could have been relayed.
+fn undecodable(why: &str) -> Failure {
+    Failure::from(Fault::new(FaultKind::BackendUnreachable, format!("The backend's answer cannot be read: {why}")))
 }
 
 /// Headers of a body that is in memory.

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{
+    digest,
+    encoding::{AsDer, Pkcs8V1Der},
+    rsa::KeyPair as RsaKeyPair,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::model::Secret;
@@ -70,6 +74,18 @@ impl Identity {
     #[must_use]
     pub fn key_pem(&self) -> Option<&Secret> {
         self.key.as_deref()
+    }
+
+    /// The private key as PKCS#8 (DER), whichever way it was written, when it is an RSA key.
+    #[must_use]
+    pub fn rsa_key(&self) -> Option<Vec<u8>> {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_ref()?.expose().as_bytes()).ok()?;
+        let pair = match &key {
+            PrivateKeyDer::Pkcs1(key) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+            PrivateKeyDer::Pkcs8(key) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            _ => return None,
+        };
+        AsDer::<Pkcs8V1Der<'_>>::as_der(&pair.ok()?).ok().map(|key| key.as_ref().to_vec())
     }
 
     /// Certificate and key in one PEM text, if there is a key.

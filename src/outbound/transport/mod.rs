@@ -31,6 +31,7 @@ use tollgate_providers::Kind;
 use self::{connect::Connector, dial::Dialer, lanes::Lanes, lines::Lines, proxy::Proxy, tls::Tls};
 use super::{
     SendFault, SendFaultKind, egress,
+    fetch::Identity,
     incoming::{Incoming, Patience},
     outgoing::{Outgoing, Upload, Watched},
 };
@@ -60,17 +61,19 @@ struct WireKey {
 }
 
 impl TransportKey {
-    /// Reads the connection settings, certificates included. Every problem names its field.
+    /// Reads the connection settings, certificates included; `shown` is the client certificate in place of the
+    /// setting's. Every problem names its field.
     pub(super) fn compile(
         setting: &settings::Backend,
         egress: egress::Rules,
         base_dir: &Path,
+        shown: Option<&Identity>,
     ) -> Result<Self, Vec<String>> {
         if setting.kind == Kind::Sim {
             return Ok(Self(None));
         }
         let mut problems = Vec::new();
-        let tls = Tls::read(&setting.tls, base_dir).map_err(|found| problems.extend(found)).ok();
+        let tls = Tls::read(&setting.tls, base_dir, shown).map_err(|found| problems.extend(found)).ok();
         let proxy = match setting.proxy.as_deref().map(|url| Proxy::parse(url, &egress)).transpose() {
             Ok(proxy) => proxy,
             Err(problem) => {

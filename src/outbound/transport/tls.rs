@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    outbound::{SendFault, SendFaultKind, fault::innermost},
+    outbound::{SendFault, SendFaultKind, fault::innermost, fetch::Identity},
     settings::objects::BackendTls,
 };
 
@@ -57,9 +57,10 @@ struct Files {
 }
 
 impl Tls {
-    /// Reads the certificates; relative paths start at `base_dir`. Every problem names its field.
-    pub(super) fn read(setting: &BackendTls, base_dir: &Path) -> Result<Self, Vec<String>> {
-        if *setting == BackendTls::default() {
+    /// Reads the certificates; relative paths start at `base_dir`. `shown` is the client certificate in place of the
+    /// setting's. Every problem names its field.
+    pub(super) fn read(setting: &BackendTls, base_dir: &Path, shown: Option<&Identity>) -> Result<Self, Vec<String>> {
+        if *setting == BackendTls::default() && shown.is_none() {
             return Ok(Self::public());
         }
         let mut problems = Vec::new();
@@ -69,13 +70,20 @@ impl Tls {
                 .map_err(|error| problems.push(format!("tls.{field}: cannot read {}: {error}", path.display())))
                 .ok()
         };
-        let files = Files {
+        let mut files = Files {
             ca: read("ca", setting.ca.as_ref()),
             certificate: read("certificate", setting.certificate.as_ref()),
             key: read("key", setting.key.as_ref()),
         };
         if setting.certificate.is_some() != setting.key.is_some() {
             problems.push("tls: `certificate` and `key` belong together; one of them is missing".into());
+        }
+        if let Some(shown) = shown {
+            files.certificate = Some(shown.certificate_pem().as_bytes().to_vec());
+            files.key = shown.key_pem().map(|key| key.expose().as_bytes().to_vec());
+            if files.key.is_none() {
+                problems.push("the certificate has no private key here: it cannot be shown to a server".into());
+            }
         }
         let server_name = setting.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name.map_err(|error| problems.push(format!("tls.server_name: {error}")));

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Series of one metric; further values of dimensions are counted together as `other`.
@@ -36,9 +36,9 @@ struct State {
     dropped: u64,
 }
 
-/// The metrics of policies.
-#[derive(Default)]
-pub struct CustomMetrics(Mutex<State>);
+/// The metrics of policies. Cloning shares them.
+#[derive(Clone, Default)]
+pub struct CustomMetrics(Arc<Mutex<State>>);
 
 impl CustomMetrics {
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -9,10 +9,13 @@ pub mod named;
 #[cfg(test)]
 pub mod scripted;
 pub mod tokens;
+pub mod turns;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::{background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens};
+pub use self::{
+    background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens, turns::Turns,
+};
 use super::jwt::issuers::Issuers;
 use crate::{
     cache::{self, Cache},
@@ -33,6 +36,8 @@ pub struct Outside {
     pub tokens: Tokens,
     /// Values and answers that are kept.
     pub cache: Cache,
+    /// Who makes a value of the cache for all.
+    pub turns: Turns,
     /// Issuers of tokens and their keys.
     pub issuers: Issuers,
     /// Messages of `log-to-eventhub`.
@@ -60,12 +65,30 @@ impl Outside {
         Self {
             background: Background::default(),
             tokens: Tokens::new(calls.clone(), clock.clone()),
+            turns: Turns::default(),
             cache: Cache::new(cache::ROOM, clock.clone()),
             issuers: Issuers::new(calls.clone(), clock.clone()),
             loggers: Loggers::new(calls.clone()),
             metrics: CustomMetrics::default(),
             calls,
         }
+    }
+
+    /// The metrics of policies in Prometheus' text format, and what was dropped of what policies asked for.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let dropped = [
+            ("log_messages", "Messages of log-to-eventhub that were not delivered.", self.loggers.dropped()),
+            ("requests", "Requests of send-one-way-request that were not sent.", self.background.dropped()),
+            ("metric_values", "Values of emit-metric that were not counted.", self.metrics.dropped()),
+        ];
+        let mut text = self.metrics.encode();
+        for (what, help, count) in dropped {
+            let name = format!("tollgate_policy_{what}_dropped_total");
+            let lines = format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n");
+            text.push_str(&lines);
+        }
+        text
     }
 
     /// At shutdown, when no exchange is open any more: sends what waits, for at most `patience`.

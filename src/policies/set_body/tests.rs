@@ -1,3 +1,5 @@
+//! Bodies by Liquid: what templates see, what they give, and what they are refused.
+
 use crate::policies::testing::{Reply, Scene};
 
 fn answered(template: &str, content_type: &str, body: &str) -> String {

@@ -148,7 +148,7 @@ const BAD: &[(&str, &[&str])] = &[
             "t:1:53: subscriptions[0].expires: `2027-01-01` is not a moment such as 2027-01-31T23:59:59Z",
             "t:1:75: subscriptions[0].limits.x: unknown field `x`; known here: alerts, concurrency, min_output, models, per, reserve, shadow, soft, time_zone, unpriced, and limits such as `tokens_per_month`: requests, tokens, input_tokens, output_tokens, bandwidth or budget _per_ second, minute, hour, day, week, month or year",
             "t:2:1: limits: `limits` is not available in this version of Tollgate; remove it (see CHANGELOG)",
-            "t:3:1: policies: `policies` is not available in this version of Tollgate; remove it (see CHANGELOG)",
+            "t:3:21: policies.global: a file of this machine can only be named in its configuration file; send the XML itself",
         ],
     ),
     (

@@ -52,6 +52,10 @@ impl Reader<'_> {
 
 /// XML inside the configuration: its first line stands where the setting does (a block scalar's a line below).
 fn inline(text: &str, at: Mark) -> Json {
+    if at == Mark::default() {
+        // From the admin API: it stands in no file.
+        return json!({"xml": text});
+    }
     json!({"xml": text, "marks": {"": [at.line, at.column]}})
 }
 
@@ -59,8 +63,18 @@ fn elements(node: &Node, file: Option<&str>) -> Json {
     let mut marks = Marks::new();
     mark(node, "", &mut marks);
     match file {
-        Some(file) => json!({"elements": node.to_json(), "file": file, "marks": marks}),
-        None => json!({"elements": node.to_json(), "marks": marks}),
+        Some(file) => json!({"elements": spelled(node), "file": file, "marks": marks}),
+        None => json!({"elements": spelled(node), "marks": marks}),
+    }
+}
+
+/// The elements, with numbers as they were spelled: `1.10` is a version.
+fn spelled(node: &Node) -> Json {
+    match &node.value {
+        Value::Number(number) => number.text.as_str().into(),
+        Value::Sequence(items) => items.iter().map(spelled).collect(),
+        Value::Mapping(entries) => entries.iter().map(|entry| (entry.key.clone(), spelled(&entry.value))).collect(),
+        _ => node.to_json(),
     }
 }
 
@@ -71,6 +85,10 @@ fn mark(node: &Node, path: &str, marks: &mut Marks) {
             for entry in entries {
                 let below = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
                 mark(&entry.value, &below, marks);
+                if matches!(entry.value.value, Value::Null | Value::Mapping(_) | Value::Sequence(_)) {
+                    // An element is where its name stands.
+                    marks.insert(below, (entry.key_at.line, entry.key_at.column));
+                }
             }
         }
         Value::Sequence(items) => {

@@ -8,6 +8,7 @@ pub mod binary;
 pub mod canary;
 pub mod host;
 pub mod metrics;
+pub mod policies;
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -50,6 +51,7 @@ pub struct Builder {
     config: String,
     server: Vec<String>,
     vendors: BTreeMap<String, Vendor>,
+    files: Vec<(String, String)>,
     database: Option<String>,
 }
 
@@ -70,6 +72,12 @@ impl Builder {
     /// A backend that the configuration can name.
     pub fn vendor(mut self, name: &str, vendor: Vendor) -> Self {
         self.vendors.insert(name.to_owned(), vendor);
+        self
+    }
+
+    /// A file beside the configuration; `vendor://name` is replaced in it too.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
         self
     }
 
@@ -102,6 +110,9 @@ impl Builder {
         let nobody = Vendor::nobody().await;
         let begins = clock.now();
         let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody, begins };
+        for (name, text) in &self.files {
+            world.write_file(name, text);
+        }
         world.write(&self.config);
         let host = Host::start(&world.config_file(), world.folder.path(), clock.clone()).await;
         World { unstarted: world, host, clock }
@@ -135,12 +146,15 @@ impl Unstarted {
             text.push_str(SUBSCRIPTIONS);
         }
         let minute = self.begins.plus(Duration::from_secs(60)).to_string();
-        let mut text =
-            text.replace("vendor://nobody", &format!("http://{}", self.nobody)).replace("clock://start+1m", &minute);
+        self.write_file("tollgate.yaml", &text.replace("clock://start+1m", &minute));
+    }
+
+    fn write_file(&self, name: &str, text: &str) {
+        let mut text = text.replace("vendor://nobody", &format!("http://{}", self.nobody));
         for (name, vendor) in &self.vendors {
             text = text.replace(&format!("vendor://{name}"), &vendor.url());
         }
-        std::fs::write(self.config_file(), text).expect("a writable folder");
+        std::fs::write(self.folder.path().join(name), text).expect("a writable folder");
     }
 
     fn access_log(&self) -> PathBuf {
@@ -203,6 +217,11 @@ impl World {
         self.host.reload().await
     }
 
+    /// Writes a file beside the configuration.
+    pub fn write_file(&self, name: &str, text: &str) {
+        self.unstarted.write_file(name, text);
+    }
+
     /// Replaces the configuration file and tells nobody.
     pub fn write_only(&mut self, config: &str) {
         self.unstarted.write(config);
@@ -239,6 +258,7 @@ impl Drop for World {
     fn drop(&mut self) {
         let ending = self.host.end();
         if std::thread::panicking() {
+            eprintln!("{}", ending.warnings());
             return;
         }
         ending.assert_settled();

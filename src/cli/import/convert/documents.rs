@@ -4,6 +4,7 @@ use super::{Became, Converter, names};
 use crate::cli::import::{
     found::{Document, Place, Resource},
     report::Standing,
+    samples,
     tree::{CLOSE, OPEN, Tree},
     variables,
 };
@@ -138,7 +139,34 @@ impl Converter<'_> {
             text = text.replace(&format!("{OPEN}{name}{CLOSE}"), &format!("{{{{{name}}}}}"));
             self.open_variables(&[name]);
         }
-        text
+        self.sampled(document, &text)
+    }
+
+    /// The text with the placeholders of samples replaced, where they have values or it could not be loaded as it is.
+    fn sampled(&mut self, document: &Document, text: &str) -> String {
+        let (given, open): (Vec<String>, Vec<String>) =
+            samples::names(text).into_iter().partition(|name| self.variables.contains_key(name));
+        let text = samples::fill(text, &given, |name| self.variables[name].clone());
+        let named = samples::fill(&text, &open, |name| format!("{{{{{name}}}}}"));
+        let mut world = self.world.clone();
+        for name in &open {
+            world.named_values.entry(name.clone()).or_insert_with(|| {
+                world.unknown.insert(name.clone());
+                String::new()
+            });
+        }
+        let standing = |text: &str, world| {
+            let fragment = is_fragment(document);
+            self.judge.judge(&document.place, text, fragment, world).standing
+        };
+        if open.is_empty() || standing(&text, &self.world) <= standing(&named, &world) {
+            return text;
+        }
+        let reason = format!("placeholders became named values: {}", open.join(", "));
+        let fix = "name a file with `--var-file`, or supply the values";
+        self.say("policy", &document.names.join("/"), Became::Changed, &document.place, &reason, fix);
+        self.open_variables(&open);
+        named
     }
 
     fn say_filled(&mut self, document: &Document, filled: &variables::Filled) {

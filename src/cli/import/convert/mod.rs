@@ -36,6 +36,8 @@ pub struct Converted {
 pub struct World {
     /// Named values with a text to compile with; a secret's is a stand-in.
     pub named_values: BTreeMap<String, String>,
+    /// Named values whose text is a stand-in, because it is still to be supplied.
+    pub unknown: BTreeSet<String>,
     /// Texts of fragments.
     pub fragments: BTreeMap<String, String>,
     /// Backends.

@@ -37,7 +37,11 @@ impl Converter<'_> {
             }
             tree::from_environment(&variable)
         };
-        let known = value.as_text().filter(|text| !text.contains(OPEN)).unwrap_or(STAND_IN);
+        let known = value.as_text().filter(|text| !text.contains(OPEN));
+        if known.is_none() {
+            self.world.unknown.insert(name.clone());
+        }
+        let known = known.unwrap_or(STAND_IN);
         self.world.named_values.insert(name.clone(), known.to_owned());
         let tags: Vec<Tree> =
             items(resource.properties.get("tags")).iter().filter_map(Node::as_text).map(Tree::from).collect();
@@ -89,7 +93,8 @@ impl Converter<'_> {
                 continue;
             }
             let variable = names::variable(name);
-            self.supply_as(&variable, &format!("Terraform variable `{name}`"), false);
+            self.supply_as(&variable, &format!("variable `{name}`"), false);
+            self.world.unknown.insert(name.clone());
             self.world.named_values.insert(name.clone(), STAND_IN.to_owned());
             let entry = Tree::map().with("id", name.as_str()).with("value", tree::from_environment(&variable));
             self.named_values.insert(name.clone(), entry);
