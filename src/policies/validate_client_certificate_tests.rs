@@ -126,7 +126,7 @@ fn what_was_sent_along_is_no_issuer_unless_it_has_signed() {
 #[test]
 fn bad_identities_are_told() {
     let rows = [
-        (r#"<identity />"#, "says nothing"),
+        ("<identity />", "says nothing"),
         (r#"<identity subject="Contoso" />"#, "is `Contoso`"),
         (r#"<identity issuer-certificate-id="none" />"#, "there is no certificate `none`"),
         (r#"<identity issuer-certificate-id="a" issuer-subject="CN=a" />"#, "excludes"),
