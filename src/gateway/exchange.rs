@@ -177,6 +177,7 @@ impl Exchange {
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
+        headers.remove(crate::policies::debugging::AUTHORIZATION);
         headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);

@@ -7,9 +7,10 @@ use super::{
     content_safety, cors, cross_domain, emit_metric, find_and_replace, forward_request, get_authorization_context,
     include_fragment, ip_filter, json_to_xml, jsonp, limit_concurrency, log_to_eventhub, mock_response, proxy, quota,
     rate_limit, redirect_content_urls, retry, return_response, rewrite_uri, semantic_cache, send_one_way_request,
-    send_request, set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable,
-    token_limit, token_metric, trace, validate_azure_ad_token, validate_client_certificate, validate_content,
-    validate_headers, validate_jwt, validate_parameters, validate_status_code, wait, xml_to_json, xsl_transform,
+    send_request, send_service_bus_message, set_backend_service, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, token_limit, token_metric, trace, validate_azure_ad_token, validate_client_certificate,
+    validate_content, validate_headers, validate_jwt, validate_odata_request, validate_parameters,
+    validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -172,6 +173,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &semantic_cache::STORE,
     &send_one_way_request::ENTRY,
     &send_request::ENTRY,
+    &send_service_bus_message::ENTRY,
     &set_backend_service::ENTRY,
     &set_body::ENTRY,
     &set_header::ENTRY,
@@ -187,6 +189,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &validate_content::ENTRY,
     &validate_headers::ENTRY,
     &validate_jwt::ENTRY,
+    &validate_odata_request::ENTRY,
     &validate_parameters::ENTRY,
     &validate_status_code::ENTRY,
     &wait::ENTRY,

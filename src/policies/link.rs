@@ -40,6 +40,11 @@ pub trait Link: Send {
     /// Has one of those counters count so many units of this exchange, whatever it uses.
     fn count_as(&mut self, account: &str, units: u64);
 
+    /// What one of those counters holds for this exchange, in its units.
+    fn held(&self, _account: &str) -> i64 {
+        0
+    }
+
     /// Tokens of prompt and completion, as far as they are known now: all, once the answer is in memory.
     fn tokens(&mut self) -> u64;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Block, Failure, Flow, LastError, Policy, Step, Verdict};
+use http::StatusCode;
+
+use super::{Block, Failure, Flow, LastError, Policy, Response, Step, Verdict};
 use crate::policy::{Scope, Section};
 
 /// A document, compiled.
@@ -108,6 +110,8 @@ impl Pipeline {
             decided => decided,
         };
         if verdict != Verdict::Answer {
+            // A document without `forward-request` leaves outbound an empty answer to work on.
+            flow.response.get_or_insert_with(|| Response::new(StatusCode::OK));
             Self::section(flow, Section::Outbound).await?;
         }
         for after in std::mem::take(&mut flow.after) {

@@ -70,10 +70,10 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
         models,
         backends,
         pools,
-        backend_limits,
         documents,
         named,
         facts,
+        backend_limits,
         prices,
         counters,
     })

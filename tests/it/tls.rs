@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
 use crate::{
     client::Call,
     vendor::{Reply, Vendor},
-    world::{KEY, World},
+    world::{KEY, World, policies},
 };
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -114,6 +114,35 @@ async fn backends_are_verified_and_shown_our_certificate() {
             backend.port()
         );
         let world = World::builder().config(&config).start().await;
+        let answer = world.send(&Call::get("/all/1").key(KEY)).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn documents_show_backends_a_certificate() {
+    let authority = Authority::new();
+    let backend = https_backend(&authority, "backend.test").await;
+    let (own, strangers) = (authority.issue("gateway.test"), Authority::new().issue("gateway.test"));
+    for (name, policy, status) in [
+        ("by id", r#"<authentication-certificate certificate-id="own" />"#, 200),
+        ("computed", r#"<authentication-certificate certificate-id="@("o" + "wn")" />"#, 200),
+        ("a stranger's", r#"<authentication-certificate certificate-id="strangers" />"#, 502),
+        ("none", "", 502),
+    ] {
+        let config = format!(
+            "backends: [{{ id: svc, kind: http, url: \"https://127.0.0.1:{}\", tls: {{ ca: ca.pem, server_name: backend.test }} }}]\n\
+             certificates: [{{ id: own, file: own.pem, key_file: own.key }}, {{ id: strangers, file: other.pem, key_file: other.key }}]\n{}",
+            backend.port(),
+            policies::api("all", "backend: svc", &policies::inbound(policy))
+        );
+        let files = [("ca.pem", authority.pem()), ("own.pem", own.0.clone()), ("own.key", own.1.clone())];
+        let others = [("other.pem", strangers.0.clone()), ("other.key", strangers.1.clone())];
+        let mut builder = World::builder().config(&config);
+        for (file, text) in files.iter().chain(&others) {
+            builder = builder.file(file, text);
+        }
+        let world = builder.start().await;
         let answer = world.send(&Call::get("/all/1").key(KEY)).await;
         assert_eq!(answer.status, status, "{name}: {}", answer.text());
     }

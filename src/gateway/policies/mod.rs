@@ -26,6 +26,7 @@ use crate::{
     policies::{
         Body, Ended, Facts, Flow, Pipeline, Request, Route, Services,
         flow::{Cached, Variables},
+        tracing::Trace,
     },
     policy::Section,
     snapshot::Holders,
@@ -55,9 +56,14 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
         Ok(_) if is_preflight => route::resolve_as_sent(exchange).and_then(|target| admit(exchange, target)),
         routed => routed.and_then(|target| admit(exchange, target)),
     };
+    let trace = debug::wanted(exchange);
     exchange.clean_headers();
-    match (pipeline(exchange), target) {
-        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline).await),
+    let pipeline = pipeline(exchange);
+    if let (None, Some(trace)) = (&pipeline, &trace) {
+        debug::keep(exchange, trace);
+    }
+    match (pipeline, target) {
+        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline, trace).await),
         (None, Ok(target)) => super::dispatch(exchange, target).await,
         (None, Err(fault)) => Err(fault),
     }
@@ -102,9 +108,13 @@ async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Option<Answe
     }
 }
 
-async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Answer {
+async fn through(
+    exchange: &mut Exchange,
+    target: Result<Target, Fault>,
+    pipeline: &Pipeline,
+    trace: Option<Box<Trace>>,
+) -> Answer {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
-    let trace = debug::wanted(exchange);
     let request = request(exchange, target.as_ref().ok());
     let (target, refused) = match target {
         Ok(target) => (Some(target), None),

@@ -57,14 +57,14 @@ pub fn next(
     let from = format!("{}://{}{base}{}", backend.scheme(), backend.authority(), target_of(sent));
     let Some((from, to)) = place(&from, response) else { return Ok(None) };
     let Some(mut request) = moved(sent, response.status) else { return Ok(None) };
-    request.query = to.query().unwrap_or_default().to_owned();
+    to.query().unwrap_or_default().clone_into(&mut request.query);
     let is_same = from.origin() == to.origin();
     let below = to.path().strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let pool = if let (true, Some(below)) = (is_same, below) {
-        request.path = below.to_owned();
+        below.clone_into(&mut request.path);
         exchange.gateway.hub.single(backend.clone())
     } else {
-        request.path = to.path().to_owned();
+        to.path().clone_into(&mut request.path);
         by_url(exchange, &to.origin().ascii_serialization().into(), is_same)?
     };
     if !is_same {

@@ -346,11 +346,20 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn held(&self, account: &str) -> i64 {
+        self.exchange.settlement.metered().map_or(0, |metered| metered.held(account))
+    }
+
     fn tokens(&mut self) -> u64 {
-        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
-        match &self.answer {
-            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
-            _ => prompt,
+        let settlement = &mut self.exchange.settlement;
+        match &mut self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => {
+                // As its row will say it; the end of the answer says it once more.
+                settlement.status = upstream.head.status.as_u16();
+                settlement.consume(&mut upstream.tap, upstream.broken.is_none());
+                settlement.usage.total()
+            }
+            _ => settlement.metered().map_or(0, Metered::prompt),
         }
     }
 
@@ -399,6 +408,11 @@ fn outcome(failure: &Failure) -> Outcome {
         Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
         _ => Outcome::Refused,
     }
+}
+
+/// An answer in a coding that nobody here knows cannot be read; it could have been relayed.
+fn undecodable(why: &str) -> Failure {
+    Failure::from(Fault::new(FaultKind::BackendUnreachable, format!("The backend's answer cannot be read: {why}")))
 }
 
 /// Headers of a body that is in memory.
