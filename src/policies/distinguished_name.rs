@@ -60,7 +60,7 @@ impl DistinguishedName {
 
 /// What a value looks like that is no text.
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::model::hex(bytes)
 }
 
 /// The parts between `,`, `;` or `+`, quotes and backslashes taken off.

@@ -37,7 +37,7 @@ pub fn key<'p>(parts: impl IntoIterator<Item = &'p str>) -> Arc<str> {
         hash.update(part);
     }
     let digest = hash.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    crate::model::hex(&digest).into()
 }
 
 /// The answer that is kept under a key for a request with these headers.
@@ -62,7 +62,9 @@ pub fn store(cache: &Cache, missed: &Missed, mut answer: StoredResponse, lasts: 
             return false;
         }
     }
-    NOT_KEPT.iter().for_each(|name| while answer.headers.remove(name).is_some() {});
+    for name in NOT_KEPT {
+        while answer.headers.remove(name).is_some() {}
+    }
     cache.store_response(&variant(&missed.key, &names, &missed.headers), answer, lasts)
 }
 

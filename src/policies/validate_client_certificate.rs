@@ -122,17 +122,19 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     }))
 }
 
+/// An attribute of `identity`, and the claim that it makes.
+type Attribute<T> = (&'static str, fn(T) -> Claim);
+
 fn claims(reading: &mut Reading<'_, '_>) -> Option<Vec<Claim>> {
     let mut claims = Vec::new();
-    let texts: [(&str, fn(Arc<str>) -> Claim); 4] = [
+    let texts: [Attribute<Arc<str>>; 4] = [
         ("thumbprint", Claim::Thumbprint),
         ("serial-number", |text| Claim::Serial(serial(&text))),
         ("common-name", Claim::CommonName),
         ("dns-name", Claim::DnsName),
     ];
     claims.extend(texts.iter().filter_map(|(name, claim)| reading.literal(name).map(claim)));
-    let names: [(&str, fn(DistinguishedName) -> Claim); 2] =
-        [("subject", Claim::Subject), ("issuer-subject", Claim::Issuer)];
+    let names: [Attribute<DistinguishedName>; 2] = [("subject", Claim::Subject), ("issuer-subject", Claim::Issuer)];
     for (name, claim) in names {
         let Some(text) = reading.literal(name) else { continue };
         match DistinguishedName::parse(&text) {

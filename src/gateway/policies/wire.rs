@@ -410,11 +410,6 @@ fn outcome(failure: &Failure) -> Outcome {
     }
 }
 
-/// An answer in a coding that nobody here knows cannot be read; it could have been relayed.
-fn undecodable(why: &str) -> Failure {
-    Failure::from(Fault::new(FaultKind::BackendUnreachable, format!("The backend's answer cannot be read: {why}")))
-}
-
 /// Headers of a body that is in memory.
 fn whole(headers: &mut HeaderMap, length: usize) {
     headers.remove(header::TRANSFER_ENCODING);
