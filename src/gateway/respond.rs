@@ -66,7 +66,7 @@ pub fn failure(envelope: Envelope, failure: &Failure, request_id: &str) -> (Resp
     let text = ErrorText {
         status: failure.status,
         code: failure.code(),
-        message: if is_inside { "Internal server error" } else { &failure.message },
+        message: if is_inside { "Internal server error" } else { failure.told() },
         param: None,
         request_id,
         kind_hint: None,

@@ -63,7 +63,11 @@ pub struct Played {
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn compiled(documents: &[(Scope, Document)], world: &World, how: OnUnsupported) -> Result<(Pipeline, Vec<Trouble>), Vec<Trouble>> {
+pub fn compiled(
+    documents: &[(Scope, Document)],
+    world: &World,
+    how: OnUnsupported,
+) -> Result<(Pipeline, Vec<Trouble>), Vec<Trouble>> {
     let built_in = Document::built_in();
     let own = documents.iter().map(|(scope, document)| (*scope, document));
     let (mut good, mut bad, mut odd) = (Vec::new(), Vec::new(), Vec::new());
@@ -138,7 +142,18 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         Some(Body::Consumed) | None => Bytes::new(),
     };
     let (sent, called) = (wire.sent, others.asked());
-    Ok(Played { response, body, variables, cached, ended, last_error, sent, called, trace: trace.unwrap_or_default(), warnings: Vec::new() })
+    Ok(Played {
+        response,
+        body,
+        variables,
+        cached,
+        ended,
+        last_error,
+        sent,
+        called,
+        trace: trace.unwrap_or_default(),
+        warnings: Vec::new(),
+    })
 }
 
 /// Runs with a clock that goes with the runtime's: whatever is waited for moves both.

@@ -28,6 +28,7 @@ mod string;
 mod string_static;
 mod uri;
 mod xml;
+mod xml_reader;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -41,6 +42,7 @@ pub(super) use number_format::format_value;
 pub(super) use regex::group_of;
 pub(super) use uri::query_rows;
 pub(super) use xml::set_xml_value;
+pub(super) use xml_reader::Walk;
 
 use super::{
     Thrown, Value,
@@ -131,6 +133,7 @@ const TABLES: &[&[Row]] = &[
     regex::ROWS,
     uri::ROWS,
     xml::ROWS,
+    xml_reader::ROWS,
     crypto::ROWS,
     certificate::ROWS,
     jwt::ROWS,
