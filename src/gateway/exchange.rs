@@ -85,6 +85,8 @@ pub struct Exchange {
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// What became of a look into the cache.
+    pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
     pub outcome: Option<Outcome>,
 }
@@ -117,6 +119,7 @@ impl Exchange {
             policy_scopes: Vec::new(),
             traced: None,
             pool: None,
+            cache_status: None,
             dress: Dress::default(),
             outcome: None,
         }

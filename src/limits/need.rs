@@ -59,7 +59,7 @@ pub(super) struct Need {
 impl Need {
     /// None when it cannot be counted in 63 bits.
     pub fn of(rule: &Rule, ask: &Ask<'_>) -> Option<Self> {
-        let units = Units::of(rule.counted, ask.rates);
+        let units = if rule.holds_nothing() { Units::NONE } else { Units::of(rule.counted, ask.rates) };
         let constant = match rule.counted {
             Counted::Requests | Counted::Concurrency => 1,
             Counted::Bytes => i64::try_from(ask.bytes_in).ok()?,
@@ -105,6 +105,8 @@ struct Units {
 }
 
 impl Units {
+    const NONE: Self = Self { input: 0, output: 0 };
+
     fn of(counted: Counted, rates: Option<Rates>) -> Self {
         let (input, output) = match counted {
             Counted::Tokens => (1_000_000, 1_000_000),

@@ -80,6 +80,13 @@ impl Reservation {
         &self.grant.shadowed
     }
 
+    /// What is held on the counter `account`, in its units.
+    #[must_use]
+    pub fn held(&self, account: &str) -> i64 {
+        let held = self.grant.holds.iter().find(|hold| **hold.place.0.account() == *account);
+        held.map_or(0, |hold| hold.amount)
+    }
+
     /// What the ledger has to know: one for each quota, in the order of [`Settled::amounts`].
     #[must_use]
     pub fn charges(&self) -> Vec<Charge> {

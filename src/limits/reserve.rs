@@ -95,7 +95,8 @@ impl<'a> Held<'a> {
         let limit = self.state.limit(moment.now);
         let need = Need::of(rule, ask);
         let asked = need.as_ref().and_then(|need| plan::rate_amount(need, ask, limit)).unwrap_or(limit);
-        let room = self.state.room(slot, asked, moment);
+        // Also what holds nothing waits until something is left.
+        let room = self.state.room(slot, asked.max(1), moment);
         let Some(need) = need else { return Err(Box::new(beyond_counting(self.place, &room))) };
         Ok((Candidate { rule, need, room, counts: !rule.shadow }, slot))
     }

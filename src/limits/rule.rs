@@ -116,7 +116,7 @@ pub struct Rule {
     pub window: Window,
     /// Up to where, in units of what is counted.
     pub limit: i64,
-    /// How much is held before the use is known; rates ignore it.
+    /// How much is held before the use is known; rates ignore it, but see [`Rule::holds_nothing`].
     pub reserve: Reserve,
     /// Decides and reports, but lets pass.
     pub shadow: bool,
@@ -156,6 +156,14 @@ impl Rule {
     pub fn holds_for(&self, model: Option<&str>) -> bool {
         let Some(models) = &self.models else { return true };
         model.is_some_and(|model| models.iter().any(|name| **name == *model))
+    }
+
+    /// A rate of a policy document that does not estimate: like APIM's it lets pass while anything is left, and counts
+    /// when the request has ended. Rates of `limits:` hold what is likely, whatever `reserve` says.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        let is_rate = matches!(self.window, Window::Rolling(_)) && self.counted.is_tokens();
+        is_rate && self.refusal == Style::Policy && self.reserve == Reserve::After
     }
 
     /// Whether it is a quota: counted by the calendar and kept in the ledger.

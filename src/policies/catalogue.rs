@@ -2,14 +2,15 @@
 //! manual page and the compliance suite; what it means is in the policy's own file.
 
 use super::{
-    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity,
-    cache_lookup_value, cache_remove_value, cache_store_value, check_header, choose, cors, cross_domain, emit_metric,
-    find_and_replace, forward_request, get_authorization_context, include_fragment, ip_filter, json_to_xml, jsonp,
-    limit_concurrency, log_to_eventhub, mock_response, proxy, quota, rate_limit, redirect_content_urls, retry,
-    return_response, rewrite_uri, semantic_cache, send_one_way_request, send_request, send_service_bus_message,
-    set_backend_service, set_body, set_header, set_method, set_query_parameter, set_status, set_variable, token_limit,
-    token_metric, trace, validate_azure_ad_token, validate_content, validate_headers, validate_jwt,
-    validate_odata_request, validate_parameters, validate_status_code, wait, xml_to_json, xsl_transform,
+    Policy, Reading, authentication_basic, authentication_certificate, authentication_managed_identity, cache_lookup,
+    cache_lookup_value, cache_remove_value, cache_store, cache_store_value, cache_value, check_header, choose,
+    content_safety, cors, cross_domain, emit_metric, find_and_replace, forward_request, get_authorization_context,
+    include_fragment, ip_filter, json_to_xml, jsonp, limit_concurrency, log_to_eventhub, mock_response, proxy, quota,
+    rate_limit, redirect_content_urls, retry, return_response, rewrite_uri, semantic_cache, send_one_way_request,
+    send_request, send_service_bus_message, set_backend_service, set_body, set_header, set_method, set_query_parameter,
+    set_status, set_variable, token_limit, token_metric, trace, validate_azure_ad_token, validate_client_certificate,
+    validate_content, validate_headers, validate_jwt, validate_odata_request, validate_parameters,
+    validate_status_code, wait, xml_to_json, xsl_transform,
 };
 use crate::policy::Section;
 
@@ -137,11 +138,15 @@ pub const CATALOGUE: &[&Entry] = &[
     &authentication_basic::ENTRY,
     &authentication_certificate::ENTRY,
     &authentication_managed_identity::ENTRY,
+    &cache_lookup::ENTRY,
     &cache_lookup_value::ENTRY,
     &cache_remove_value::ENTRY,
+    &cache_store::ENTRY,
     &cache_store_value::ENTRY,
+    &cache_value::ENTRY,
     &check_header::ENTRY,
     &choose::ENTRY,
+    &content_safety::ENTRY,
     &cors::ENTRY,
     &cross_domain::ENTRY,
     &emit_metric::ENTRY,
@@ -180,6 +185,7 @@ pub const CATALOGUE: &[&Entry] = &[
     &token_metric::ENTRY,
     &trace::ENTRY,
     &validate_azure_ad_token::ENTRY,
+    &validate_client_certificate::ENTRY,
     &validate_content::ENTRY,
     &validate_headers::ENTRY,
     &validate_jwt::ENTRY,

@@ -31,11 +31,16 @@ pub const ENTRY: Entry = Entry {
         AttributeEntry::optional(
             "http-version",
             "1",
-            "HTTP towards the backend: `1`, `2or1` (2 where it is offered) or `2`.",
+            "HTTP towards the backend: `1`, `2or1` (2 where it is offered) or `2`. Left out: as the backend is configured.",
         )
         .one_of(&["1", "2or1", "2"]),
-        AttributeEntry::optional("follow-redirects", "false", "Whether redirects of the backend are followed.")
-            .dynamic(),
+        AttributeEntry::optional(
+            "follow-redirects",
+            "false",
+            "Whether redirects of a plain API's backend are followed, at most 10. Egress rules apply to each; one to \
+             another origin takes no credential along.",
+        )
+        .dynamic(),
         AttributeEntry::optional(
             "buffer-request-body",
             "false",

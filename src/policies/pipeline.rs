@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Block, Failure, Flow, LastError, Policy, Step, Verdict};
+use http::StatusCode;
+
+use super::{Block, Failure, Flow, LastError, Policy, Response, Step, Verdict};
 use crate::policy::{Scope, Section};
 
 /// A document, compiled.
@@ -74,6 +76,14 @@ impl Pipeline {
         wider.find_map(|(at, document)| Some((at, document.section(section)?)))
     }
 
+    /// Whether the outbound section of a scope wider than that at `depth` keeps answers.
+    pub(super) fn stores_beyond(&self, depth: usize) -> bool {
+        if self.scope(depth) == Some(Scope::Global) {
+            return false;
+        }
+        self.block(Section::Outbound, depth + 1).is_some_and(|(at, block)| block.stores(self, at))
+    }
+
     /// Runs all sections.
     pub async fn run(flow: &mut Flow<'_>) -> Ended {
         match Self::journey(flow).await {
@@ -100,11 +110,13 @@ impl Pipeline {
             decided => decided,
         };
         if verdict != Verdict::Answer {
+            // A document without `forward-request` leaves outbound an empty answer to work on.
+            flow.response.get_or_insert_with(|| Response::new(StatusCode::OK));
             Self::section(flow, Section::Outbound).await?;
         }
         for after in std::mem::take(&mut flow.after) {
             flow.hold(after.needs(flow)).await?;
-            after.answered(flow)?;
+            if after.waits() { after.answering(flow).await? } else { after.answered(flow)? }
         }
         Ok(())
     }

@@ -19,9 +19,8 @@ pub const ENTRY: Entry = Entry {
     ],
     children: &[],
     content: Content::Nothing,
-    manual: "Sends the request through an HTTP proxy. It works with a backend that a policy names by URL \
-             (`set-backend-service base-url`); a configured backend has its own setting `proxy`, and an exchange that \
-             would need both fails.",
+    manual: "Sends the request through an HTTP proxy, in place of the proxy that the backend is configured with. Egress \
+             rules apply to the proxy's address as they do to the backend's.",
     example: r#"<proxy url="http://proxy.example.org:8080" username="gateway" password="{{proxy-password}}" />"#,
     build,
 };

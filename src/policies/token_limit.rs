@@ -46,7 +46,11 @@ pub const ENTRY: Entry = Entry {
             "Header of a refusal: seconds until it is worth trying again.",
         ),
         AttributeEntry::absent("retry-after-variable-name", "Variable that gets the same number on a refusal."),
-        AttributeEntry::absent("remaining-tokens-header-name", "Header of the answer: tokens left in this minute."),
+        AttributeEntry::absent(
+            "remaining-tokens-header-name",
+            "Header of the answer: tokens left in this minute. Those of an event stream count as they are estimated, \
+             because headers go first.",
+        ),
         AttributeEntry::absent("remaining-tokens-variable-name", "Variable that gets the tokens left in this minute."),
         AttributeEntry::absent("remaining-quota-tokens-header-name", "Header of the answer: tokens left of the quota."),
         AttributeEntry::absent("remaining-quota-tokens-variable-name", "Variable that gets the tokens left of the quota."),
@@ -110,6 +114,11 @@ impl Names {
 }
 
 impl Told {
+    /// Whether the answer tells anything.
+    const fn is_wanted(&self) -> bool {
+        self.rate.is_wanted() || self.quota.is_wanted() || self.consumed.is_wanted()
+    }
+
     fn read(reading: &mut Reading<'_, '_>) -> Option<Self> {
         Some(Self {
             retry: header_name(reading, "retry-after-header-name")?,
@@ -200,16 +209,22 @@ struct Accounts {
 impl After for Accounts {
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure> {
         let told = &self.told;
+        if !told.is_wanted() {
+            return Ok(());
+        }
+        let used = i64::try_from(flow.link.tokens()).unwrap_or(i64::MAX);
+        // In place of what is held comes what was used; of a stream only the former is known.
+        let is_known = flow.response.as_ref().is_some_and(|response| response.body.held().is_some());
         for (account, names) in [(&self.rate, &told.rate), (&self.quota, &told.quota)] {
-            if let Some(view) =
-                account.as_ref().filter(|_| names.is_wanted()).and_then(|name| flow.services.limits.view(name))
-            {
-                names.tell(flow, view.remaining);
-            }
+            let account = account.as_ref().filter(|_| names.is_wanted());
+            let Some(account) = account else { continue };
+            let Some(view) = flow.services.limits.view(account) else { continue };
+            let settles = if is_known { used.saturating_sub(flow.link.held(account)) } else { 0 };
+            let left = view.limit.saturating_sub(view.used).saturating_sub(view.reserved).saturating_sub(settles);
+            names.tell(flow, left.max(0));
         }
         if told.consumed.is_wanted() {
-            let tokens = flow.link.tokens();
-            told.consumed.tell(flow, i64::try_from(tokens).unwrap_or(i64::MAX));
+            told.consumed.tell(flow, used);
         }
         Ok(())
     }
@@ -217,7 +232,7 @@ impl After for Accounts {
     fn needs(&self, flow: &Flow<'_>) -> Needs {
         // The tokens of an answer are known at its end; an event stream is not kept back for a header.
         let is_stream = flow.response.as_ref().is_some_and(super::Response::is_event_stream);
-        Needs { request_body: false, response_body: self.told.consumed.is_wanted() && !is_stream }
+        Needs { request_body: false, response_body: self.told.is_wanted() && !is_stream }
     }
 
     fn refused(&self, flow: &mut Flow<'_>, failure: &mut Failure) {

@@ -113,6 +113,12 @@ impl Metered {
         self.reservation.count_as(account, units);
     }
 
+    /// What is held on the counter `account`, in its units.
+    #[must_use]
+    pub fn held(&self, account: &str) -> i64 {
+        self.reservation.held(account)
+    }
+
     /// Output tokens per answer that the request has to be sent with; `None`: as it is.
     #[must_use]
     pub const fn cap(&self) -> Option<u64> {

@@ -124,12 +124,8 @@ async fn failover_goes_on_below_the_documents() {
     assert_eq!((answer.header("x-tollgate-backend"), answer.header("x-out")), (Some("b"), Some("1")));
     let row = &rows(&world, 1).await[0];
     assert_eq!(
-        (
-            &row["backend"],
-            &row["total_tokens"],
-            row["attempts"].as_array().map(Vec::len).or(row["attempts"].as_u64().map(|n| n as usize))
-        ),
-        (&json!("b"), &json!(18), Some(2)),
+        (&row["backend"], &row["total_tokens"], &row["attempts"]),
+        (&json!("b"), &json!(18), &json!(2)),
         "{row}"
     );
 }

@@ -63,7 +63,6 @@ apis:
         <inbound>
           <base />
           <set-backend-service backend-id=\"svcs\" />
-          <include-fragment fragment-id=\"nowhere\" />
         </inbound>
       </policies>
   - id: elements
@@ -76,24 +75,24 @@ apis:
         - set-method: \"@(1 +)\"
         - find-and-replace:
             from: a
-  - { id: named, kind: http, path: /named, backend: svc, policy: '<policies><inbound><set-method>{{verb}}</set-method></inbound></policies>' }
+  - { id: named, kind: http, path: /named, backend: svc, policy: '<policies><inbound><set-method>{{verb}}</set-method><include-fragment fragment-id=\"nowhere\" /></inbound></policies>' }
 ";
     let why = world.reload(config).await.expect_err("refused");
     for told in [
-        "broken.xml:4:5: ",
+        "broken.xml:3:9: ",
         "wrong.xml:4:9: ",
         "did you mean `set-header`?",
-        "wrong.xml:5:43: ",
+        "wrong.xml:5:49: ",
         "Reqest",
         "wrong.yaml:4:14: ",
-        "tollgate.yaml:20:11: ",
+        "tollgate.yaml:18:11: ",
         "did you mean `svc`?",
-        "tollgate.yaml:21:11: ",
-        "`nowhere`",
-        "tollgate.yaml:31:2",
-        "tollgate.yaml:32:11: ",
+        "tollgate.yaml:28:29: ",
+        "tollgate.yaml:29:11: ",
         "`to`",
+        "tollgate.yaml:31:98: ",
         "{{verb}}",
+        "`nowhere`",
     ] {
         assert!(why.contains(told), "{told} is not in:\n{why}");
     }
@@ -143,7 +142,7 @@ async fn the_admin_api_takes_documents_or_says_what_is_wrong() {
     let bad = "<policies>\n  <inbound>\n    <set-headr name=\"x\" />\n    <set-method>@(1 +)</set-method>\n  </inbound>\n</policies>";
     let refused = world.admin(Call::post("/admin/v1/apis", &api(bad))).await;
     assert!((400..500).contains(&refused.status), "{}", refused.text());
-    for told in ["apis/made:3:5", "did you mean `set-header`?", "apis/made:4:"] {
+    for told in ["\"column\":5,\"file\":\"apis/made\",\"line\":3,", "did you mean `set-header`?", "\"line\":4,"] {
         assert!(refused.text().contains(told), "{told} is not in {}", refused.text());
     }
     world.send(&Call::get("/made/1").key(KEY)).await.expect_whole(404);

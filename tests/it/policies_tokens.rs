@@ -304,7 +304,7 @@ async fn managed_identities_come_from_token_sources() {
     for seen in world.vendor("svc").seen() {
         assert_eq!(seen.header("authorization"), Some("Bearer token-1"));
     }
-    world.advance(Duration::from_secs(3_590));
+    world.advance(Duration::from_secs(3_601));
     world.send(&Call::get("/orders/1").key(KEY)).await.expect_whole(200);
     assert_eq!(
         world.vendor("svc").seen().pop().and_then(|seen| seen.header("authorization").map(str::to_owned)).as_deref(),

@@ -121,7 +121,7 @@ async fn answers_can_be_replaced_whole() {
 async fn heads_stay_without_a_body() {
     let policy = outbound(r#"<set-header name="x-out" exists-action="override"><value>1</value></set-header>"#);
     let vendor = Vendor::start(|seen, _| match seen.method.as_str() {
-        "HEAD" => Reply::status(200).header("content-length", "1234"),
+        "HEAD" => Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"),
         "DELETE" => Reply::status(204),
         _ => Reply::status(304).header("etag", "\"x\""),
     });

@@ -26,7 +26,9 @@ pub fn run(global: &Global, asked: &PolicyExplain) -> Result<(), Failure> {
         print::Format::Csv => print::data(&print::render(global.output, &view, &COLUMNS))?,
         other => print::data(&print::render_one(other, &Json::Array(view)))?,
     }
-    warnings.iter().for_each(|warning| print::say(&super::told(warning)));
+    for warning in &warnings {
+        print::say(&super::told(warning));
+    }
     Ok(())
 }
 

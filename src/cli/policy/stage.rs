@@ -23,7 +23,7 @@ use crate::{
         compile::OnUnsupported,
         debugging::Debugging,
         facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
-        flow::Variables,
+        flow::{Cached, Variables},
         tracing::Trace,
     },
     policy::{Document, Scope, Section},
@@ -128,6 +128,7 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         after: Vec::new(),
         trace: Some(Box::default()),
         is_preflight: false,
+        cached: Cached::Unasked,
     };
     let clock = services.clock.clone();
     let ended = in_played_time(&clock, Pipeline::run(&mut flow)).await;

@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     member(X, "HasPrivateKey: bool", |c| Ok(Value::Bool(der(c)?.0.key.is_some()))),
     member(X, "RawData: byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
     member(X, "GetRawCertData(): byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
-    member(X, "Verify(): bool", verify),
+    member(X, "Verify(): bool", |c| if der(c)?.0.is_revoked { Ok(Value::Bool(false)) } else { verify(c) }),
     member(X, "VerifyNoRevocation(): bool", verify),
     member(X, "GetRSAPrivateKey(): RSA", |c| {
         let certificate = &der(c)?.0;
@@ -122,8 +122,11 @@ fn name_info(c: &mut Call<'_, '_>) -> Outcome {
     })
 }
 
-/// Whether it is in force now. The chain was checked when the connection was made.
+/// Whether a chain leads to a trusted authority, as the connection found, and it is in force now.
 fn verify(c: &mut Call<'_, '_>) -> Outcome {
+    if !der(c)?.0.is_trusted {
+        return Ok(Value::Bool(false));
+    }
     let now = i64::try_from(c.machine.host.now().as_secs()).unwrap_or(i64::MAX);
     read(c, |parsed| {
         let validity = parsed.validity();

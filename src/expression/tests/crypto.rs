@@ -184,7 +184,8 @@ fn certified() -> Certified {
     parameters.not_before = rcgen::date_time_ymd(2023, 1, 1);
     parameters.not_after = rcgen::date_time_ymd(2024, 1, 1);
     let made = parameters.self_signed(&key).expect("a certificate");
-    let certificate = Certificate { der: made.der().as_ref().into(), key: Some(pkcs8.into()) };
+    let certificate =
+        Certificate { der: made.der().as_ref().into(), key: Some(pkcs8.into()), ..Certificate::default() };
     Certified { inner: fixture(serde_json::json!({})), certificate }
 }
 

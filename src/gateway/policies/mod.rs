@@ -3,6 +3,7 @@
 //! Lives here: handing an exchange to its pipeline and taking the answer back. `wire` is what the pipeline is lent
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
+mod coding;
 mod debug;
 mod dress;
 mod redirect;
@@ -22,7 +23,11 @@ use super::{
 use crate::{
     exchange::Fault,
     openapi,
-    policies::{Body, Ended, Facts, Flow, Pipeline, Request, Route, Services, flow::Variables, tracing::Trace},
+    policies::{
+        Body, Ended, Facts, Flow, Pipeline, Request, Route, Services,
+        flow::{Cached, Variables},
+        tracing::Trace,
+    },
     policy::Section,
     snapshot::Holders,
 };
@@ -154,6 +159,7 @@ fn flow<'f>(
         after: Vec::new(),
         trace: None,
         is_preflight: false,
+        cached: Cached::Unasked,
         began,
     }
 }
@@ -184,7 +190,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         },
         original: (exchange.settlement.path.clone(), uri.query().unwrap_or_default().into()),
         ip: Some(exchange.peer.client),
-        certificate: None,
+        certificate: exchange.peer.certificate.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     Dress, dressed,
 };
 use crate::{
+    exchange::{Fault, FaultKind},
     model::{BackendId, PoolId},
     outbound::Pool,
     policies::{Failure, Request, Route, link},
@@ -96,8 +97,10 @@ pub(super) fn by_url(exchange: &Exchange, url: &Arc<str>, is_literal: bool) -> R
     if let Some(pool) = exchange.gateway.targets.urls.get(&key) {
         return Ok(pool);
     }
-    let bad = |why: String| Failure::new("set-backend-service", "BackendConnectionFailure", 500, why);
-    let parsed = plain(url).map_err(|error| bad(format!("`{url}` is not a URL: {error}")))?;
+    let parsed = plain(url).map_err(|error| {
+        let why = format!("`{url}` is not a URL: {error}");
+        Failure::new("set-backend-service", "BackendConnectionFailure", 500, why)
+    })?;
     let mut setting = settings::Backend::new(&identifier(&parsed.origin().ascii_serialization()), Kind::Http);
     setting.url = Some(parsed.to_string());
     exchange.dress.put_on(&mut setting);
@@ -105,9 +108,15 @@ pub(super) fn by_url(exchange: &Exchange, url: &Arc<str>, is_literal: bool) -> R
     setting.circuit_breaker = Some(Vec::<BreakerRule>::new());
     let egress = &exchange.snapshot.settings.server.egress;
     let compiled = exchange.gateway.hub.adhoc(&setting, is_literal, egress, exchange.dress.identity(exchange));
-    let compiled = compiled.map_err(|problems| bad(problems.join("; ")))?;
+    let compiled = compiled.map_err(|problems| forbidden(exchange, &problems.join("; ")))?;
     exchange.gateway.targets.urls.insert(key, compiled.clone());
     Ok(compiled)
+}
+
+/// The caller is not told which addresses lead inside.
+fn forbidden(exchange: &Exchange, why: &str) -> Failure {
+    tracing::warn!(request_id = %exchange.settlement.id, why, "a document named a backend that cannot be used");
+    Failure::from(Fault::new(FaultKind::EgressRefused, "The backend's address cannot be used."))
 }
 
 /// The URL as backends have it: `ws` is `http` with another purpose, and a `?` with nothing behind it says nothing.

@@ -10,13 +10,15 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body, dispatch,
+        body,
+        copying::Copying,
+        dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
         route::Target,
     },
-    Dress,
+    Dress, coding,
     redirect::{self, Hop},
     target,
 };
@@ -24,7 +26,10 @@ use crate::{
     exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
-    policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    policies::{
+        Body, Ended, Failure, Forwarding, Link, Request, Response, Route,
+        link::{Keep, Screening},
+    },
     usage::Metered,
 };
 
@@ -41,6 +46,10 @@ pub struct Wire<'e> {
     fault: Option<Fault>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
+    /// Who gets a copy of the answer's body.
+    keep: Option<Keep>,
+    /// How the answer's events are checked.
+    screening: Option<Box<Screening>>,
     /// As what counters count the exchange, said before they were asked.
     counts: Vec<(Arc<str>, u64)>,
 }
@@ -48,7 +57,16 @@ pub struct Wire<'e> {
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, spent: false, counts: Vec::new() }
+        Self {
+            exchange,
+            target,
+            answer: None,
+            fault: None,
+            spent: false,
+            keep: None,
+            screening: None,
+            counts: Vec::new(),
+        }
     }
 
     /// When the exchange began.
@@ -154,7 +172,7 @@ impl<'e> Wire<'e> {
             Answer::Upstream(upstream) => Response {
                 status: upstream.head.status,
                 reason: None,
-                headers: std::mem::take(&mut upstream.head.headers),
+                headers: coding::leave(&mut upstream.head.headers),
                 body: Body::Passing,
             },
             Answer::Upgraded(upgraded) => Response {
@@ -250,7 +268,11 @@ impl<'e> Wire<'e> {
         upstream.head.status = response.status;
         upstream.head.headers = response.headers;
         let bytes = match response.body {
-            Body::Passing => return Answer::Upstream(upstream),
+            Body::Passing => {
+                upstream.screening = self.screening.take();
+                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                return Answer::Upstream(upstream);
+            }
             Body::Held(bytes) => bytes,
             Body::Consumed => Bytes::new(),
         };
@@ -273,7 +295,11 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
+            coding::take_off(upstream)?;
             let read = body::all(upstream, LARGEST_ANSWER).await?;
+            if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
+                (keep.to)(read.clone(), upstream.decoder.is_some());
+            }
             Ok(read)
         }
         .boxed()
@@ -316,11 +342,20 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn held(&self, account: &str) -> i64 {
+        self.exchange.settlement.metered().map_or(0, |metered| metered.held(account))
+    }
+
     fn tokens(&mut self) -> u64 {
-        let prompt = self.exchange.settlement.metered().map_or(0, Metered::prompt);
-        match &self.answer {
-            Some(Answer::Upstream(upstream)) if upstream.ended => upstream.tap.usage().total().max(prompt),
-            _ => prompt,
+        let settlement = &mut self.exchange.settlement;
+        match &mut self.answer {
+            Some(Answer::Upstream(upstream)) if upstream.ended => {
+                // As its row will say it; the end of the answer says it once more.
+                settlement.status = upstream.head.status.as_u16();
+                settlement.consume(&mut upstream.tap, upstream.broken.is_none());
+                settlement.usage.total()
+            }
+            _ => settlement.metered().map_or(0, Metered::prompt),
         }
     }
 
@@ -329,6 +364,18 @@ impl Link for Wire<'_> {
             Some(Answer::Upstream(upstream)) => Some(upstream.backend().id().as_str().into()),
             _ => None,
         }
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        self.keep = Some(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screening = Some(Box::new(screening));
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.exchange.cache_status = Some(status);
     }
 
     fn when_settled(&mut self, work: Watcher) {

@@ -13,7 +13,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::tz::TimeZone;
 
 use super::{
-    Ask, Counted, CounterView, Limits, Output, Period, Prompt, Rates, RefusalKind, Reserve, Rule, Scope, Used, Window,
+    Ask, Counted, CounterView, Limits, Output, Period, Prompt, Rates, RefusalKind, Reserve, Rule, Scope, Style, Used,
+    Window,
 };
 use crate::model::{Clock, Timestamp};
 

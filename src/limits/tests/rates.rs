@@ -56,6 +56,20 @@ fn token_rates_hold_what_is_likely_and_carry_the_excess() {
 }
 
 #[test]
+fn rates_of_documents_that_do_not_estimate_hold_nothing_and_pass_while_anything_is_left() {
+    let world = World::new();
+    let rule = Rule::new("tpm", Counted::Tokens, minute(), 100);
+    let scopes = [scope(Rule { reserve: Reserve::After, refusal: Style::Policy, ..rule })];
+    let open = [0, 1].map(|_| world.limits.reserve(&ask(&scopes)).expect("nothing is held"));
+    assert_eq!(world.counts("tpm#k"), (0, 0));
+    for (running, output) in open.into_iter().zip([99, 1]) {
+        assert_eq!(wait(&world.limits, &ask(&scopes)), None, "{output}");
+        drop(running.settle(&used(0, output)));
+    }
+    assert_eq!((world.counts("tpm#k"), wait(&world.limits, &ask(&scopes))), ((100, 0), Some(60.0)));
+}
+
+#[test]
 fn a_refund_makes_room_at_once() {
     let world = World::new();
     let scopes = [scope(Rule::new("tpm", Counted::Tokens, minute(), 300))];

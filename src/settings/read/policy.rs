@@ -52,6 +52,10 @@ impl Reader<'_> {
 
 /// XML inside the configuration: its first line stands where the setting does (a block scalar's a line below).
 fn inline(text: &str, at: Mark) -> Json {
+    if at == Mark::default() {
+        // From the admin API: it stands in no file.
+        return json!({"xml": text});
+    }
     json!({"xml": text, "marks": {"": [at.line, at.column]}})
 }
 

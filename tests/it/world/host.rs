@@ -23,6 +23,9 @@ use super::{ADMIN_TOKEN, metrics::Metrics};
 /// Each gateway draws its own ids: two on one database are two.
 static SEED: AtomicU64 = AtomicU64::new(7);
 
+/// However busy this machine is, nobody is refused for want of a lease that is on its way.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A gateway in this process.
 pub struct Host {
     /// The data plane's address.
@@ -43,6 +46,13 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// What gateways of this process warned of lately, for people who look why a test fails.
+    pub fn warnings(&self) -> String {
+        let printed = String::from_utf8_lossy(&self.printed);
+        let warnings: Vec<_> = printed.lines().filter(|line| line.contains(" WARN ")).collect();
+        warnings[warnings.len().saturating_sub(5)..].join("\n")
+    }
+
     /// Fails the test unless the gateway went down and every exchange was settled exactly once.
     pub fn assert_settled(&self) {
         assert!(self.is_down, "the gateway did not go down within 15 s");
@@ -62,6 +72,7 @@ impl Host {
                 _ => None,
             }),
             out: Output::new(printed.clone()),
+            lease_wait: PATIENCE,
             ..Options::embedded(folder.join("data"), clock, Entropy::seeded(SEED.fetch_add(1, Ordering::Relaxed)))
         };
         collect_diagnostics();

@@ -258,6 +258,7 @@ impl Drop for World {
     fn drop(&mut self) {
         let ending = self.host.end();
         if std::thread::panicking() {
+            eprintln!("{}", ending.warnings());
             return;
         }
         ending.assert_settled();
