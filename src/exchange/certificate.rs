@@ -12,8 +12,10 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 pub struct ClientCertificate {
     /// The certificate, DER.
     pub der: CertificateDer<'static>,
-    /// Certificates that may be its issuer: what the client sent along, and the configured authorities.
-    pub issuers: Vec<CertificateDer<'static>>,
+    /// What the client sent along: its issuers, as it says.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The configured authorities.
+    pub authorities: Arc<[CertificateDer<'static>]>,
     /// Whether a chain leads to a configured authority (its dates left aside: a policy judges them by themselves).
     pub is_trusted: bool,
     /// Whether a configured revocation list names it; `None`: there is no list.
@@ -31,6 +33,11 @@ impl std::fmt::Debug for ClientCertificate {
 }
 
 impl ClientCertificate {
+    /// Certificates that may be its issuer's.
+    pub fn issuers(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.chain.iter().chain(self.authorities.iter())
+    }
+
     /// Whether `issuer` (DER) has signed it. Costs the check of a signature.
     #[must_use]
     pub fn is_issued_by(&self, issuer: &CertificateDer<'_>) -> bool {

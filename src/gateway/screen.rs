@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
@@ -135,6 +136,22 @@ impl Screen {
     }
 }
 
+/// Checks a stream that has been read whole, as it would have been checked while it passed.
+///
+/// # Errors
+/// Why it is refused.
+pub async fn whole(how: Screening, stream: &Bytes) -> Result<(), Failure> {
+    let mut screen = Screen::new(how);
+    screen.take(stream);
+    loop {
+        match poll_fn(|cx| screen.poll(cx, true)).await {
+            Screened::Pass(_) => {}
+            Screened::More => return Ok(()),
+            Screened::Blocked(failure) => return Err(failure),
+        }
+    }
+}
+
 /// What has been said since the last check, by voice.
 #[derive(Default)]
 struct Heard(Mutex<Vec<Voice>>);
@@ -184,8 +201,6 @@ impl Listener for Heard {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
     use super::*;
 
     fn event(words: &str) -> Bytes {
@@ -268,6 +283,18 @@ mod tests {
         let (mut screen, _) = screen(100, 0);
         let cut = event("bad").slice(..52);
         assert_eq!(passed(&mut screen, &[event("a"), cut]).await, (String::new(), true));
+    }
+
+    #[tokio::test]
+    async fn two_checks_are_both_made() {
+        let (one, other) = (screen(10, 0), screen(4, 2));
+        let both = one.0.how.clone().and(other.0.how.clone());
+        assert_eq!((both.window, both.overlap), (4, 2));
+        let stream: Bytes = [event("good"), event("bad"), done()].concat().into();
+        assert!(whole(both, &stream).await.is_err());
+        let asked = |(_, asked): &(Screen, Arc<Mutex<Vec<String>>>)| asked.lock().expect("no panic").clone();
+        assert_eq!((asked(&one), asked(&other)), (vec!["goodbad".to_owned()], Vec::<String>::new()));
+        assert!(whole(one.0.how.clone(), &[event("fine"), done()].concat().into()).await.is_ok());
     }
 
     #[tokio::test]

@@ -54,7 +54,8 @@ pub trait Link: Send {
     /// Gives a copy of the answer's body to somebody when all of it has been read or relayed, unless it is larger than that or breaks off. Where nothing is relayed nobody gets one.
     fn keep(&mut self, _: Keep) {}
 
-    /// Holds the events of a streamed answer back until what they say has been checked. Where nothing is relayed nothing is
+    /// Holds the events of a streamed answer back until what they say has been checked, by this and by all who asked
+    /// before. An answer that is read whole instead is checked when it has been read. Where nothing is relayed nothing is
     /// checked.
     fn screen(&mut self, _: Screening) {}
 
@@ -76,6 +77,24 @@ pub struct Screening {
     pub overlap: usize,
     /// Checks a text; a failure ends the stream.
     pub check: Check,
+}
+
+impl Screening {
+    /// Both checks, the other one after this one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let window = self.window.min(other.window);
+        let overlap = self.overlap.max(other.overlap).min(window.saturating_sub(1));
+        let (first, second) = (self.check, other.check);
+        let check = move |text: String| -> BoxFuture<'static, Result<(), Failure>> {
+            let (first, second) = (first(text.clone()), second.clone());
+            Box::pin(async move {
+                first.await?;
+                second(text).await
+            })
+        };
+        Self { surface: self.surface, window, overlap, check: Arc::new(check) }
+    }
 }
 
 /// Checks a text.

@@ -219,7 +219,7 @@ impl Claim {
             Self::DnsName(wanted) => has_dns_name(parsed, wanted.trim()),
             Self::IssuerThumbprint(wanted) => {
                 let is_wanted = |issuer: &&CertificateDer<'_>| same_thumbprint(&thumbprint(issuer), wanted);
-                shown.issuers.iter().find(is_wanted).is_some_and(|issuer| shown.is_issued_by(issuer))
+                shown.issuers().find(is_wanted).is_some_and(|issuer| shown.is_issued_by(issuer))
             }
             Self::IssuerCertificate(issuer) => shown.is_issued_by(&CertificateDer::from(issuer.der())),
         }

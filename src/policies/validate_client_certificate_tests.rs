@@ -23,7 +23,13 @@ fn issued(by: &Authority) -> ClientCertificate {
     (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2030, 12, 31));
     let key = KeyPair::generate().expect("a key");
     let der = params.signed_by(&key, by).expect("signed").der().clone();
-    ClientCertificate { der, issuers: vec![by.der().clone()], is_trusted: true, is_revoked: None }
+    ClientCertificate {
+        der,
+        chain: Vec::new(),
+        authorities: [by.der().clone()].into(),
+        is_trusted: true,
+        is_revoked: None,
+    }
 }
 
 fn played(attributes: &str, identities: &str, shown: Option<ClientCertificate>, named: Named) -> u16 {
@@ -112,7 +118,7 @@ fn one_identity_must_fit_with_all_its_claims() {
 fn what_was_sent_along_is_no_issuer_unless_it_has_signed() {
     let (root, stranger) = (authority("root"), authority("root"));
     let mut shown = issued(&root);
-    shown.issuers = vec![stranger.der().clone()];
+    shown.chain = vec![stranger.der().clone()];
     let claims = format!(r#"<identities><identity issuer-thumbprint="{}" /></identities>"#, thumbprint(stranger.der()));
     assert_eq!(played("", &claims, Some(shown), Named::default()), 403);
 }
@@ -120,7 +126,7 @@ fn what_was_sent_along_is_no_issuer_unless_it_has_signed() {
 #[test]
 fn bad_identities_are_told() {
     let rows = [
-        (r#"<identity />"#, "says nothing"),
+        ("<identity />", "says nothing"),
         (r#"<identity subject="Contoso" />"#, "is `Contoso`"),
         (r#"<identity issuer-certificate-id="none" />"#, "there is no certificate `none`"),
         (r#"<identity issuer-certificate-id="a" issuer-subject="CN=a" />"#, "excludes"),

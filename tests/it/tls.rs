@@ -267,7 +267,8 @@ async fn clients_are_asked_for_certificates_and_documents_judge_them() {
             "backends: [{{ id: svc, kind: http, url: \"vendor://svc\" }}]\napis:\n  - id: all\n    kind: http\n    \
              path: /all\n    backend: svc\n    policy: |\n      {document}\n"
         );
-        let tls = format!("{{ certificate: {certificate}, key: {key}, client: {mode}, client_ca: {ca} }}");
+        let of_clients = if mode == "none" { String::new() } else { format!(", client: {mode}, client_ca: {ca}") };
+        let tls = format!("{{ certificate: {certificate}, key: {key}{of_clients} }}");
         let world = World::builder()
             .config(&config)
             .server(&format!("gateway: {{ tls: {tls} }}"))

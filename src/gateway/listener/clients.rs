@@ -28,7 +28,7 @@ const LONGEST_CHAIN: usize = 8;
 
 /// What clients' certificates are held against.
 pub(super) struct Authorities {
-    roots: Vec<CertificateDer<'static>>,
+    roots: Arc<[CertificateDer<'static>]>,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
     has_list: bool,
 }
@@ -36,6 +36,17 @@ pub(super) struct Authorities {
 impl Authorities {
     /// Reads the files; gives their contents too, so that a change is noticed.
     pub(super) fn read(files: &Tls) -> Result<(Self, Vec<u8>), TlsProblem> {
+        let why = match (files.client, &files.client_ca, &files.client_crl) {
+            (ClientCertificates::Require, None, _) => Some("`client: require` needs `client_ca`"),
+            (ClientCertificates::None, Some(_), _) => {
+                Some("`client_ca` does nothing without `client: ask` or `require`")
+            }
+            (_, None, Some(_)) => Some("`client_crl` does nothing without `client_ca`"),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(TlsProblem::ClientSettings { why });
+        }
         let (mut seen, mut roots, mut lists) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(path) = &files.client_ca {
             let text = contents(path)?;
@@ -56,7 +67,7 @@ impl Authorities {
         }
         let verifier = verifier(&roots, lists.clone())
             .map_err(|reason| TlsProblem::Clients { path: files.client_ca.clone().unwrap_or_default(), reason })?;
-        Ok((Self { roots, verifier, has_list: !lists.is_empty() }, seen))
+        Ok((Self { roots: roots.into(), verifier, has_list: !lists.is_empty() }, seen))
     }
 
     /// What is known of a client that has shown this chain.
@@ -70,7 +81,8 @@ impl Authorities {
         let is_revoked = matches!(verdict, Some(Err(Error::InvalidCertificate(CertificateError::Revoked))));
         Some(ClientCertificate {
             der: own.clone(),
-            issuers: sent.iter().chain(&self.roots).cloned().collect(),
+            chain: sent.to_vec(),
+            authorities: Arc::clone(&self.roots),
             // What is revoked was traced to an authority before.
             is_trusted: is_revoked || matches!(verdict, Some(Ok(_))),
             is_revoked: self.has_list.then_some(is_revoked),

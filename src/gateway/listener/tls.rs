@@ -43,6 +43,12 @@ pub enum TlsProblem {
         /// What should be in it.
         wanted: &'static str,
     },
+    /// The settings for clients' certificates contradict each other.
+    #[error("{why}")]
+    ClientSettings {
+        /// In words.
+        why: &'static str,
+    },
     /// The authorities of clients cannot be used.
     #[error("{} cannot be used to verify clients: {reason}; check `tls.client_ca` and `tls.client_crl`", path.display())]
     Clients {

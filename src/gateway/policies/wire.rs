@@ -17,6 +17,7 @@ use super::{
         listener::Inbound,
         metering, respond,
         route::Target,
+        screen,
     },
     Dress, coding,
     redirect::{self, Hop},
@@ -300,6 +301,9 @@ impl Link for Wire<'_> {
             if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
                 (keep.to)(read.clone(), upstream.decoder.is_some());
             }
+            if let Some(how) = self.screening.take() {
+                screen::whole(*how, &read).await?;
+            }
             Ok(read)
         }
         .boxed()
@@ -371,7 +375,11 @@ impl Link for Wire<'_> {
     }
 
     fn screen(&mut self, screening: Screening) {
-        self.screening = Some(Box::new(screening));
+        let all = match self.screening.take() {
+            Some(before) => before.and(screening),
+            None => screening,
+        };
+        self.screening = Some(Box::new(all));
     }
 
     fn cache_status(&mut self, status: &'static str) {

@@ -7,7 +7,10 @@ use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
-use crate::{model::HumanDuration, settings::server::Tls};
+use crate::{
+    model::HumanDuration,
+    settings::server::{ClientCertificates, Tls},
+};
 
 /// Writes a fresh certificate for `localhost`; gives it back as PEM.
 fn issue(folder: &Path) -> (Tls, String) {
@@ -91,4 +94,28 @@ async fn a_handshake_that_does_not_come_ends_the_connection() {
     let mut plain = port.client().await;
     plain.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(!plain.rest().await.contains("HTTP/1.1"), "a plain request gets no plain answer");
+}
+
+#[test]
+fn settings_for_clients_that_contradict_each_other_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, pem) = issue(folder.path());
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, pem).unwrap();
+    let text = folder.path().join("text.pem");
+    fs::write(&text, "nonsense").unwrap();
+    let (ask, require, none) = (ClientCertificates::Ask, ClientCertificates::Require, ClientCertificates::None);
+    let rows = [
+        (require, None, None, "needs `client_ca`"),
+        (none, Some(&ca), None, "does nothing without `client: ask`"),
+        (ask, None, Some(&ca), "does nothing without `client_ca`"),
+        (ask, Some(&text), None, "certificates of authorities"),
+        (ask, Some(&ca), Some(&text), "revocation lists"),
+    ];
+    for (client, client_ca, client_crl, wanted) in rows {
+        let files = Tls { client, client_ca: client_ca.cloned(), client_crl: client_crl.cloned(), ..files.clone() };
+        let problem = Certificates::read(&files).map(drop).expect_err(wanted).to_string();
+        assert!(problem.contains(wanted), "{problem}");
+    }
+    assert!(Certificates::read(&Tls { client: ask, client_ca: Some(ca), ..files }).is_ok());
 }
