@@ -163,7 +163,7 @@ impl CacheLookup {
             flow.cached = Cached::Missed(Arc::new(Missed { key, downstream, allows_private, headers }));
         }
         for name in CONDITIONS {
-            while flow.request.headers.remove(name).is_some() {}
+            while flow.request.headers.remove(&name).is_some() {}
         }
         Ok(Verdict::Continue)
     }

@@ -16,23 +16,14 @@ impl Checker {
             ExprKind::Literal(value) => (Node::Const(value.clone()), Type::plain(value.kind())),
             ExprKind::Text(pieces) => self.text(pieces),
             ExprKind::Name(name) => self.name(expr.at, name),
-            ExprKind::Hole => match self.holes.last() {
-                Some((_, of, Some(handle))) => (Node::Handle(*handle), of.clone()),
-                Some((slot, of, None)) => (Node::Local(*slot), of.clone()),
-                None => nothing(),
-            },
+            ExprKind::Hole => self.hole(),
             ExprKind::Member(owner, name) => self.member(expr.at, owner, name),
             ExprKind::Call(callee, generics, args) => self.call(expr.at, callee, generics, args),
             ExprKind::Index(owner, key) => self.index(owner, key),
             ExprKind::NullSafe(owner, rest) => self.null_safe(owner, rest),
             ExprKind::New(of, args, initial) => self.creation(of, args, initial),
             ExprKind::NewArray(of, size, items) => self.array(of.as_ref(), size.as_deref(), items),
-            ExprKind::Record(fields) => {
-                self.fields.extend(fields.iter().map(|field| field.0.clone()));
-                let fields =
-                    fields.iter().map(|(name, value)| (Arc::from(name.as_str()), self.expr(value).0)).collect();
-                (Node::Record(fields), Type::plain(Kind::Record))
-            }
+            ExprKind::Record(fields) => self.record(fields),
             ExprKind::Cast(of, value) => {
                 let nullable = of.nullable;
                 let of = self.resolve(of);
@@ -74,6 +65,21 @@ impl Checker {
                 nothing()
             }
         }
+    }
+
+    /// What stands for the receiver of `?.`.
+    fn hole(&self) -> Typed {
+        match self.holes.last() {
+            Some((_, of, Some(handle))) => (Node::Handle(*handle), of.clone()),
+            Some((slot, of, None)) => (Node::Local(*slot), of.clone()),
+            None => nothing(),
+        }
+    }
+
+    fn record(&mut self, fields: &[(String, Expr)]) -> Typed {
+        self.fields.extend(fields.iter().map(|field| field.0.clone()));
+        let fields = fields.iter().map(|(name, value)| (Arc::from(name.as_str()), self.expr(value).0)).collect();
+        (Node::Record(fields), Type::plain(Kind::Record))
     }
 
     fn text(&mut self, pieces: &[Piece]) -> Typed {

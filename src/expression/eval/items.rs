@@ -150,6 +150,9 @@ impl Machine<'_> {
             Handle::Headers(side) => self.header_values(side, key),
             _ => {
                 let settled = self.settled(value);
+                if matches!(settled, Value::Handle(_)) {
+                    return Err(Thrown::cast(value.kind().full_name(), "a collection"));
+                }
                 self.index(&settled, key)
             }
         }

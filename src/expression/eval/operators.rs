@@ -24,7 +24,18 @@ impl Machine<'_> {
         Ok(value)
     }
 
+    #[inline]
     pub(super) fn operate(&mut self, operator: Operator, left: &Value, right: &Value) -> Outcome {
+        // What loops and status checks do.
+        if let (Value::Int(left), Value::Int(right)) = (left, right)
+            && let Some(value) = small(operator, *left, *right)
+        {
+            return Ok(value);
+        }
+        self.operate_any(operator, left, right)
+    }
+
+    fn operate_any(&mut self, operator: Operator, left: &Value, right: &Value) -> Outcome {
         match operator {
             Operator::Equal => Ok(Value::Bool(left.equals(right))),
             Operator::NotEqual => Ok(Value::Bool(!left.equals(right))),
@@ -40,6 +51,22 @@ impl Machine<'_> {
             _ => arithmetic(operator, left, right),
         }
     }
+}
+
+/// Operators of two `int`s that cannot fail.
+#[inline]
+fn small(operator: Operator, left: i32, right: i32) -> Option<Value> {
+    Some(match operator {
+        Operator::Add => Value::Int(left.wrapping_add(right)),
+        Operator::Subtract => Value::Int(left.wrapping_sub(right)),
+        Operator::Equal => Value::Bool(left == right),
+        Operator::NotEqual => Value::Bool(left != right),
+        Operator::Less => Value::Bool(left < right),
+        Operator::LessEqual => Value::Bool(left <= right),
+        Operator::Greater => Value::Bool(left > right),
+        Operator::GreaterEqual => Value::Bool(left >= right),
+        _ => return None,
+    })
 }
 
 /// `<` and its siblings; false when there is no order, as with null.

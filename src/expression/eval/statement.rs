@@ -41,21 +41,32 @@ impl Machine<'_> {
     }
 
     fn execute(&mut self, statement: &Statement) -> Ran {
+        // What most statements are needs no level of its own: `eval` counts.
+        if let Some(ran) = self.simple(statement) {
+            return ran;
+        }
         self.budget.enter()?;
         let result = self.execute_inner(statement);
         self.budget.leave();
         result
     }
 
+    #[inline]
+    fn simple(&mut self, statement: &Statement) -> Option<Ran> {
+        Some(match statement {
+            Statement::Expr(node) => self.eval(node).map(|_| Flow::Next),
+            Statement::Local(slot, node) => self.eval(node).map(|value| {
+                self.set_slot(*slot, value);
+                Flow::Next
+            }),
+            Statement::Return(Some(node)) => self.eval(node).map(Flow::Return),
+            _ => return None,
+        })
+    }
+
     #[inline(never)]
     fn execute_inner(&mut self, statement: &Statement) -> Ran {
         match statement {
-            Statement::Expr(node) => self.eval(node).map(|_| Flow::Next),
-            Statement::Local(slot, node) => {
-                let value = self.eval(node)?;
-                self.set_slot(*slot, value);
-                Ok(Flow::Next)
-            }
             Statement::Block(statements) => self.block(statements),
             Statement::If(branches, last) => self.branch(branches, last.as_deref()),
             Statement::While(condition, body) => self.looping(None, Some(condition), &[], body),
@@ -65,7 +76,6 @@ impl Machine<'_> {
             Statement::Switch(value, sections) => self.switch_statement(value, sections),
             Statement::Try(body, catches, finally) => self.trying(body, catches, finally.as_deref()),
             Statement::Return(None) => Ok(Flow::Return(Value::Null)),
-            Statement::Return(Some(node)) => self.eval(node).map(Flow::Return),
             Statement::Throw(Some(node)) => {
                 let value = self.eval(node)?;
                 Err(thrown_of(&value))
@@ -75,6 +85,7 @@ impl Machine<'_> {
             }
             Statement::Break => Ok(Flow::Break),
             Statement::Continue => Ok(Flow::Continue),
+            other => self.simple(other).unwrap_or(Ok(Flow::Next)),
         }
     }
 

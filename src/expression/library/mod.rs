@@ -7,6 +7,8 @@
 #![expect(clippy::unnecessary_wraps, reason = "every function of the table has the type `Native`")]
 
 mod body;
+mod builder;
+mod call;
 mod certificate;
 mod collection;
 mod context;
@@ -15,6 +17,7 @@ mod crypto;
 mod date;
 mod encoding;
 mod json;
+mod json_make;
 mod json_path;
 mod jwt;
 mod linq;
@@ -29,6 +32,7 @@ mod string_static;
 mod uri;
 mod xml;
 mod xml_reader;
+mod zone;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -36,8 +40,9 @@ use std::{
     sync::OnceLock,
 };
 
+pub(super) use call::bytes_of;
 pub(super) use convert::parse_text;
-pub(super) use json::content_of;
+pub(super) use json_make::content_of;
 pub(super) use number_format::format_value;
 pub(super) use regex::group_of;
 pub(super) use uri::query_rows;
@@ -118,11 +123,13 @@ impl Member {
 
 const TABLES: &[&[Row]] = &[
     string::ROWS,
+    builder::ROWS,
     string_static::ROWS,
     convert::ROWS,
     math::ROWS,
     date::ROWS,
     date::SPAN_ROWS,
+    zone::ROWS,
     encoding::ROWS,
     linq::ROWS,
     linq_order::ROWS,
@@ -130,6 +137,7 @@ const TABLES: &[&[Row]] = &[
     list::ROWS,
     set::ROWS,
     json::ROWS,
+    json_make::ROWS,
     regex::ROWS,
     uri::ROWS,
     xml::ROWS,
@@ -285,98 +293,5 @@ fn line(member: &Member) -> String {
         (true, "new") => format!("new {}{}", member.owner.name(), member.signature.trim_start_matches("new")),
         (true, _) => format!("{}.{}", member.owner.name(), member.signature),
         (false, _) => member.signature.to_owned(),
-    }
-}
-
-impl Call<'_, '_> {
-    /// The argument at `index`; null when it is not given.
-    fn arg(&self, index: usize) -> Value {
-        self.args.get(index).cloned().unwrap_or_default()
-    }
-
-    fn count(&self) -> usize {
-        self.args.len()
-    }
-
-    /// An argument as text; null throws.
-    fn text(&self, index: usize) -> Result<std::sync::Arc<str>, Thrown> {
-        text_of(&self.arg(index)).ok_or_else(|| Thrown::argument_null("value"))
-    }
-
-    /// An argument as text, if it is.
-    fn text_or_null(&self, index: usize) -> Option<std::sync::Arc<str>> {
-        text_of(&self.arg(index))
-    }
-
-    fn int(&self, index: usize) -> Result<i64, Thrown> {
-        let value = self.arg(index);
-        value.as_long().ok_or_else(|| Thrown::cast(value.kind().full_name(), "System.Int32"))
-    }
-
-    fn double(&self, index: usize) -> Result<f64, Thrown> {
-        let value = self.arg(index);
-        value.as_double().ok_or_else(|| Thrown::cast(value.kind().full_name(), "System.Double"))
-    }
-
-    fn bytes(&self, index: usize) -> Result<std::sync::Arc<[u8]>, Thrown> {
-        bytes_of(&self.arg(index))
-    }
-
-    /// The receiver as text.
-    fn this_text(&self) -> Result<std::sync::Arc<str>, Thrown> {
-        text_of(&self.this).ok_or_else(|| Thrown::null("the text"))
-    }
-
-    /// New text, paid for.
-    fn new_text(&mut self, text: impl Into<std::sync::Arc<str>>) -> Result<Value, Thrown> {
-        let text = text.into();
-        self.machine.budget.grow(text.len())?;
-        Ok(Value::Text(text))
-    }
-
-    fn items(&mut self, index: usize) -> Result<Vec<Value>, Thrown> {
-        let value = self.arg(index);
-        self.machine.items(&value)
-    }
-
-    fn this_items(&mut self) -> Result<Vec<Value>, Thrown> {
-        let this = self.this.clone();
-        self.machine.items(&this)
-    }
-
-    /// Calls the lambda that is the argument at `index`.
-    fn invoke(&mut self, index: usize, args: &[Value]) -> Result<Value, Thrown> {
-        let lambda = self.arg(index);
-        self.machine.invoke(&lambda, args)
-    }
-
-    /// Whether the argument at `index` asks to ignore case.
-    fn ignores_case(&self, index: usize) -> bool {
-        match self.arg(index) {
-            Value::Enum(Kind::StringComparison, number) => number % 2 == 1,
-            Value::Bool(ignore) => ignore,
-            other => matches!(other.inner(), Some(super::value::Inner::Comparer(true))),
-        }
-    }
-}
-
-/// Text of a string, a character or what converts to text implicitly.
-fn text_of(value: &Value) -> Option<std::sync::Arc<str>> {
-    match value {
-        Value::Null | Value::Json(super::value::Json::Null) => None,
-        other => Some(other.to_text()),
-    }
-}
-
-pub(super) fn bytes_of(value: &Value) -> Result<std::sync::Arc<[u8]>, Thrown> {
-    match value {
-        Value::Bytes(bytes) => Ok(bytes.clone()),
-        Value::List(list) => {
-            let byte = |item: &Value| item.as_long().and_then(|byte| u8::try_from(byte & 0xff).ok());
-            let bytes: Option<Vec<u8>> = list.items().iter().map(byte).collect();
-            bytes.map(Into::into).ok_or_else(|| Thrown::cast("System.Object[]", "System.Byte[]"))
-        }
-        Value::Null => Err(Thrown::argument_null("buffer")),
-        other => Err(Thrown::cast(other.kind().full_name(), "System.Byte[]")),
     }
 }

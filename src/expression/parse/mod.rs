@@ -1,5 +1,6 @@
 //! From text to a syntax tree. Nothing is looked up here: names are names.
 
+mod creation;
 mod expression;
 mod height;
 mod lexer;

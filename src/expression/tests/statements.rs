@@ -14,12 +14,12 @@ fn branches() {
         ("{ ; return 1; }", "1"),
         ("{ var a = 1; var b = 2; var c = a = b; return a + c; }", "4"),
         (r#"{ switch ("b") { case "a": return 1; case "b": case "c": return 2; default: return 3; } }"#, "2"),
-        (r#"{ var r = 0; switch (5) { default: r = 9; break; case 5: r = 1; break; } return r; }"#, "1"),
+        ("{ var r = 0; switch (5) { default: r = 9; break; case 5: r = 1; break; } return r; }", "1"),
         (
-            r#"{ switch ((object)7) { case string s: return s; case int n when n > 5: return n * 2; default: return 0; } }"#,
+            "{ switch ((object)7) { case string s: return s; case int n when n > 5: return n * 2; default: return 0; } }",
             "14",
         ),
-        (r#"{ switch (1) { case 1: { var x = 5; return x; } } return 0; }"#, "5"),
+        ("{ switch (1) { case 1: { var x = 5; return x; } } return 0; }", "5"),
     ]);
 }
 

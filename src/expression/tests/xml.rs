@@ -33,7 +33,7 @@ fn reading() {
             ),
             (r#"XElement.Parse((string)context.Variables["x"]).HasElements"#, "true"),
             (r#"XElement.Parse((string)context.Variables["x"]).Element("empty").IsEmpty"#, "true"),
-            (r#"context.Request.Body.As<XElement>(preserveContent: true).Name.ToString()"#, "'root'"),
+            ("context.Request.Body.As<XElement>(preserveContent: true).Name.ToString()", "'root'"),
             (r#"context.Request.Body.As<XDocument>().Root.Element("item").Attribute("id").Value"#, "'1'"),
             (r#"context.Request.Body.As<XNode>().ToString().StartsWith("<root")"#, "true"),
             (r#"XElement.Parse("<a>")"#, "!XmlException"),

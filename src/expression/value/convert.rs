@@ -15,7 +15,8 @@ impl Value {
             (Self::Json(left), Self::Json(right)) => match (left, right) {
                 (Json::Object(a), Json::Object(b)) => Arc::ptr_eq(a, b),
                 (Json::Array(a), Json::Array(b)) => Arc::ptr_eq(a, b),
-                (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
+                (Json::Property(a), Json::Property(b)) => Arc::ptr_eq(a, b),
+                _ if !left.is_scalar() || !right.is_scalar() => false,
                 _ => left.scalar().equals(&right.scalar()),
             },
             // A JSON null is a token, not a null: documents ask for `Type` to see it.
@@ -23,9 +24,7 @@ impl Value {
             | (Self::Json(Json::Null), Self::Null)
             | (Self::Null, Self::Json(_)) => false,
             (Self::Json(left), right) => left.scalar().equals(right),
-            (left, Self::Json(right)) => {
-                !matches!(right, Json::Object(_) | Json::Array(_)) && left.equals(&right.scalar())
-            }
+            (left, Self::Json(right)) => right.is_scalar() && left.equals(&right.scalar()),
             (Self::Null, Self::Null) => true,
             (Self::Text(left), Self::Text(right)) => left == right,
             (Self::Bool(left), Self::Bool(right)) => left == right,

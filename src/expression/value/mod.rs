@@ -7,6 +7,7 @@ mod convert;
 mod decimal;
 pub(crate) mod json;
 mod json_read;
+mod json_tree;
 mod json_write;
 mod object;
 mod text;
