@@ -84,6 +84,8 @@ kinds! {
     XText "XText" "System.Xml.Linq.XText" [XNode] false;
     XName "XName" "System.Xml.Linq.XName" [] false;
     XNamespace "XNamespace" "System.Xml.Linq.XNamespace" [] false;
+    XmlReader "XmlReader" "System.Xml.XmlReader" [] false;
+    StringReader "StringReader" "System.IO.StringReader" [] false;
     Regex "Regex" "System.Text.RegularExpressions.Regex" [] false;
     Group "Group" "System.Text.RegularExpressions.Group" [] false;
     Match "Match" "System.Text.RegularExpressions.Match" [Group] false;

@@ -6,7 +6,7 @@
 //! documents are other people's.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -24,8 +24,24 @@ use crate::{
 
 const TABLE: &str = "docs/policies/corpus.md";
 
-/// Smallest share of documents that run in full, in per cent.
+/// Smallest share of documents that run in full, in per cent of those that Azure takes.
 const FEWEST_FULL: usize = 95;
+
+/// Documents that Azure does not take as they are, with what is wrong with them.
+const NOT_AZURES: [(&str, &str); 8] = [
+    ("aca-backend-pool-load-balancing-with-retry-tracked.xml", "text in single quotes, braces doubled for a script"),
+    ("examples_Call_out_to_an_HTTP_endpoint_and_cache_the_response.policy.xml", "a line was lost, and a quote with it"),
+    ("examples_DELETE_a_from_to_blobStorage_account.xml", "`MatchedParameters` called as a method"),
+    ("examples_Loopback_request_for_service_at_same_API_Management_service.xml", "quotes doubled by a tool"),
+    ("examples_Pre-authorize_requests_based_on_HTTP_method_with_validate-jwt.policy.xml", "quotes doubled by a tool"),
+    ("Test.Decompiling_TestData_publish-to-darp.xml", "no such policy"),
+    ("Test.Decompiling_TestData_emit-metric.xml", "a dimension without a value that is not among the default ones"),
+    ("Test.Decompiling_TestData_llm-emit-token-metric.xml", "a dimension without a value, likewise"),
+];
+
+fn is_azures(one: &Judged) -> bool {
+    !NOT_AZURES.iter().any(|(end, _)| one.place.file.ends_with(end))
+}
 
 /// Fewest documents of which something is asserted, where they are at hand.
 const FEWEST_ASSERTED: usize = 60;
@@ -59,8 +75,10 @@ fn each_document_compiles_or_says_where_it_does_not() {
         assert!(place.line > 0 && !reason.is_empty(), "{place} {reason}");
         println!("{} {place}: {reason}", one.standing.word());
     }
-    let full = judged.iter().filter(|one| one.standing == Standing::Full).count();
-    assert!(full * 100 >= judged.len() * FEWEST_FULL, "{full} of {} documents run in full", judged.len());
+    let taken = judged.iter().filter(|one| is_azures(one));
+    let (taken, full) = (taken.clone().count(), taken.filter(|one| one.standing == Standing::Full).count());
+    println!("{full} of {taken} documents that Azure takes run in full");
+    assert!(full * 100 >= taken * FEWEST_FULL, "{full} of {taken} documents run in full");
     let table = table(judged);
     println!("{table}");
     if std::env::var_os("TOLLGATE_WRITE_DOCS").is_some() {
@@ -115,30 +133,34 @@ fn documents_do_what_is_written_down() {
     assert!(documents.len() >= FEWEST_ASSERTED, "{} documents are asserted", documents.len());
 }
 
-/// The table of the documentation.
+/// The page of the documentation.
 fn table(judged: &[Judged]) -> String {
     let count = |standing: Standing| judged.iter().filter(|one| one.standing == standing).count();
-    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for one in judged.iter().filter(|one| one.standing != Standing::Full) {
-        if let Some((_, reason)) = one.troubles.first() {
-            *reasons.entry(short(reason)).or_default() += 1;
-        }
-    }
+    let taken: Vec<&Judged> = judged.iter().filter(|one| is_azures(one)).collect();
+    let full = taken.iter().filter(|one| one.standing == Standing::Full).count();
     let mut text = format!(
-        "# Real documents\n\nWritten by `TOLLGATE_WRITE_DOCS=1 cargo test corpus` over {} policy documents that Microsoft and others publish\n\
-         under the MIT licence. Named values and fragments that they refer to are stand-ins. The documents are not part of this\n\
-         repository.\n\n| documents | run fully | in part | refused |\n| --- | --- | --- | --- |\n| {} | {} | {} | {} |\n",
-        judged.len(),
+        "# Real documents\n\nWritten by `TOLLGATE_WRITE_DOCS=1 cargo test corpus` over {0} policy documents that Microsoft and others publish\n\
+         under the MIT licence. Named values and fragments that they refer to are stand-ins, and so is what samples leave to be\n\
+         filled in (`{{retry-count}}`). The documents are not part of this repository.\n\n\
+         | documents | run fully | in part | refused |\n| --- | --- | --- | --- |\n| {0} | {1} | {2} | {3} |\n\n\
+         Of the {4} that Azure takes as they are, {full} run fully ({5} %).\n",
         judged.len(),
         count(Standing::Full),
         count(Standing::Partial),
         count(Standing::Refused),
+        taken.len(),
+        full * 100 / taken.len().max(1),
     );
-    if !reasons.is_empty() {
-        text.push_str("\n| first reason | documents |\n| --- | --- |\n");
-        for (reason, count) in reasons {
-            text.extend(["| ", &reason.replace('|', "\\|"), " | ", &count.to_string(), " |\n"]);
-        }
+    let others: Vec<&Judged> = judged.iter().filter(|one| one.standing != Standing::Full).collect();
+    text.push_str(
+        "\n## What does not run, and why\n\n| document | at | reason | in Azure |\n| --- | --- | --- | --- |\n",
+    );
+    for one in others {
+        let Some((place, reason)) = one.troubles.first() else { continue };
+        let azure = NOT_AZURES.iter().find(|(end, _)| one.place.file.ends_with(end)).map_or("", |(_, why)| why);
+        let azure = if azure.is_empty() { String::new() } else { format!("refused too: {azure}") };
+        let (file, reason) = (one.place.file.replace("__", "/"), short(reason).replace('|', "\\|"));
+        text.push_str(&format!("| {file} | {}:{} | {reason} | {azure} |\n", place.line, place.column));
     }
     text
 }

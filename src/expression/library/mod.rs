@@ -31,6 +31,7 @@ mod string;
 mod string_static;
 mod uri;
 mod xml;
+mod xml_reader;
 mod zone;
 
 use std::{
@@ -46,6 +47,7 @@ pub(super) use number_format::format_value;
 pub(super) use regex::group_of;
 pub(super) use uri::query_rows;
 pub(super) use xml::set_xml_value;
+pub(super) use xml_reader::Walk;
 
 use super::{
     Fact, Thrown, Value,
@@ -140,6 +142,7 @@ const TABLES: &[&[Row]] = &[
     regex::ROWS,
     uri::ROWS,
     xml::ROWS,
+    xml_reader::ROWS,
     crypto::ROWS,
     certificate::ROWS,
     jwt::ROWS,

@@ -76,3 +76,24 @@ fn building_and_changing() {
         ),
     ]);
 }
+
+#[test]
+fn readers() {
+    let make = |rest: &str| {
+        let text = "<a x='1'><p:b xmlns:p='urn:p'>one</p:b><b>two<c/></b></a>";
+        format!("{{ using (XmlReader r = XmlReader.Create(new StringReader(\"{text}\"))) {{ {rest} }} }}")
+    };
+    let rows = [
+        ("r.MoveToContent(); return r.Name + r.GetAttribute(\"x\");", "'a1'"),
+        ("r.MoveToContent(); r.Read(); return r.Name + r.LocalName;", "'p:bb'"),
+        ("r.ReadToFollowing(\"b\"); return (XNode.ReadFrom(r) as XElement).Value + r.Name;", "'twoa'"),
+        ("return r.ReadToFollowing(\"none\").ToString() + r.EOF;", "'FalseTrue'"),
+        ("r.ReadToFollowing(\"p:b\"); return r.ReadElementContentAsString() + r.Name;", "'oneb'"),
+        ("int n = 0; while (r.Read()) { n++; } return n;", "9"),
+        ("r.Read(); r.Read(); r.Read(); return r.Value;", "'one'"),
+        ("return XNode.ReadFrom(r).ToString();", "!InvalidOperationException"),
+    ];
+    for (rest, wanted) in rows {
+        check(&[(&make(rest), wanted)]);
+    }
+}

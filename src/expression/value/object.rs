@@ -196,6 +196,8 @@ pub(crate) enum Inner {
     Rsa(Certificate),
     Exception(super::Thrown),
     Namespace(Arc<str>),
+    TextReader(Arc<str>),
+    XmlReader(Mutex<crate::expression::library::Walk>),
     Zone(jiff::tz::TimeZone),
     Culture,
 }
@@ -254,6 +256,8 @@ impl Library {
             Inner::Rsa(_) => Kind::Rsa,
             Inner::Exception(_) => Kind::Exception,
             Inner::Namespace(_) => Kind::XNamespace,
+            Inner::TextReader(_) => Kind::StringReader,
+            Inner::XmlReader(_) => Kind::XmlReader,
             Inner::Zone(_) => Kind::TimeZoneInfo,
             Inner::Culture => Kind::CultureInfo,
         }

@@ -88,7 +88,7 @@ fn object_text(object: &Object) -> Option<Arc<str>> {
             Inner::Group(group) => group.text.clone().unwrap_or_default(),
             Inner::Regex(regex) => regex.pattern.clone(),
             Inner::Exception(thrown) => format!("System.{thrown}").into(),
-            Inner::Namespace(name) => name.clone(),
+            Inner::Namespace(text) | Inner::TextReader(text) => text.clone(),
             _ => return None,
         },
         _ => return None,
