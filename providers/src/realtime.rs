@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn usage_is_read_however_the_bytes_come() {
-        let sound = frame(TEXT, &[b'a'; 70_000]);
+        let sound = frame(TEXT, &vec![b'a'; 70_000]);
         let ping = frame(0x9, b"response.done");
         let stream = [created(), sound, done(), ping, created(), done()].concat();
         for size in [1, 2, 7, 125, 4_096, stream.len()] {

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -13,7 +13,7 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tollgate_providers::Usage;
 
-use super::{Options, StartProblem, database::Place};
+use super::{Options, StartProblem, database::Place, lessons};
 use crate::{
     exchange::{Charge, Cost, Intent},
     journal::{self, Files, JournalError},
@@ -24,7 +24,6 @@ use crate::{
     snapshot::Hub,
     store::{self, Balance, Books},
     telemetry::Telemetry,
-    tokens::Learned,
     usage::{
         Meter,
         drain::{Destination, Drain, DrainError},
@@ -43,6 +42,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(10);
 pub struct Metering {
     /// Lets requests in and settles them.
     pub meter: Arc<Meter>,
+    /// Where the journal is, and what was learned.
+    pub folder: PathBuf,
     /// To be run while requests are served, and to its end.
     pub drain: Drain,
     /// To be run likewise, where several gateways share the database.
@@ -101,12 +102,12 @@ impl Foundation<'_> {
             leases: leases.clone(),
             journal: started.journal,
             refused_rows: RefusedRows::default(),
-            learned: Arc::new(Learned::new()),
+            learned: Arc::new(lessons::read(&folder)),
             clock: options.clock.clone(),
             telemetry: self.telemetry.clone(),
             crossed: self.crossed,
         };
-        Ok(Metering { meter: Arc::new(meter), drain: started.drain, leases, news })
+        Ok(Metering { meter: Arc::new(meter), folder, drain: started.drain, leases, news })
     }
 
     /// The counters. Where several gateways share the database they spend only what it has leased to this one.

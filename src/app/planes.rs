@@ -8,6 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
+    lessons,
     readiness::Checks,
     reload::Reloader,
     start::Ground,
@@ -202,6 +203,8 @@ impl Planes {
         if let Some(news) = ground.metering.news {
             background.spawn(news.run(stopped.clone()));
         }
+        let (learned, folder) = (ground.metering.meter.learned.clone(), ground.metering.folder.clone());
+        background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         if options.watch {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));

@@ -32,7 +32,7 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 pub type Stop = watch::Receiver<bool>;
 
 /// Waits for `period`; whether to go on.
-async fn pause(period: Duration, stop: &mut Stop) -> bool {
+pub(super) async fn pause(period: Duration, stop: &mut Stop) -> bool {
     tokio::select! {
         () = time::sleep(period) => true,
         () = stopped(stop) => false,

@@ -8,12 +8,14 @@ use http::{HeaderMap, HeaderValue, Method, Response};
 use super::{
     answer::{Answer, Upgraded, Upstream},
     exchange::{Exchange, TRACEPARENT},
+    metering,
     tally::{Setback, SetbackKind, Tally},
 };
 use crate::{
     exchange::{AttemptRecord, Fault, FaultKind},
     model::{BackendId, clock::Ticks},
     outbound::{Backend, Choice, Failure, Incoming, NoneLeft, Outgoing, Pool, SendFault, SendFaultKind, Tried, Wish},
+    usage,
 };
 
 /// A request as one backend gets it.
@@ -42,6 +44,8 @@ pub enum Judged {
 
 /// What differs between model calls and plain APIs.
 pub trait Task {
+    /// What it asks of all limits when that backend answers.
+    fn wish(&self, exchange: &Exchange, backend: &BackendId) -> usage::Wish;
     /// The request for that place; `None`: the body is spent, it cannot be sent again.
     fn encode(&mut self, exchange: &Exchange, choice: &Choice) -> Option<Outbound>;
     /// What that answer is worth.
@@ -75,16 +79,25 @@ pub async fn run<T: Task>(
     let began = exchange.gateway.clock.ticks();
     let mut tried = Tried::default();
     let mut tally = Tally::default();
+    let mut full = None;
     loop {
         let choice = match choose(pool, preference, &tried) {
             Ok(choice) => choice,
-            Err(_) if tally.deserves_same_place_again() => {
+            Err(_) if full.is_none() && tally.deserves_same_place_again() => {
                 tried = Tried::default();
                 continue;
             }
-            Err(none) => return tally.conclude(Some(&none)),
+            Err(none) => return concluded(tally, Some(&none), full),
         };
         choice.mark_tried(&mut tried);
+        if let Some(wish) = metering::to_move(exchange, task, choice.backend.id())
+            && let Err(fault) = exchange.settlement.move_to(wish).await
+        {
+            let (backend, request_id, code) = (choice.backend.id(), &exchange.settlement.id, fault.kind.code());
+            tracing::debug!(%backend, %request_id, code, "the backend's limits have no room for the request");
+            full = Some(fault);
+            continue;
+        }
         let attempt_began = exchange.gateway.clock.ticks();
         let Some(judged) = once(exchange, choice, task).await else { return tally.conclude(None) };
         match judged {
@@ -105,6 +118,14 @@ pub async fn run<T: Task>(
                 }
             }
         }
+    }
+}
+
+/// What to tell the caller when nobody answered: a limit, where limits are all that kept backends from being asked.
+fn concluded(tally: Tally, none: Option<&NoneLeft>, full: Option<Fault>) -> Result<Answer, Fault> {
+    match full {
+        Some(fault) if tally.is_empty() => Err(fault),
+        _ => tally.conclude(none),
     }
 }
 

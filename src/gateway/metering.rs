@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 use tollgate_providers::{Kind, Surface, head::Head, models, prompt};
 
-use super::{exchange::Exchange, plain_model::PlainModel};
+use super::{attempt::Task, exchange::Exchange, plain_model::PlainModel};
 use crate::{
     exchange::Fault,
     limits::{MIN_OUTPUT, Output, Scope},
@@ -26,30 +26,44 @@ pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<()
     let wish = call.wish(exchange);
     if exchange.settlement.metered().is_some() {
         // A policy sends it again: what is held moves on.
-        return exchange.settlement.move_to(wish);
+        return exchange.settlement.move_to(wish).await;
     }
     exchange.settlement.admit(wish).await
 }
 
 /// Moves what is held to another model's limits.
-pub fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
+pub async fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
     let wish = call.wish(exchange);
-    exchange.settlement.move_to(wish)
+    exchange.settlement.move_to(wish).await
 }
 
 /// Reserves for a call of a plain API and announces it; `model` is the model call that it is, where that counts.
 pub async fn admit_plain(exchange: &mut Exchange, model: Option<&PlainModel>) -> Result<(), Fault> {
     let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
-    let wish = if let Some(PlainModel { surface, head, body, model }) = model {
-        Wish { is_plain: true, ..Called { surface: *surface, head, body, model }.wish(exchange) }
-    } else {
-        let scopes = scopes(exchange, None);
-        Wish { scopes, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
-    };
+    let wish = plain(exchange, bytes_in, model, None);
     if exchange.settlement.metered().is_some() {
-        return exchange.settlement.move_to(wish);
+        return exchange.settlement.move_to(wish).await;
     }
     exchange.settlement.admit(wish).await
+}
+
+/// What a call of a plain API wishes; `at`: the backend that is to be asked, once it is known.
+pub fn plain(exchange: &Exchange, bytes_in: u64, model: Option<&PlainModel>, at: Option<&BackendId>) -> Wish {
+    if let Some(PlainModel { surface, head, body, model }) = model {
+        let called = Called { surface: *surface, head, body, model };
+        let wish = at.map_or_else(|| called.wish(exchange), |at| called.wish_at(exchange, at));
+        return Wish { is_plain: true, ..wish };
+    }
+    let (scopes, at) = (scopes(exchange, None, at), limited(exchange, at));
+    Wish { scopes, at, call: None, output: nothing(), streamed: false, bytes_in, is_plain: true }
+}
+
+/// What has to be moved before that backend is asked: `None` unless it or the one before has limits.
+pub fn to_move(exchange: &Exchange, task: &impl Task, backend: &BackendId) -> Option<Wish> {
+    let metered = exchange.settlement.metered()?;
+    let is_limited = exchange.snapshot.backend_limits.contains_key(backend);
+    let is_there = metered.at().map_or(!is_limited, |at| at == backend);
+    (!is_there).then(|| task.wish(exchange, backend))
 }
 
 /// A model call as far as its cost depends on it.
@@ -66,10 +80,24 @@ pub struct Called<'a> {
 
 impl Called<'_> {
     fn wish(&self, exchange: &Exchange) -> Wish {
-        let bytes_in = self.body.len() as u64;
         let call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
+        self.wish_with(exchange, call, None)
+    }
+
+    /// What the call wishes at that backend: it costs what it costs there.
+    pub fn wish_at(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        let mut call = consumed::consumes(self.surface).then(|| self.model_call(exchange));
+        if let Some(call) = &mut call {
+            call.backends.retain(|one| one == backend);
+        }
+        self.wish_with(exchange, call, Some(backend))
+    }
+
+    fn wish_with(&self, exchange: &Exchange, call: Option<ModelCall>, at: Option<&BackendId>) -> Wish {
+        let bytes_in = self.body.len() as u64;
         Wish {
-            scopes: scopes(exchange, Some(self.model)),
+            scopes: scopes(exchange, Some(self.model), at),
+            at: limited(exchange, at),
             call,
             output: self.output(exchange),
             streamed: self.head.streamed || self.surface == Surface::Realtime,
@@ -142,10 +170,16 @@ fn nothing() -> Output {
     Output { caller_cap: Some(0), ..Output::default() }
 }
 
-fn scopes(exchange: &Exchange, model: Option<&ModelTarget>) -> Vec<Scope> {
+/// That backend, if it has limits.
+fn limited(exchange: &Exchange, at: Option<&BackendId>) -> Option<BackendId> {
+    at.filter(|id| exchange.snapshot.backend_limits.contains_key(*id)).cloned()
+}
+
+fn scopes(exchange: &Exchange, model: Option<&ModelTarget>, at: Option<&BackendId>) -> Vec<Scope> {
     let Some(api) = exchange.api.as_deref() else { return Vec::new() };
     let (subscription, product) = (exchange.subscription.as_deref(), exchange.product.as_deref());
-    let mut scopes = Parties { api, subscription, product, model }.scopes();
+    let backend = at.and_then(|id| Some((id, exchange.snapshot.backend_limits.get(id)?)));
+    let mut scopes = Parties { api, subscription, product, model, backend }.scopes();
     scopes.extend(exchange.policy_scopes.iter().cloned());
     scopes
 }

@@ -73,7 +73,7 @@ async fn switching(
     for _ in 0..MOST_SWITCHES {
         let Some(larger) = task.larger(exchange) else { break };
         let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
-        if metering::move_call(exchange, &task.called(&larger)).is_err() {
+        if metering::move_call(exchange, &task.called(&larger)).await.is_err() {
             // Its limits have no room: the refusal of the smaller model is the answer.
             break;
         }

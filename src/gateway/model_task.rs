@@ -30,7 +30,7 @@ use crate::{
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
     snapshot::ModelTarget,
     tokens,
-    usage::Metered,
+    usage::{Metered, Wish},
 };
 
 /// A model call on its way to a backend.
@@ -236,6 +236,10 @@ fn unusable(exchange: &Exchange, mut choice: Choice, why: &str) -> Judged {
 }
 
 impl Task for ModelTask {
+    fn wish(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        self.called(&self.model).wish_at(exchange, backend)
+    }
+
     fn encode(&mut self, exchange: &Exchange, choice: &Choice) -> Option<Outbound> {
         let backend = &choice.backend;
         let upstream_model = self.upstream_model(choice);

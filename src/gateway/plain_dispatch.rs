@@ -20,7 +20,9 @@ use super::{
 };
 use crate::{
     exchange::Fault,
+    model::BackendId,
     outbound::{Choice, Failure, Incoming, Outgoing, Pool},
+    usage::Wish,
 };
 
 /// Answers the call.
@@ -47,6 +49,8 @@ struct PlainTask {
     query: Option<String>,
     headers: HeaderMap,
     payload: Payload,
+    /// Body bytes, as far as they are known before they pass.
+    bytes_in: u64,
     repeat_anything: bool,
     /// The model call that it is, where a token limit applies.
     model: Option<PlainModel>,
@@ -54,6 +58,7 @@ struct PlainTask {
 
 impl PlainTask {
     async fn new(exchange: &mut Exchange, pool: &Pool, path: &str, model: Option<PlainModel>) -> Result<Self, Fault> {
+        let bytes_in = exchange.body.as_ref().and_then(|body| body.size_hint().exact()).unwrap_or(0);
         let payload = payload(exchange).await?;
         let parts = &exchange.parts;
         let mut headers = parts.headers.clone();
@@ -76,6 +81,7 @@ impl PlainTask {
             query: parts.uri.query().map(ToOwned::to_owned),
             headers,
             payload,
+            bytes_in,
             repeat_anything: pool.retry().non_idempotent,
             model,
         })
@@ -122,6 +128,10 @@ async fn payload(exchange: &mut Exchange) -> Result<Payload, Fault> {
 }
 
 impl Task for PlainTask {
+    fn wish(&self, exchange: &Exchange, backend: &BackendId) -> Wish {
+        metering::plain(exchange, self.bytes_in, self.model.as_ref(), Some(backend))
+    }
+
     fn encode(&mut self, _: &Exchange, choice: &Choice) -> Option<Outbound> {
         let body = match &mut self.payload {
             Payload::Held(bytes) if bytes.is_empty() => Outgoing::Empty,

@@ -52,8 +52,11 @@ pub fn namespace(reading: &Reading<'_, '_>) -> Arc<str> {
     reading.literal("namespace").unwrap_or_else(|| NAMESPACE.into())
 }
 
+/// A name, and the value; without one, the default of that name.
+type Dimension = (Dynamic<Arc<str>>, Option<Dynamic<Arc<str>>>);
+
 /// The dimensions of an element.
-pub struct Dimensions(Vec<(Dynamic<Arc<str>>, Option<Dynamic<Arc<str>>>)>);
+pub struct Dimensions(Vec<Dimension>);
 
 impl Dimensions {
     /// Reads them; `None` when a trouble was noted.
@@ -98,7 +101,7 @@ impl Dimensions {
     }
 }
 
-fn one(reading: &mut Reading<'_, '_>) -> Option<(Dynamic<Arc<str>>, Option<Dynamic<Arc<str>>>)> {
+fn one(reading: &mut Reading<'_, '_>) -> Option<Dimension> {
     let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
     if reading.attribute("value").is_some() {
         return Some((name, Some(reading.dynamic("value")?)));

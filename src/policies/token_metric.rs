@@ -52,7 +52,7 @@ fn emit(metrics: &CustomMetrics, namespace: &str, mut dimensions: Vec<(String, S
     if usage.total() == 0 {
         return;
     }
-    Dimensions::answered_by(&mut dimensions, record.backend.as_ref().map(|backend| backend.as_str()));
+    Dimensions::answered_by(&mut dimensions, record.backend.as_ref().map(super::super::model::id::BackendId::as_str));
     let figures = [
         ("Total Tokens", usage.total()),
         ("Prompt Tokens", usage.input_total()),

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    ApiEntry, ApiTable, Documents, FactTable, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot,
+    ApiEntry, ApiTable, Documents, FactTable, Held, KeyRing, ModelAccess, ModelTarget, Models, ProductEntry, Snapshot,
     SubscriptionEntry,
     access::Reach,
     api_table::{OpenAccess, VersionAsked},
@@ -57,10 +57,31 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let documents = compiler.documents(&backends, &pools, &named);
     let (prices, problems) = (compiler.prices(), compiler.problems);
     let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let backend_limits = backend_limits(&settings);
     let held = subscriptions.values().map(|entry| &entry.limits).chain(apis.iter().map(|api| &api.limits));
-    let counters = limits::distinct(held.chain(models.iter().map(|model| &model.limits)));
+    let held = held.chain(models.iter().map(|model| &model.limits)).chain(backend_limits.values());
+    let counters = limits::distinct(held);
     let prices = Arc::new(prices);
-    Ok(Snapshot { revision, settings, apis, keys, models, backends, pools, documents, named, facts, prices, counters })
+    Ok(Snapshot {
+        revision,
+        settings,
+        apis,
+        keys,
+        models,
+        backends,
+        pools,
+        documents,
+        named,
+        facts,
+        backend_limits,
+        prices,
+        counters,
+    })
+}
+
+fn backend_limits(settings: &Settings) -> HashMap<BackendId, Held> {
+    let limited = settings.backends.iter().filter(|backend| !backend.limits.is_empty());
+    limited.map(|backend| (backend.id.clone(), limits::of_backend(backend))).collect()
 }
 
 struct Compiler<'a> {

@@ -68,6 +68,7 @@ impl Hub {
             documents: super::Documents::default(),
             named: Arc::default(),
             facts: super::FactTable::default(),
+            backend_limits: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
             counters: Vec::new(),
         };

@@ -56,6 +56,8 @@ pub struct Snapshot {
     pub named: Arc<Named>,
     /// What policies' expressions may ask of the configuration.
     pub facts: FactTable,
+    /// What calls at a backend fall under, of those that have limits.
+    pub backend_limits: HashMap<BackendId, Held>,
     /// What calls cost.
     pub prices: Arc<Book>,
     /// Every counter that is known without a request: to be shown before its first one.

@@ -3,7 +3,9 @@
 //!
 //! What a backend reports is believed only so far: a figure moves an average by a few percent, within bounds that no
 //! tokenizer leaves, so that a lying backend shifts estimates by a small factor at most. Deliberately not here: exact
-//! counts (`request`), and keeping any of it over a restart.
+//! counts (`request`), and the file that keeps it over a restart (`app`; its text: [`lessons`]).
+
+mod lessons;
 
 use std::{
     collections::HashMap,

@@ -37,6 +37,27 @@ impl Quantile {
         self.samples = self.buckets.iter().map(|count| u32::from(*count)).sum();
     }
 
+    /// How many counts fell into which bucket, those without any left out.
+    pub(super) fn counts(&self) -> Vec<(u8, u16)> {
+        let numbered = (0..).zip(self.buckets);
+        numbered.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// With what [`Quantile::counts`] told; buckets that there are not are left out.
+    pub(super) fn of_counts(counts: &[(u8, u16)]) -> Self {
+        let mut quantile = Self::default();
+        for (at, count) in counts {
+            if let Some(bucket) = quantile.buckets.get_mut(usize::from(*at)) {
+                *bucket = *count;
+            }
+        }
+        quantile.samples = quantile.buckets.iter().map(|count| u32::from(*count)).sum();
+        while quantile.samples >= MOST_SAMPLES {
+            quantile.halve();
+        }
+        quantile
+    }
+
     /// What nine of ten counts do not exceed, rounded up by a fifth at most.
     pub(super) fn p90(&self) -> Option<u64> {
         if self.samples < LEAST_SAMPLES {

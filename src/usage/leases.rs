@@ -51,6 +51,8 @@ pub struct Leases {
     replica: Arc<str>,
     clock: Clock,
     accounts: Mutex<HashMap<Arc<str>, Arc<Account>>>,
+    /// How long a request waits for them.
+    first_wait: Duration,
     /// Until when the authority is taken for away, in ticks.
     away_until: AtomicU64,
 }
@@ -87,7 +89,13 @@ impl Leases {
     #[must_use]
     pub fn new(authority: Arc<dyn store::Leases>, limits: Limits, replica: Arc<str>, clock: Clock) -> Self {
         let (accounts, away_until) = (Mutex::default(), AtomicU64::new(0));
-        Self { authority, limits, replica, clock, accounts, away_until }
+        Self { authority, limits, replica, clock, accounts, first_wait: FIRST_WAIT, away_until }
+    }
+
+    /// With another time that a request waits than [`FIRST_WAIT`].
+    #[cfg(test)]
+    fn waiting(self, first_wait: Duration) -> Self {
+        Self { first_wait, ..self }
     }
 
     /// Takes over what this gateway held and had spent before its restart. Once, when everything of its journal is
@@ -114,7 +122,7 @@ impl Leases {
         Ok(())
     }
 
-    /// Reserves, and waits for leases where they are what is missing, at most [`FIRST_WAIT`] in all.
+    /// Reserves, and waits for leases where they are what is missing, at most [`FIRST_WAIT`] in all unless told otherwise.
     ///
     /// # Errors
     /// As [`Limits::reserve`]; `Unleased` after that time, or when the authority is away.
@@ -132,12 +140,12 @@ impl Leases {
             }
             None
         };
-        timeout(FIRST_WAIT, waiting).await.ok().flatten().unwrap_or(Err(refusal))
+        timeout(self.first_wait, waiting).await.ok().flatten().unwrap_or(Err(refusal))
     }
 
     /// Waits for a lease that covers what a request was refused for, at most [`FIRST_WAIT`]; whether to reserve again.
     pub async fn cover(&self, refusal: &Refusal) -> bool {
-        refusal.kind == RefusalKind::Unleased && timeout(FIRST_WAIT, self.ask_for(refusal)).await.unwrap_or(false)
+        refusal.kind == RefusalKind::Unleased && timeout(self.first_wait, self.ask_for(refusal)).await.unwrap_or(false)
     }
 
     async fn ask_for(&self, refusal: &Refusal) -> bool {

@@ -58,6 +58,8 @@ pub struct Refused {
 pub struct Wish {
     /// The counters it counts on.
     pub scopes: Vec<Scope>,
+    /// The backend whose counters are among them, once it is known.
+    pub at: Option<BackendId>,
     /// The model call; `None`: a plain API, or a call that consumes no tokens while it is answered.
     pub call: Option<ModelCall>,
     /// What may come out.
@@ -109,13 +111,11 @@ impl Meter {
             }
         }
         let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
-        for shadowed in reservation.shadowed() {
-            self.telemetry.metrics.limit_shadowed(shadowed.kind.word());
-        }
+        self.tell_shadows(reservation.shadowed().iter());
         let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
         let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
-        Ok(Metered::new(slot, reservation, &wish.output, wish.call, prompt, announced, self.learned.clone()))
+        Ok(Metered::new(slot, reservation, wish, prompt, announced, self.learned.clone()))
     }
 
     /// Reserves with what other gateways leave to this one, which may have to be asked for first.
@@ -133,6 +133,11 @@ impl Meter {
         let bytes = call.body.len() as u64;
         let tokens = self.learned.estimate_input(model, bytes, call.inline);
         Prompt::estimate(tokens, tokens::upper_bound(bytes, call.reads_more).max(tokens))
+    }
+
+    /// Tells what limits in shadow would have refused.
+    pub(super) fn tell_shadows<'a>(&self, shadowed: impl Iterator<Item = &'a Refusal>) {
+        shadowed.for_each(|refusal| self.telemetry.metrics.limit_shadowed(refusal.kind.word()));
     }
 
     fn refuse(&self, refusal: &Refusal, is_plain: bool) -> Refused {
@@ -258,7 +263,7 @@ impl ModelCall {
 }
 
 /// Counts the prompt; what cannot be bounded makes the wish unbounded.
-async fn count(wish: &mut Wish) -> Prompt {
+pub(super) async fn count(wish: &mut Wish) -> Prompt {
     let Some(call) = &wish.call else { return Prompt::exact(0) };
     let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
     wish.output.is_boundable &= count.unbounded.is_empty();

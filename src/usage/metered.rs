@@ -8,13 +8,13 @@ use super::{
     codec,
     consumed::{self, Seen},
     entries,
-    meter::{Meter, ModelCall, Wish, ask},
+    meter::{Meter, ModelCall, Wish, ask, count},
     possible::Possible,
 };
 use crate::{
     exchange::{Cost, Entry, Outcome, Record},
     journal::Slot,
-    limits::{Output, Prompt, Refusal, Reservation, Standing, Used},
+    limits::{Prompt, Refusal, RefusalKind, Reservation, Standing, Used},
     model::{BackendId, clock::Ticks},
     tokens::{self, Learned},
 };
@@ -27,6 +27,9 @@ const PROGRESS_TIME: Duration = Duration::from_secs(2);
 /// A session is ended when less than this is left for its next response: a usual one, with what it reads.
 const SESSION_AHEAD: u64 = 1_024;
 
+/// For so many leases a request that moves waits, one after another.
+const MOST_WAITS: u32 = 4;
+
 /// By so many tokens an estimate may exceed a small bound and be taken for the bound.
 const BOUND_SLACK: u64 = 16;
 
@@ -34,11 +37,15 @@ const BOUND_SLACK: u64 = 16;
 pub struct Metered {
     slot: Slot,
     reservation: Reservation,
+    /// The backend whose limits are among those it is held on.
+    at: Option<BackendId>,
     call: Option<ModelCall>,
     /// What its report may claim.
     possible: Option<Possible>,
     /// Tokens of the prompt as they were estimated or counted before sending.
     prompt: u64,
+    /// What they cannot exceed.
+    most_prompt: u64,
     /// Whether they were counted.
     is_counted: bool,
     /// Whether they are what is charged, because nobody reported the prompt.
@@ -72,24 +79,23 @@ impl Metered {
     pub fn new(
         slot: Slot,
         reservation: Reservation,
-        output: &Output,
-        call: Option<ModelCall>,
+        wish: Wish,
         prompt: Prompt,
         announced: (Option<Arc<str>>, Ticks),
         learned: Arc<Learned>,
     ) -> Self {
         let (announced, at) = announced;
         let (told, is_counted) = (Progress { tokens: 0, at }, prompt.is_final);
-        let (prompt, charges_prompt) = (prompt.tokens, false);
-        let possible = call.as_ref().map(|call| call.possible(output));
         Self {
             slot,
             reservation,
-            call,
-            possible,
-            prompt,
+            at: wish.at,
+            possible: wish.call.as_ref().map(|call| call.possible(&wish.output)),
+            call: wish.call,
+            prompt: prompt.tokens,
+            most_prompt: prompt.upper,
             is_counted,
-            charges_prompt,
+            charges_prompt: false,
             announced,
             told,
             heard: None,
@@ -129,6 +135,12 @@ impl Metered {
     #[must_use]
     pub const fn prompt(&self) -> u64 {
         self.prompt
+    }
+
+    /// The backend whose limits are among those it is held on.
+    #[must_use]
+    pub const fn at(&self) -> Option<&BackendId> {
+        self.at.as_ref()
     }
 
     /// The model call that was let through.
@@ -211,19 +223,45 @@ impl Metered {
         }
     }
 
-    /// Moves to what another model needs.
-    pub fn move_to(&mut self, meter: &Meter, record: &Record, wish: Wish) -> Result<(), Box<Refusal>> {
-        let mut prompt = meter.estimate(record, &wish);
-        // The other model's tokenizer is near enough to the one that counted, and the bound holds for any.
-        prompt.is_final = true;
-        self.reservation.move_to(&ask(record, &wish, prompt))?;
+    /// Moves to what another model or backend needs; a refusal leaves everything as it is. Waits for leases, and for a
+    /// count of the prompt where an estimate is not enough.
+    pub async fn move_to(&mut self, meter: &Meter, record: &Record, mut wish: Wish) -> Result<(), Box<Refusal>> {
+        let mut prompt = self.prompt_at(meter, record, &wish);
+        let (mut waits, told) = (0, self.accounts_in_shadow());
+        while let Err(refusal) = self.reservation.move_to(&ask(record, &wish, prompt)) {
+            match (refusal.kind, &meter.leases) {
+                (RefusalKind::NeedsExactInput, _) if !prompt.is_final => prompt = count(&mut wish).await,
+                (RefusalKind::Unleased, Some(leases)) if waits < MOST_WAITS && leases.cover(&refusal).await => {
+                    waits += 1;
+                }
+                (kind, _) => {
+                    meter.telemetry.metrics.limit_refused(kind.word());
+                    return Err(refusal);
+                }
+            }
+        }
+        meter.tell_shadows(self.reservation.shadowed().iter().filter(|refusal| !told.contains(&refusal.account)));
         self.possible = wish.call.as_ref().map(|call| call.possible(&wish.output));
-        self.call = wish.call;
+        (self.call, self.at) = (wish.call, wish.at);
+        (self.prompt, self.most_prompt, self.is_counted) = (prompt.tokens, prompt.upper, prompt.is_final);
         let entry = Entry::Reserved { id: record.id, charges: self.reservation.charges() };
         if let Err(error) = self.slot.append(&codec::encode(&entry)) {
             tracing::error!(%error, request_id = %record.id, "a moved reservation was not written");
         }
         Ok(())
+    }
+
+    fn accounts_in_shadow(&self) -> Vec<Arc<str>> {
+        self.reservation.shadowed().iter().map(|refusal| refusal.account.clone()).collect()
+    }
+
+    /// The prompt as it is known; another tokenizer counts anew.
+    fn prompt_at(&self, meter: &Meter, record: &Record, wish: &Wish) -> Prompt {
+        let model = |call: &ModelCall| call.upstream_model.clone();
+        if self.is_counted && self.call.as_ref().map(model) == wish.call.as_ref().map(model) {
+            return Prompt::bounded(self.prompt, self.most_prompt);
+        }
+        meter.estimate(record, wish)
     }
 
     /// What was consumed of an answer, and how sure that is, into the record. Only what nobody reported is counted.

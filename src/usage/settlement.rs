@@ -96,11 +96,11 @@ impl Settlement {
         self.record.attempts.push(attempt);
     }
 
-    /// Moves what is held to what another model needs; a refusal leaves everything as it is.
-    pub fn move_to(&mut self, wish: Wish) -> Result<(), Fault> {
+    /// Moves what is held to what another model or backend needs; a refusal leaves everything as it is.
+    pub async fn move_to(&mut self, wish: Wish) -> Result<(), Fault> {
         let Some(metered) = &mut self.metered else { return Ok(()) };
         let is_plain = wish.is_plain;
-        let moved = metered.move_to(self.sink.meter(), &self.record, wish);
+        let moved = metered.move_to(self.sink.meter(), &self.record, wish).await;
         moved.map_err(|refusal| refused::fault(&refusal, is_plain))
     }
 

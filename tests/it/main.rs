@@ -7,6 +7,7 @@
 mod admin;
 mod admission;
 mod alerts;
+mod backend_limits;
 mod blame;
 mod client;
 mod database;

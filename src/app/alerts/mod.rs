@@ -167,10 +167,14 @@ impl Herald {
                 return;
             }
         };
-        match self.around.store.due_alerts(now, AT_ONCE).await {
-            Ok(due) => {
+        // Also what is due before the next look over the database: another process may have left it.
+        match self.around.store.due_alerts(now.plus(EVERY * LOOKS), AT_ONCE).await {
+            Ok(found) => {
                 self.is_away = false;
-                self.due = (due.len() == AT_ONCE as usize).then_some(now);
+                let is_due = |delivery: &AlertDelivery| delivery.state.next.is_some_and(|next| next <= now);
+                let (due, later): (Vec<_>, Vec<_>) = found.into_iter().partition(is_due);
+                let more = (due.len() == AT_ONCE as usize).then_some(now);
+                self.due = later.iter().filter_map(|delivery| delivery.state.next).chain(more).min();
                 for delivery in due {
                     self.attempt(&receiver, delivery).await;
                 }

@@ -205,6 +205,25 @@ async fn a_receiver_that_fails_is_tried_again_with_the_same_identifier() {
     assert_eq!((states[0].attempts, states[0].next), (3, None));
 }
 
+/// A process that was killed leaves a try for later: the next one knows when, though nothing was due at its start.
+#[tokio::test]
+async fn what_another_process_left_for_later_is_tried_when_it_is_due() {
+    let mut killed = world(Some("http://127.0.0.1:1/hook"));
+    killed.herald.raise(&crossed(50)).await;
+    killed.herald.deliver().await;
+    let (url, received) = receiver(&[]).await;
+    let around = surroundings(&killed.log, &killed.clock, &killed.limits, Some(&url));
+    let mut restarted = Herald::new(around);
+    restarted.look_over().await;
+    restarted.deliver().await;
+    assert_eq!(received.lock().expect("alone").len(), 0, "the schedule's 5 s are not over");
+    killed.clock.advance(Duration::from_secs(7));
+    restarted.deliver().await;
+    assert_eq!(received.lock().expect("alone").len(), 1);
+    let state = killed.log.states().remove(0);
+    assert_eq!((state.attempts, state.next), (2, None));
+}
+
 #[tokio::test]
 async fn a_receiver_that_is_away_or_gone_is_written_down_without_its_address() {
     let (url, received) = receiver(&[410]).await;

@@ -79,7 +79,8 @@ impl Outside {
         let mut text = self.metrics.encode();
         for (what, help, count) in dropped {
             let name = format!("tollgate_policy_{what}_dropped_total");
-            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n"));
+            let lines = format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {count}\n");
+            text.push_str(&lines);
         }
         text
     }

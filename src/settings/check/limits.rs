@@ -32,6 +32,9 @@ pub fn check(settings: &Settings, index: &Index<'_>, report: &mut Report<'_>) {
     for (at, model) in settings.models.iter().enumerate() {
         of(ObjectKind::Model, at, model.workspace.as_ref(), &model.limits);
     }
+    for (at, backend) in settings.backends.iter().enumerate() {
+        of(ObjectKind::Backend, at, backend.workspace.as_ref(), &backend.limits);
+    }
 }
 
 /// Each set with its path; the only one of a mapping has none of its own.
@@ -50,6 +53,7 @@ pub fn counters(of: ObjectKind) -> &'static [Per] {
         ObjectKind::User => &[Per::User, Per::Subscription, Per::Api, Per::Model],
         ObjectKind::Api => &[Per::Api, Per::Subscription, Per::Product, Per::User, Per::Model],
         ObjectKind::Model => &[Per::Model, Per::Subscription, Per::Product, Per::User, Per::Api],
+        ObjectKind::Backend => &[Per::Backend, Per::Subscription, Per::Product, Per::User, Per::Api, Per::Model],
         _ => &[Per::Subscription, Per::Api, Per::Model],
     }
 }

@@ -87,6 +87,16 @@ fn counters_that_make_no_sense_on_their_object_are_refused() {
             "use subscription, api, model",
         ),
         (ObjectKind::User, json!({"id": "u", "limits": limits}), "use user, subscription, api, model"),
+        (
+            ObjectKind::Product,
+            json!({"id": "p", "limits": {"requests_per_day": 1, "per": "backend"}}),
+            "use subscription, product, user, api, model",
+        ),
+        (
+            ObjectKind::Backend,
+            json!({"id": "b", "kind": "sim", "limits": {"tokens_per_day": 0}}),
+            "0 would refuse every call",
+        ),
     ];
     for (kind, value, part) in rows {
         let mut settings = Settings::default();

@@ -200,12 +200,10 @@ mod tests {
             (ObjectKind::Group, json!([]), vec!["expected a mapping, found a list"]),
             (
                 ObjectKind::Backend,
-                json!({"id": "a b", "kind": "http", "timeout": 1, "tls": {"ca": "/etc/passwd"}, "limits": {}}),
+                json!({"id": "a b", "kind": "http", "timeout": 1, "tls": {"ca": "/etc/passwd"}, "limit": {}}),
                 vec![
                     "id: `a b` is not an identifier: up to 80 letters, digits, `.`, `_` and `-`, beginning with a letter or digit",
-                    "limits: unknown field `limits`; known here: api_version, circuit_breaker, credentials, \
-                     drain_on_disconnect, headers, health, http, id, key, key_header, kind, max_output_tokens, price, proxy, \
-                     timeouts, tls, url, workspace",
+                    "limit: unknown field `limit`; did you mean `limits`?",
                     "timeout: unknown field `timeout`; did you mean `timeouts`?",
                     "tls.ca: a file of this machine can only be named in its configuration file",
                 ],

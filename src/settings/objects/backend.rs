@@ -10,7 +10,7 @@ use tollgate_providers::Kind;
 
 use crate::model::{BackendId, HumanDuration, Secret, WorkspaceId};
 
-use super::Rates;
+use super::{Limits, Rates};
 
 /// Where requests are sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +71,10 @@ pub struct Backend {
     /// What every model costs there, where no price of the model is known: for machines of your own.
     #[serde(default)]
     pub price: Option<Rates>,
+    /// What all callers together may consume there, such as `budget_per_month: 500 USD`. A call for which there is no
+    /// room goes to another member of the pool; it is refused when there is none.
+    #[serde(default)]
+    pub limits: Limits,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,
@@ -98,6 +102,7 @@ impl Backend {
             drain_on_disconnect: false,
             max_output_tokens: None,
             price: None,
+            limits: Limits::default(),
             workspace: None,
         }
     }

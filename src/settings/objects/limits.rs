@@ -37,7 +37,7 @@ pub struct LimitSet {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrency: Option<u32>,
     /// Who has a counter of their own. Left out: each `subscription` for the limits of products and subscriptions,
-    /// and the object itself for the limits of users, APIs and models. `product` on a product is one counter that all
+    /// and the object itself for the limits of users, APIs, models and backends. `product` on a product is one counter that all
     /// its subscriptions share.
     #[serde(default)]
     pub per: Option<Per>,
@@ -130,6 +130,8 @@ pub enum Per {
     Api,
     /// Each model, following the one that really answers after a failover.
     Model,
+    /// The backend that really answers: for the limits of backends only.
+    Backend,
 }
 
 impl Per {
@@ -142,6 +144,7 @@ impl Per {
             Self::User => "user",
             Self::Api => "api",
             Self::Model => "model",
+            Self::Backend => "backend",
         }
     }
 }

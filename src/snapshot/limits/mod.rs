@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     limits::{self, Counted, Rule, Scope, Style, Window},
-    model::{SubscriptionId, UserId},
+    model::{BackendId, SubscriptionId, UserId},
     settings::{
         self, LimitSet, Limits, ObjectKind, Settings,
         objects::{Per, Period, Quantity, Reserve, Unpriced},
@@ -59,11 +59,13 @@ pub struct Parties<'a> {
     pub product: Option<&'a ProductEntry>,
     /// The model that is to answer; `None`: a plain API.
     pub model: Option<&'a ModelTarget>,
+    /// The backend that is to answer and its limits, where it has any.
+    pub backend: Option<(&'a BackendId, &'a Held)>,
 }
 
 impl Parties<'_> {
-    /// The counters of the request, product's first, then subscription's, user's, API's and model's. After a failover
-    /// to another model they are asked for again.
+    /// The counters of the request, product's first, then subscription's, user's, API's, model's and
+    /// backend's. After a failover to another model or backend they are asked for again.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let model = self.model.map(|model| &*model.name);
@@ -75,6 +77,7 @@ impl Parties<'_> {
         }
         self.take(&self.api.limits, model, &mut all);
         self.model.into_iter().for_each(|target| self.take(&target.limits, model, &mut all));
+        self.backend.into_iter().for_each(|(_, limits)| self.take(limits, model, &mut all));
         all
     }
 
@@ -92,6 +95,7 @@ impl Parties<'_> {
             Per::User => Some(self.subscription.map_or(NOBODY, |subscription| &subscription.payer)),
             Per::Api => Some(self.api.id.as_str()),
             Per::Model => self.model.map(|model| &*model.name),
+            Per::Backend => self.backend.map(|(id, _)| id.as_str()),
         }
     }
 }
@@ -159,7 +163,7 @@ impl Compiled {
         Held::new(all, |per| match per {
             Per::Product => Some(product.id.to_string()),
             Per::Subscription | Per::User => Some(NOBODY.to_owned()),
-            Per::Api | Per::Model => None,
+            Per::Api | Per::Model | Per::Backend => None,
         })
     }
 
@@ -175,7 +179,7 @@ impl Compiled {
             Per::Subscription => Some(subscription.id.to_string()),
             Per::Product => Some(product.unwrap_or(NOBODY).to_owned()),
             Per::User => Some(payer(&subscription.id, subscription.user.as_ref()).into()),
-            Per::Api | Per::Model => None,
+            Per::Api | Per::Model | Per::Backend => None,
         })
     }
 }
@@ -190,6 +194,12 @@ pub(super) fn of_api(api: &settings::Api) -> Held {
 pub(super) fn of_model(model: &settings::Model) -> Held {
     let all = limited(ObjectKind::Model, &model.name, &model.limits, &TimeZone::UTC);
     Held::new(all, |per| (per == Per::Model).then(|| model.name.clone()))
+}
+
+/// What calls at a backend fall under, whoever calls.
+pub(super) fn of_backend(backend: &settings::Backend) -> Held {
+    let all = limited(ObjectKind::Backend, backend.id.as_str(), &backend.limits, &TimeZone::UTC);
+    Held::new(all, |per| (per == Per::Backend).then(|| backend.id.to_string()))
 }
 
 /// The limits of one object as rules, each with a name of its own.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Parties;
 use crate::{
     limits::{Counted, Rule, Scope, Window},
-    model::{Clock, Entropy, KeyHash, Timestamp},
+    model::{BackendId, Clock, Entropy, KeyHash, Timestamp},
     outbound::Fleet,
     pricing::Tables,
     settings::{ObjectKind, Settings, check, object_from_json},
@@ -47,6 +47,12 @@ fn snapshot(objects: &[(ObjectKind, Value)]) -> Snapshot {
 
 /// The counters of a call with the key of subscription `who` (none: without a key, through product `team`).
 fn scopes(snapshot: &Snapshot, who: Option<&str>, model: Option<&str>) -> Vec<Scope> {
+    scopes_at(snapshot, who, model, None)
+}
+
+/// The same once that backend is to answer.
+fn scopes_at(snapshot: &Snapshot, who: Option<&str>, model: Option<&str>, backend: Option<&str>) -> Vec<Scope> {
+    let backend = backend.map(BackendId::from);
     let key = who.map(|id| KeyHash::of(&format!("key-of-subscription-{id}")));
     let subscription = key.map(|hash| snapshot.keys.find(&hash).expect("known").clone());
     let product = snapshot.keys.find(&KeyHash::of("key-of-subscription-a")).and_then(|a| a.product().cloned());
@@ -56,6 +62,7 @@ fn scopes(snapshot: &Snapshot, who: Option<&str>, model: Option<&str>) -> Vec<Sc
         subscription: subscription.as_deref(),
         product: product.as_deref(),
         model: model.map(|model| &**model),
+        backend: backend.as_ref().and_then(|id| Some((id, snapshot.backend_limits.get(id)?))),
     };
     parties.scopes()
 }
@@ -85,6 +92,26 @@ fn each_subscription_of_a_product_counts_for_itself_unless_told_otherwise() {
     for (who, wanted) in rows {
         assert_eq!(accounts(&snapshot, who, Some("m")), wanted, "{who:?}");
     }
+}
+
+#[test]
+fn limits_of_a_backend_hold_once_it_is_to_answer() {
+    let limited = json!({"id": "own", "kind": "sim", "limits": [
+        {"budget_per_month": "5 USD"}, {"requests_per_minute": 6, "per": "subscription"}, {"concurrency": 1, "models": ["n"]}]});
+    let snapshot =
+        snapshot(&[(ObjectKind::Backend, limited), (ObjectKind::Model, json!({"name": "n", "backend": "own"}))]);
+    let known: Vec<_> = snapshot.counters.iter().map(|scope| scope.account().to_string()).collect();
+    assert_eq!(known, ["backend:own/budget_per_month#own", "backend:own/concurrency?models=n#own"]);
+    let at = |model, backend| -> Vec<String> {
+        let scopes = scopes_at(&snapshot, Some("b"), model, backend);
+        scopes.iter().map(|scope| scope.account().to_string()).collect()
+    };
+    assert_eq!(at(Some("m"), None), [""; 0]);
+    assert_eq!(at(Some("m"), Some("sim")), [""; 0]);
+    let own = ["backend:own/budget_per_month#own", "backend:own/requests_per_minute?per=subscription#b"];
+    assert_eq!(at(Some("m"), Some("own")), own);
+    assert_eq!(at(None, Some("own")), own);
+    assert_eq!(at(Some("n"), Some("own")), [own[0], "backend:own/concurrency?models=n#own", own[1]]);
 }
 
 #[test]

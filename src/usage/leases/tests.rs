@@ -14,6 +14,9 @@ use crate::{
     store::{LeaseReset, Postgres, ReplicaState, charge_for_tests, conformance::postgres::Server, open_for_tests},
 };
 
+/// What is tested is who gets what, not how fast this machine is: nobody gives up waiting for a busy one.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The authority as a network shows it.
 struct Line {
     authority: Arc<Postgres>,
@@ -165,7 +168,7 @@ impl Gateway {
 fn counters(id: &str, line: &Arc<Line>, clock: &Clock, scope: &Scope) -> (Limits, Leases) {
     let limits = Limits::with_leases(clock.clone());
     limits.know(std::slice::from_ref(scope));
-    let leases = Leases::new(line.clone(), limits.clone(), id.into(), clock.clone());
+    let leases = Leases::new(line.clone(), limits.clone(), id.into(), clock.clone()).waiting(PATIENCE);
     (limits, leases)
 }
 

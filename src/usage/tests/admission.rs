@@ -41,7 +41,7 @@ fn settlement(sink: &Arc<Sink>, number: u128) -> Settlement {
 
 fn wish() -> Wish {
     let output = Output { caller_cap: Some(0), ..Output::default() };
-    Wish { scopes: Vec::new(), call: None, output, streamed: false, bytes_in: 0, is_plain: true }
+    Wish { scopes: Vec::new(), at: None, call: None, output, streamed: false, bytes_in: 0, is_plain: true }
 }
 
 #[tokio::test]

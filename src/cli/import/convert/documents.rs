@@ -139,14 +139,14 @@ impl Converter<'_> {
             text = text.replace(&format!("{OPEN}{name}{CLOSE}"), &format!("{{{{{name}}}}}"));
             self.open_variables(&[name]);
         }
-        self.sampled(document, text)
+        self.sampled(document, &text)
     }
 
     /// The text with the placeholders of samples replaced, where they have values or it could not be loaded as it is.
-    fn sampled(&mut self, document: &Document, text: String) -> String {
+    fn sampled(&mut self, document: &Document, text: &str) -> String {
         let (given, open): (Vec<String>, Vec<String>) =
-            samples::names(&text).into_iter().partition(|name| self.variables.contains_key(name));
-        let text = samples::fill(&text, &given, |name| self.variables[name].clone());
+            samples::names(text).into_iter().partition(|name| self.variables.contains_key(name));
+        let text = samples::fill(text, &given, |name| self.variables[name].clone());
         let named = samples::fill(&text, &open, |name| format!("{{{{{name}}}}}"));
         let mut world = self.world.clone();
         for name in &open {
