@@ -26,6 +26,7 @@ use crate::{
     telemetry::Telemetry,
     usage::{
         Meter,
+        complaints::Complaints,
         drain::{Destination, Drain, DrainError},
         leases::Leases,
         quota_news::QuotaNews,
@@ -102,6 +103,7 @@ impl Foundation<'_> {
             leases: leases.clone(),
             journal: started.journal,
             refused_rows: RefusedRows::default(),
+            unwritten: Complaints::default(),
             learned: Arc::new(lessons::read(&folder)),
             clock: options.clock.clone(),
             telemetry: self.telemetry.clone(),
@@ -123,7 +125,7 @@ impl Foundation<'_> {
             return Ok((limits, None));
         };
         let limits = Limits::with_leases(clock.clone());
-        let leases = Leases::new(authority, limits.clone(), replica, clock.clone());
+        let leases = Leases::new(authority, limits.clone(), replica, clock.clone()).waiting(options.lease_wait);
         leases.restore().await?;
         Ok((limits, Some(Arc::new(leases))))
     }

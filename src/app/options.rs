@@ -6,11 +6,13 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     model::{Clock, Entropy},
     settings::Source,
+    usage::leases::FIRST_WAIT,
 };
 
 /// How a start reads environment variables. Cloning shares the source.
@@ -113,6 +115,8 @@ pub struct Options {
     pub watch: bool,
     /// Start although records of the ledger are damaged or missing, and go on without them.
     pub accept_ledger_loss: bool,
+    /// How long a request waits for its share of a quota, where several gateways share a database.
+    pub lease_wait: Duration,
 }
 
 impl Options {
@@ -132,6 +136,7 @@ impl Options {
             out: Output::sink(),
             watch: false,
             accept_ledger_loss: false,
+            lease_wait: FIRST_WAIT,
         }
     }
 }

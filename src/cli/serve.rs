@@ -17,6 +17,7 @@ use crate::{
     model::{Clock, Entropy},
     settings::Source,
     telemetry::logging,
+    usage::leases::FIRST_WAIT,
 };
 
 /// Runs `serve`.
@@ -52,6 +53,7 @@ fn options(config: Option<Source>, data_dir: Option<PathBuf>, listen: &Listen, w
         out: Output::stdout(),
         watch,
         accept_ledger_loss: false,
+        lease_wait: FIRST_WAIT,
     }
 }
 

@@ -170,6 +170,10 @@ pub struct Certificate {
     pub der: Arc<[u8]>,
     /// Its private key, PKCS#8 DER.
     pub key: Option<Arc<[u8]>>,
+    /// Whether a chain leads to an authority that is trusted (`Verify`).
+    pub is_trusted: bool,
+    /// Whether it is known to be revoked.
+    pub is_revoked: bool,
 }
 
 impl std::fmt::Debug for Certificate {

@@ -8,11 +8,14 @@
 mod bounds;
 mod check;
 mod compile;
+mod enumerations;
 mod eval;
 pub mod fixture;
 pub mod host;
 mod library;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod types;
 pub mod value;
 

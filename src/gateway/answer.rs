@@ -7,8 +7,11 @@ use http::{Response, response::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::tap::Tap;
 
-use super::decode::Decoder;
-use crate::outbound::{Choice, Incoming};
+use super::{copying::Copying, decode::Decoder};
+use crate::{
+    outbound::{Choice, Incoming},
+    policies::link::Screening,
+};
 
 /// What the journey ends in.
 pub enum Answer {
@@ -40,6 +43,10 @@ pub struct Upstream {
     pub ended: bool,
     /// Why the body broke, when it did while it was read ahead.
     pub broken: Option<String>,
+    /// How its events are checked before they go on.
+    pub screening: Option<Box<Screening>>,
+    /// Who gets a copy of the body.
+    pub copy: Option<Box<Copying>>,
     /// The place in the pool; counts as in flight until dropped.
     pub choice: Choice,
 }
@@ -71,6 +78,8 @@ impl Upstream {
             held: Vec::new(),
             ended: false,
             broken: None,
+            screening: None,
+            copy: None,
             choice,
         }
     }

@@ -85,6 +85,8 @@ pub struct Exchange {
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// What became of a look into the cache.
+    pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
     pub outcome: Option<Outcome>,
 }
@@ -117,6 +119,7 @@ impl Exchange {
             policy_scopes: Vec::new(),
             traced: None,
             pool: None,
+            cache_status: None,
             dress: Dress::default(),
             outcome: None,
         }
@@ -174,6 +177,7 @@ impl Exchange {
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
+        headers.remove(crate::policies::debugging::AUTHORIZATION);
         headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
             headers::add_forwarded(headers, &self.peer, &host);

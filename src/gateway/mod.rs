@@ -7,6 +7,7 @@ pub mod answer;
 pub mod attempt;
 pub mod batch;
 pub mod body;
+pub mod copying;
 pub mod cutoff;
 pub mod decode;
 pub mod exchange;
@@ -31,6 +32,7 @@ pub mod policies;
 pub mod relay;
 pub mod respond;
 pub mod route;
+pub mod screen;
 pub mod stored;
 pub mod switch;
 pub mod tally;
@@ -39,7 +41,7 @@ pub mod upgrade;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
     exchange::{Fault, FaultKind},
@@ -58,6 +60,9 @@ use crate::{
     snapshot::Hub,
     usage::Sink,
 };
+
+/// What became of a look into the cache: `hit`, `miss` or `bypass`.
+const CACHE: HeaderName = HeaderName::from_static("x-tollgate-cache");
 
 /// What every exchange shares.
 pub struct Gateway {
@@ -101,12 +106,13 @@ impl Gateway {
                 () = self.drain.ended() => Err(shutting_down()),
             }
         };
-        let traced = exchange.traced.take();
+        let (traced, cached) = (exchange.traced.take(), exchange.cache_status);
         let mut answer = match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),
         };
         answer.headers_mut().extend(traced);
+        answer.headers_mut().extend(cached.map(|status| (CACHE, HeaderValue::from_static(status))));
         answer
     }
 }

@@ -10,6 +10,8 @@ use std::{
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
+use crate::exchange::ClientCertificate;
+
 /// The addresses whose `x-forwarded-*` headers are believed. Empty by default. Cloning shares the list.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);
@@ -44,6 +46,8 @@ pub struct Peer {
     pub scheme: &'static str,
     /// A trusted proxy's `x-forwarded-host`.
     pub host: Option<HeaderValue>,
+    /// The certificate that the other end of the connection has shown.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl Peer {
@@ -52,7 +56,7 @@ impl Peer {
     pub fn of(addr: SocketAddr, tls: bool, proxies: &TrustedProxies) -> Self {
         let client = addr.ip().to_canonical();
         let scheme = if tls { "https" } else { "http" };
-        Self { addr, tls, trusted: proxies.contains(client), client, scheme, host: None }
+        Self { addr, tls, trusted: proxies.contains(client), client, scheme, host: None, certificate: None }
     }
 
     /// The peer of one request: this one, or, when it is a trusted proxy, what its headers say of the client.

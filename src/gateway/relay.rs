@@ -1,7 +1,9 @@
 //! Passing an answer on: bytes as they arrive, an observer on a copy, the settlement at the end.
 //!
 //! An answer that breaks never looks complete: event streams get an in-band error in their dialect and then an
-//! unclean end, anything else just the unclean end.
+//! unclean end, anything else just the unclean end. `checked` is the way of streams whose words are checked first.
+
+mod checked;
 
 use std::{
     collections::VecDeque,
@@ -23,12 +25,15 @@ use tollgate_providers::{
 
 use super::{
     answer::{Answer, Upstream},
+    copying::Copying,
     cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
     listener::{BodyWatch, Ending},
     owners::Watch,
-    respond, switch,
+    respond,
+    screen::Screen,
+    switch,
 };
 use crate::{
     exchange::{FaultKind, Outcome},
@@ -112,6 +117,8 @@ struct Relay {
     is_inside_event: bool,
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
+    copy: Option<Box<Copying>>,
+    screen: Option<Box<Screen>>,
     choice: Choice,
     ending: Ending,
     owners: Option<Watch>,
@@ -132,7 +139,10 @@ impl Relay {
             .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
         // A stream that a plain API carries ends in the words of what it is.
         let surface = surface.or_else(|| settlement.surface.filter(|_| upstream.is_stream));
-        let is_intact = upstream.decoder.is_none() && !upstream.withholds && upstream.held.is_empty();
+        let is_intact = upstream.decoder.is_none()
+            && upstream.screening.is_none()
+            && !upstream.withholds
+            && upstream.held.is_empty();
         let mut relay = Self {
             is_stream: settlement.streamed,
             is_intact,
@@ -151,6 +161,8 @@ impl Relay {
             queue: upstream.held.into(),
             scratch: Vec::new(),
             phase: Phase::Flowing,
+            copy: upstream.copy,
+            screen: upstream.screening.map(|how| Box::new(Screen::new(*how))),
             choice: upstream.choice,
         };
         relay.note_content();
@@ -321,7 +333,11 @@ impl Relay {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
-            if let Some(bytes) = self.queue.pop_front() {
+            if self.screen.is_some() {
+                if let Some(bytes) = ready!(self.screened(cx)) {
+                    return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
+                }
+            } else if let Some(bytes) = self.queue.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(self.sent(bytes)))));
             }
             match &mut self.phase {
@@ -361,20 +377,24 @@ impl Relay {
         if let Some(settlement) = &mut self.settlement {
             settlement.bytes_out += bytes.len() as u64;
         }
-        if self.queue.is_empty() && matches!(self.phase, Phase::Complete(None)) {
+        if let Some(copy) = &mut self.copy {
+            copy.add(&bytes);
+        }
+        if self.is_empty() && matches!(self.phase, Phase::Complete(None)) {
             self.over();
         }
         bytes
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.queue.is_empty()
+        matches!(self.phase, Phase::Over | Phase::Complete(None)) && self.is_empty()
     }
 
     /// Settles; called once, at the last byte or the break.
     fn over(&mut self) {
         self.phase = Phase::Over;
         self.fill_usage();
+        self.finish_copy();
         self.settlement.take().into_iter().for_each(settle);
     }
 

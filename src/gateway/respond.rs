@@ -130,6 +130,8 @@ pub fn local(exchange: Exchange, answer: Response<Bytes>) -> Response<AnswerBody
         allowance::tell(&mut head.headers, &exchange.settlement.standing());
     }
     head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    // What a GET would get is told (RFC 9110, section 9.3.2), not sent.
+    let bytes = if exchange.parts.method == http::Method::HEAD { Bytes::new() } else { bytes };
     let outcome = exchange.outcome.unwrap_or(Outcome::Complete);
     let mut settlement = exchange.settlement;
     settlement.status = head.status.as_u16();

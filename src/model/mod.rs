@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod entropy;
+pub mod hex;
 pub mod histogram;
 pub mod id;
 pub mod key;
@@ -14,6 +15,7 @@ pub mod varint;
 
 pub use clock::{Clock, Timestamp};
 pub use entropy::Entropy;
+pub use hex::hex;
 pub use histogram::Histogram;
 pub use id::{ApiId, BackendId, GroupId, OperationId, PoolId, PriceId, ProductId, SubscriptionId, UserId, WorkspaceId};
 pub use key::{KeyHash, SubscriptionKey};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::{Failure, Flow, Needs, Policy, Step, Verdict};
-use crate::policy::{Place, Scope};
+use super::{Failure, Flow, Needs, Pipeline, Policy, Step, Verdict, flow::Cached};
+use crate::policy::{Place, Scope, Section};
 
 /// One compiled element.
 pub struct Statement {
@@ -61,6 +61,15 @@ impl Statement {
         }
     }
 
+    /// Whether it is the statement that keeps answers, or contains it, or leads to it.
+    fn stores(&self, pipeline: &Pipeline, depth: usize) -> bool {
+        match self.name {
+            "cache-store" => true,
+            "base" => pipeline.stores_beyond(depth),
+            _ => self.policy.blocks().iter().any(|(_, block)| block.stores(pipeline, depth)),
+        }
+    }
+
     /// Notes where it failed, where nobody further inside did.
     fn blame(&self, flow: &mut Flow<'_>) {
         let scope = flow.pipeline.scope(flow.depth);
@@ -113,9 +122,31 @@ impl Block {
         if self.waits { Step::Wait(self.wait(flow).boxed()) } else { Step::Done(self.run_now(flow)) }
     }
 
+    /// The first statement to run. Where the answer comes from the cache, the outbound section goes on after the
+    /// `cache-store` that kept it, or after what contains that.
+    fn beginning(&self, flow: &mut Flow<'_>) -> usize {
+        if !matches!(flow.cached, Cached::Found) || flow.section != Section::Outbound {
+            return 0;
+        }
+        let stores = |statement: &Statement| statement.stores(flow.pipeline, flow.depth);
+        match self.statements.iter().position(stores) {
+            None => 0,
+            Some(at) if self.statements[at].name == "base" => at,
+            Some(at) => {
+                flow.cached = Cached::Unasked;
+                at + 1
+            }
+        }
+    }
+
+    /// Whether answers are kept in it, or in the wider scopes that it leads to; it stands at `depth`.
+    pub(super) fn stores(&self, pipeline: &Pipeline, depth: usize) -> bool {
+        self.statements.iter().any(|statement| statement.stores(pipeline, depth))
+    }
+
     fn run_now(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
-        let is_preflight = flow.is_preflight;
-        for statement in self.statements.iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
+        let (is_preflight, from) = (flow.is_preflight, self.beginning(flow));
+        for statement in self.statements[from..].iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
             let before = flow.before();
             let result = statement.run_now(flow).expect("a block without a waiting statement");
             let verdict = flow.went(statement, before, result)?;
@@ -127,8 +158,8 @@ impl Block {
     }
 
     async fn wait(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
-        let is_preflight = flow.is_preflight;
-        for statement in self.statements.iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
+        let (is_preflight, from) = (flow.is_preflight, self.beginning(flow));
+        for statement in self.statements[from..].iter().filter(|one| !is_preflight || one.policy.runs_in_preflight()) {
             let before = flow.before();
             let result = match statement.run_now(flow) {
                 Some(result) => result,

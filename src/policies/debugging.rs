@@ -48,6 +48,8 @@ const SECRET_HEADERS: [&str; 9] = [
     "ocp-apim-subscription-key",
     "apim-debug-authorization",
 ];
+/// Policies that put credentials into variables: what they put there is a secret everywhere else too.
+const GIVES_TOKENS: [&str; 2] = ["authentication-managed-identity", "get-authorization-context"];
 /// Shortest secret that is looked for in texts: a shorter one would mask half of every word.
 const SHORTEST_SECRET: usize = 4;
 
@@ -136,6 +138,9 @@ impl Debugging {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
         let id = URL_SAFE_NO_PAD.encode(bytes);
+        let tokens = trace.steps.iter().filter(|step| GIVES_TOKENS.contains(&step.policy)).flat_map(tokens);
+        let secrets: Vec<&str> = secrets.iter().copied().chain(tokens).collect();
+        let secrets = &*secrets;
         let steps: Vec<Json> = trace.steps.iter().map(|step| told(step, secrets)).collect();
         let text = json!({"id": id, "about": masked(about, secrets), "steps": steps}).to_string();
         let mut state = self.state();
@@ -166,6 +171,12 @@ impl std::fmt::Debug for Debugging {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Debugging")
     }
+}
+
+/// What a step put into variables.
+fn tokens(step: &TraceStep) -> impl Iterator<Item = &str> {
+    let variables = step.changes.iter().filter(|(name, _)| name.starts_with("variables."));
+    variables.filter_map(|(_, change)| change.get(1).and_then(Json::as_str))
 }
 
 /// A step as it is shown.
@@ -263,6 +274,20 @@ mod tests {
         assert_eq!(shown["steps"][0]["changes"]["variables.v"], json!(["x", MASK]));
         assert_eq!(shown["steps"][0]["changes"]["request.headers.authorization"], json!([null, MASK]));
         assert_eq!(debugging.trace("none"), None);
+    }
+
+    #[test]
+    fn tokens_that_policies_fetched_show_nowhere() {
+        let (debugging, _) = debugging();
+        let mut trace = trace("Bearer t0ken-of-ours");
+        let changes = json!({"variables.token": [null, "t0ken-of-ours"]});
+        let changes = changes.as_object().cloned().unwrap_or_default();
+        let fetched = TraceStep { policy: "authentication-managed-identity", changes, ..trace.steps[0].clone() };
+        trace.steps.insert(0, fetched);
+        let id = debugging.keep(&Json::Null, &trace, &[]);
+        let shown = debugging.trace(&id).expect("kept");
+        assert!(!shown.to_string().contains("t0ken-of-ours"), "{shown}");
+        assert_eq!(shown["steps"][1]["changes"]["variables.v"], json!(["x", "Bearer ***"]));
     }
 
     #[test]

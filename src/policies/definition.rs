@@ -103,6 +103,17 @@ impl<'d> Definition<'d> {
         if self.is_swagger() { response.get("schema") } else { self.media(response, content_type)?.get("schema") }
     }
 
+    /// A schema of the document by its name.
+    #[must_use]
+    pub fn named_schema(&self, name: &str) -> Option<&'d Json> {
+        let all = if self.is_swagger() {
+            self.document.get("definitions")
+        } else {
+            self.document.pointer("/components/schemas")
+        };
+        all?.get(name)
+    }
+
     /// Whether a content type is described for the request, or for the answer of a status.
     #[must_use]
     pub fn names_content(&self, status: Option<u16>, content_type: &str) -> bool {

@@ -3,9 +3,11 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
+    exchange::ClientCertificate,
     expression::Value,
     model::{Timestamp, clock::Ticks},
     policy::Section,
@@ -43,8 +45,44 @@ pub struct Flow<'a> {
     pub trace: Option<Box<Trace>>,
     /// Whether it is a browser's question whether it may send: only what leads to `cors` runs.
     pub is_preflight: bool,
+    /// What `cache-lookup` found.
+    pub cached: Cached,
     /// When the exchange began.
     pub began: (Timestamp, Ticks),
+}
+
+/// What `cache-lookup` found for an exchange.
+#[derive(Clone, Debug, Default)]
+pub enum Cached {
+    /// Nobody has looked, or the request is none that is answered from a cache.
+    #[default]
+    Unasked,
+    /// There was nothing: `cache-store` may keep the answer.
+    Missed(Arc<Missed>),
+    /// The answer comes from the cache: the outbound section goes on after the statement that stored it.
+    Found,
+}
+
+/// What `cache-store` has to know of the look that found nothing.
+#[derive(Debug)]
+pub struct Missed {
+    /// Key of the answer.
+    pub key: Arc<str>,
+    /// `Cache-Control` that the caller is told, `max-age` not yet in it.
+    pub downstream: Downstream,
+    /// Whether answers are kept that say they are for one caller.
+    pub allows_private: bool,
+    /// The request's headers as the look found them: answers that vary by one of them are told apart by it.
+    pub headers: HeaderMap,
+}
+
+/// Who else may cache an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Downstream {
+    /// `none`, `private` or `public`.
+    pub scope: &'static str,
+    /// Whether `must-revalidate` is said.
+    pub must_revalidate: bool,
 }
 
 /// What a policy of the inbound section does when the outbound section has ended (such as headers that tell what was
@@ -52,6 +90,17 @@ pub struct Flow<'a> {
 pub trait After: Send {
     /// Does it.
     fn answered(self: Box<Self>, flow: &mut Flow<'_>) -> Result<(), Failure>;
+
+    /// Whether it has to wait for somebody: then [`After::answering`] takes the place of [`After::answered`].
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// Does it, and waits.
+    fn answering<'f>(self: Box<Self>, flow: &'f mut Flow<'_>) -> BoxFuture<'f, Result<(), Failure>> {
+        let done = self.answered(flow);
+        Box::pin(std::future::ready(done))
+    }
 
     /// Bodies that have to be in memory for it.
     fn needs(&self, _: &Flow<'_>) -> Needs {
@@ -90,8 +139,8 @@ pub struct Request {
     pub matched: Vec<(String, String)>,
     /// The caller.
     pub ip: Option<IpAddr>,
-    /// The caller's certificate (DER), when it showed one.
-    pub certificate: Option<Bytes>,
+    /// The caller's certificate, when it showed one.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The answer.
@@ -174,6 +223,12 @@ impl Variables {
             Some((_, old)) => *old = value,
             None => self.values.push((name.clone(), value)),
         }
+    }
+
+    /// Forgets it, and gives what it was.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        let at = self.values.iter().position(|(known, _)| **known == *name)?;
+        Some(self.values.remove(at).1)
     }
 
     /// The answer of a side call that is kept under that name.

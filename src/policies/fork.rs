@@ -7,7 +7,11 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture, lock::Mutex as AsyncMutex};
 use http::StatusCode;
 
-use super::{Failure, Flow, Forwarding, Link, Request, Response, Route, flow::After, tracing::Trace};
+use super::{
+    Failure, Flow, Forwarding, Link, Request, Response, Route,
+    flow::{After, Cached},
+    tracing::Trace,
+};
 use crate::{exchange::Watcher, limits::Scope};
 
 /// The gateway's side, shared by the copies.
@@ -132,6 +136,7 @@ pub fn copy<'f>(flow: &Parts<'f>, link: &'f mut dyn Link) -> Flow<'f> {
         after: Vec::new(),
         trace: flow.is_traced.then(Box::<Trace>::default),
         is_preflight: flow.is_preflight,
+        cached: Cached::Unasked,
         began: flow.began,
     }
 }

@@ -282,8 +282,9 @@ impl Host for Flow<'_> {
     }
 
     fn client_certificate(&mut self) -> Option<Certificate> {
-        let der = self.request.certificate.as_ref()?;
-        Some(Certificate { der: der[..].into(), key: None })
+        let shown = self.request.certificate.as_ref()?;
+        let is_revoked = shown.is_revoked == Some(true);
+        Some(Certificate { der: shown.der[..].into(), key: None, is_trusted: shown.is_trusted, is_revoked })
     }
 
     fn certificates(&mut self) -> Vec<(Arc<str>, Certificate)> {

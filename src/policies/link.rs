@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tollgate_providers::Surface;
 
 use super::{Failure, Request, Response};
 use crate::{
@@ -50,8 +51,42 @@ pub trait Link: Send {
     /// The backend that answered.
     fn backend(&self) -> Option<Arc<str>>;
 
+    /// Gives a copy of the answer's body to somebody when all of it has been read or relayed, unless it is larger than that or breaks off. Where nothing is relayed nobody gets one.
+    fn keep(&mut self, _: Keep) {}
+
+    /// Holds the events of a streamed answer back until what they say has been checked. Where nothing is relayed nothing is
+    /// checked.
+    fn screen(&mut self, _: Screening) {}
+
+    /// Notes what became of a look into the cache, in the word of `x-tollgate-cache`.
+    fn cache_status(&mut self, _: &'static str) {}
+
     /// Lets somebody see the exchange's record when it is settled. Where nothing is settled nobody is told.
     fn when_settled(&mut self, _: Watcher) {}
+}
+
+/// How what a streamed answer says is checked.
+#[derive(Clone)]
+pub struct Screening {
+    /// Whose events they are.
+    pub surface: Surface,
+    /// So many characters are checked at once; fewer at the end.
+    pub window: usize,
+    /// So many of those before go with them.
+    pub overlap: usize,
+    /// Checks a text; a failure ends the stream.
+    pub check: Check,
+}
+
+/// Checks a text.
+pub type Check = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
+
+/// Who gets a copy of an answer's body.
+pub struct Keep {
+    /// Largest body that is worth keeping, in bytes.
+    pub largest: usize,
+    /// Gets it, and whether its content coding has been taken off; must not block.
+    pub to: Box<dyn FnOnce(Bytes, bool) + Send + Sync>,
 }
 
 /// Where the request goes, as far as policies say.

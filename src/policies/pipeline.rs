@@ -76,6 +76,14 @@ impl Pipeline {
         wider.find_map(|(at, document)| Some((at, document.section(section)?)))
     }
 
+    /// Whether the outbound section of a scope wider than that at `depth` keeps answers.
+    pub(super) fn stores_beyond(&self, depth: usize) -> bool {
+        if self.scope(depth) == Some(Scope::Global) {
+            return false;
+        }
+        self.block(Section::Outbound, depth + 1).is_some_and(|(at, block)| block.stores(self, at))
+    }
+
     /// Runs all sections.
     pub async fn run(flow: &mut Flow<'_>) -> Ended {
         match Self::journey(flow).await {
@@ -108,7 +116,7 @@ impl Pipeline {
         }
         for after in std::mem::take(&mut flow.after) {
             flow.hold(after.needs(flow)).await?;
-            after.answered(flow)?;
+            if after.waits() { after.answering(flow).await? } else { after.answered(flow)? }
         }
         Ok(())
     }

@@ -22,9 +22,9 @@ use super::{
     compile::{Known, OnUnsupported},
     debugging::Debugging,
     facts::{ApiFacts, OperationFacts},
-    flow::Variables,
+    flow::{Cached, Variables},
     forward_request::ForwardRequest,
-    link::Target,
+    link::{Screening, Target},
     outside::{
         Named, Outside,
         scripted::{Script, script},
@@ -92,6 +92,10 @@ pub struct Played {
     pub trace: Option<Box<Trace>>,
     /// How long it took, by the runtime's time.
     pub took: Duration,
+    /// `x-tollgate-cache`.
+    pub cache_status: Option<&'static str>,
+    /// How the events of a streamed answer are checked.
+    pub screenings: Vec<Screening>,
     passing: Bytes,
     settled: Vec<Watcher>,
 }
@@ -290,6 +294,7 @@ impl Scene {
             after: Vec::new(),
             trace: self.traced.then(Box::default),
             is_preflight: self.is_preflight,
+            cached: Cached::Unasked,
         };
         let ended = if flow.is_preflight {
             Pipeline::preflight(&mut flow).await.map_or_else(Ended::Failed, |_| Ended::Answered)
@@ -297,7 +302,10 @@ impl Scene {
             Pipeline::run(&mut flow).await
         };
         let Flow { request, response, variables, route, last_error, trace, .. } = flow;
-        let Wire { sent, counters, corrected, settled, answer: passing, .. } = wire;
+        let Wire { sent, counters, corrected, settled, keeps, screenings, cache_status, answer: passing, .. } = wire;
+        for keep in keeps.into_iter().filter(|keep| passing.len() <= keep.largest) {
+            (keep.to)(passing.clone(), false);
+        }
         if self.drains {
             self.services.outside.drain(Duration::from_secs(60)).await;
         }
@@ -315,6 +323,8 @@ impl Scene {
             took: began.elapsed(),
             passing,
             settled,
+            cache_status,
+            screenings,
         }
     }
 

@@ -68,8 +68,12 @@ pub const ENTRY: Entry = Entry {
                 AttributeEntry::absent("type", "The content type; without it, any."),
                 AttributeEntry::required("validate-as", "`json`, `xml` or `soap`.").one_of(&["json", "xml", "soap"]),
                 AttributeEntry::required("action", "For bodies that do not fit.").dynamic().one_of(ACTIONS),
-                AttributeEntry::absent("schema-id", "A stored schema: refused here, schemas are the API document's."),
-                AttributeEntry::absent("schema-ref", "A part of a stored schema: refused here."),
+                AttributeEntry::absent(
+                    "schema-id",
+                    "A schema by its name in the API's OpenAPI document (`components/schemas`), in the place of the \
+                     operation's. With `json` only.",
+                ),
+                AttributeEntry::absent("schema-ref", "A part of a schema: refused here."),
                 AttributeEntry::absent("allow-additional-properties", "Overrides `additionalProperties` of schemas."),
                 AttributeEntry::optional(
                     "case-insensitive-property-names",
@@ -102,6 +106,8 @@ struct Rule {
     content_type: Option<String>,
     kind: Kind,
     action: Dynamic<Action>,
+    /// The schema by its name; the operation's without it.
+    schema: Option<Arc<str>>,
     bending: Bending,
 }
 
@@ -130,13 +136,16 @@ struct ValidateContent {
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     let element = reading.element;
     let before = reading.compiler.troubles.len();
-    let stored = element.elements().find(|child| child.attribute("schema-id").is_some());
-    if let Some(stored) = stored {
-        let id = stored.attribute("schema-id").map(|id| id.value.clone()).unwrap_or_default();
-        return reading.unsupported(format!(
-            "`validate-content` with `schema-id=\"{id}\"`: there are no stored schemas here; leave it out to validate by \
-             the API's OpenAPI document"
-        ));
+    let is_json =
+        |child: &crate::policy::Element| child.attribute("validate-as").is_some_and(|kind| kind.value.trim() == "json");
+    let beyond = |child: &&crate::policy::Element| {
+        child.attribute("schema-ref").is_some() || child.attribute("schema-id").is_some() && !is_json(child)
+    };
+    if element.elements().any(|child| beyond(&child)) {
+        return reading.unsupported(
+            "`validate-content` with `schema-ref`, or with `schema-id` for XML: schemas here are those of the API's \
+             OpenAPI document, by name and for JSON",
+        );
     }
     let max_size = reading.parsed("max-size", "a number of bytes", 0);
     if max_size == 0 || max_size > LARGEST {
@@ -179,6 +188,7 @@ fn rule(reading: &mut Reading<'_, '_>) -> Option<Rule> {
         content_type: reading.literal("type").map(|text| text.trim().to_ascii_lowercase()),
         kind: if reading.literal("validate-as").as_deref() == Some("json") { Kind::Json } else { Kind::Xml },
         action: reading.dynamic("action")?,
+        schema: reading.literal("schema-id"),
         bending: Bending {
             additional: additional.then(|| reading.switch("allow-additional-properties", true)),
             ignores_case: reading.switch("case-insensitive-property-names", false),
@@ -285,16 +295,18 @@ impl ValidateContent {
             Ok(value) => value,
             Err(error) => return vec![format!("It is not JSON: {error}")],
         };
-        let (Some(definition), Some(api)) = (Definition::of(flow.facts), flow.facts.api.as_ref()) else {
-            return Vec::new();
+        let (definition, named) = (Definition::of(flow.facts), rule.schema.as_deref());
+        let schema = definition.as_ref().and_then(|definition| match (named, status) {
+            (Some(name), _) => definition.named_schema(name),
+            (None, Some(status)) => definition.response_schema(status, content_type),
+            (None, None) => definition.request_schema(content_type),
+        });
+        let (Some(definition), Some(api), Some(schema)) = (definition, flow.facts.api.as_ref(), schema) else {
+            let missing = named.map(|name| format!("The API's OpenAPI document has no schema `{name}`."));
+            return missing.into_iter().collect();
         };
-        let schema = match status {
-            Some(status) => definition.response_schema(status, content_type),
-            None => definition.request_schema(content_type),
-        };
-        let Some(schema) = schema else { return Vec::new() };
         let operation = flow.facts.operation.as_ref().map(|one| format!("{} {}", one.method, one.url_template));
-        let place = format!("{} {status:?} {content_type} {:?}", operation.unwrap_or_default(), rule.bending);
+        let place = format!("{} {status:?} {content_type} {named:?} {:?}", operation.unwrap_or_default(), rule.bending);
         let value = if rule.bending.ignores_case { schemas::lowered(value) } else { value };
         match self.schemas.validator(api, &place, (&definition, schema), rule.bending) {
             Ok(validator) => schemas::errors(&validator, &value),
@@ -423,8 +435,14 @@ mod tests {
     }
 
     #[test]
-    fn stored_schemas_are_refused() {
-        let inside = JSON.replace("type=", r#"schema-id="s" type="#);
-        assert!(scene("inbound", &inside, "").troubles()[0].contains("no stored schemas"));
+    fn schemas_are_found_by_name() {
+        let by = |name: &str| JSON.replace("type=", &format!(r#"schema-id="{name}" type="#));
+        for (name, body, status) in [("Order", r#"{"Id":2}"#, 200), ("Order", "{}", 400), ("None", r#"{"Id":2}"#, 400)]
+        {
+            assert_eq!(asked(&by(name), "application/json", body).status(), status, "{name} {body}");
+        }
+        for inside in [by("Order").replace("\"json\"", "\"xml\""), JSON.replace("type=", r#"schema-ref="a" type="#)] {
+            assert!(scene("inbound", &inside, "").troubles()[0].contains("by name and for JSON"));
+        }
     }
 }

@@ -140,6 +140,30 @@ pub struct Tls {
     /// Private key, PEM.
     #[schemars(extend("format" = "file"))]
     pub key: PathBuf,
+    /// Whether clients are asked for a certificate.
+    #[serde(default)]
+    pub client: ClientCertificates,
+    /// Certificates of the authorities that clients' certificates are trusted by, PEM. Without it none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "file"))]
+    pub client_ca: Option<PathBuf>,
+    /// Revocation lists of those authorities, PEM. Without it nothing counts as revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "file"))]
+    pub client_crl: Option<PathBuf>,
+}
+
+/// Whether clients are asked for a certificate in the TLS handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificates {
+    /// No.
+    #[default]
+    None,
+    /// Asked, and any is taken: `validate-client-certificate` says which calls need which.
+    Ask,
+    /// A connection without a certificate that `client_ca` trusts is refused.
+    Require,
 }
 
 /// Where backends may be reached. Loopback is always allowed for backends declared in the file.

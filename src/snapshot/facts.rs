@@ -67,7 +67,12 @@ impl FactTable {
 
 /// A configured certificate as expressions know it. Only RSA keys sign there.
 fn certificate(identity: &Identity) -> Certificate {
-    Certificate { der: identity.der().into(), key: identity.rsa_key().map(Into::into) }
+    Certificate {
+        der: identity.der().into(),
+        key: identity.rsa_key().map(Into::into),
+        is_trusted: true,
+        is_revoked: false,
+    }
 }
 
 /// What is known of an API beside its settings.

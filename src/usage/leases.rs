@@ -93,8 +93,8 @@ impl Leases {
     }
 
     /// With another time that a request waits than [`FIRST_WAIT`].
-    #[cfg(test)]
-    fn waiting(self, first_wait: Duration) -> Self {
+    #[must_use]
+    pub fn waiting(self, first_wait: Duration) -> Self {
         Self { first_wait, ..self }
     }
 

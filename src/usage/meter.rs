@@ -9,7 +9,8 @@ use bytes::Bytes;
 use tollgate_providers::{Surface, prompt::Inline};
 
 use super::{
-    codec, consumed, entries, leases::Leases, metered::Metered, possible::Possible, refused, refused_rows::RefusedRows,
+    codec, complaints::Complaints, consumed, entries, leases::Leases, metered::Metered, possible::Possible, refused,
+    refused_rows::RefusedRows,
 };
 use crate::{
     exchange::{Cost, Entry, Fault, FaultKind, Intent, Record, Settle},
@@ -36,6 +37,8 @@ pub struct Meter {
     pub journal: Arc<Journal>,
     /// Which refused requests have a row of their own.
     pub refused_rows: RefusedRows,
+    /// How often the log was told that requests are refused because the journal does not take them.
+    pub unwritten: Complaints,
     /// What was learned of models and their answers.
     pub learned: Arc<Learned>,
     /// Time.
@@ -113,7 +116,7 @@ impl Meter {
         let reservation = reserved.map_err(|refusal| self.refuse(&refusal, wish.is_plain))?;
         self.tell_shadows(reservation.shadowed().iter());
         let intent = Entry::Intent(entries::intent(record, wish.streamed, prompt.tokens, reservation.charges()));
-        let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| unavailable(&error))?;
+        let slot = self.journal.append_opening(&codec::encode(&intent)).map_err(|error| self.unavailable(&error))?;
         let announced = (record.model.clone(), record.started);
         Ok(Metered::new(slot, reservation, wish, prompt, announced, self.learned.clone()))
     }
@@ -143,6 +146,14 @@ impl Meter {
     fn refuse(&self, refusal: &Refusal, is_plain: bool) -> Refused {
         self.telemetry.metrics.limit_refused(refusal.kind.word());
         Refused { fault: refused::fault(refusal, is_plain), standing: refusal.standing }
+    }
+
+    /// The journal does not take the request.
+    pub(super) fn unavailable(&self, error: &JournalError) -> Refused {
+        if let Some(unsaid) = self.unwritten.due(self.clock.ticks()) {
+            tracing::error!(%error, unsaid, "requests are refused because the ledger cannot take them");
+        }
+        unavailable()
     }
 
     /// An exchange that ended without having been let through: kept when it is known whose it is.
@@ -284,8 +295,7 @@ fn largest_prompt(wish: &Wish) -> u64 {
     quotas.map(fits).min().unwrap_or(u64::MAX)
 }
 
-pub(super) fn unavailable(error: &JournalError) -> Refused {
-    tracing::error!(%error, "a request was refused because the ledger cannot take it");
+fn unavailable() -> Refused {
     let message = "The usage ledger cannot take the request at the moment. Nothing was sent; try again shortly.";
     let fault = Fault::new(FaultKind::LedgerUnavailable, message).retry_after(Some(LEDGER_RETRY));
     Refused { fault, standing: Standing::default() }

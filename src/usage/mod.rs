@@ -5,6 +5,7 @@
 
 pub mod abandoned;
 pub mod codec;
+pub mod complaints;
 pub mod consumed;
 pub mod drain;
 mod entries;

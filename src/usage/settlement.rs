@@ -14,7 +14,7 @@ use crate::{
     telemetry::metrics::Opened,
 };
 
-use super::{Metered, Sink, Stop, Wish, meter::unavailable, refused};
+use super::{Metered, Sink, Stop, Wish, refused};
 
 /// Owns the record of an open exchange. Dropping it settles: so a task that is cancelled or panics settles as
 /// "client gone", and nothing can settle twice.
@@ -71,7 +71,7 @@ impl Settlement {
         })?;
         // Held by its exchange before it is waited for: whoever leaves meanwhile settles what was announced.
         let metered = self.metered.insert(Box::new(metered));
-        metered.durable().await.map_err(|error| unavailable(&error).fault)
+        metered.durable().await.map_err(|error| sink.meter().unavailable(&error).fault)
     }
 
     /// A try begins: from here on the backend may read the prompt, whether or not anybody waits for the answer.

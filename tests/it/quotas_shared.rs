@@ -31,8 +31,10 @@ async fn spend_all(worlds: &[World]) -> usize {
                 200 => (good, refused) = (good + 1, 0),
                 503 | 429 => {
                     refused += 1;
-                    // Who had nothing left asks again after a rest.
+                    // Who had nothing left asks again after a rest, once its leases have been looked at (each 250 ms):
+                    // a quota that was final is not asked for by requests.
                     world.advance(Duration::from_secs(11));
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 other => panic!("{other}"),
             }

@@ -212,3 +212,71 @@ async fn the_listener_speaks_both_versions_and_takes_new_certificates() {
     }
     panic!("the new certificate was not taken within 10 s");
 }
+
+/// The status of a call over TLS with that client certificate; `None`: no handshake.
+async fn as_client(world: &World, authority: &Authority, shown: Option<&(String, String)>) -> Option<(u16, String)> {
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(authority.roots());
+    let config = match shown.map(chain) {
+        Some((certificates, key)) => builder.with_client_auth_cert(certificates, key).expect("a certificate"),
+        None => builder.with_no_client_auth(),
+    };
+    let socket = TcpStream::connect(world.gateway()).await.expect("listening");
+    let name = ServerName::try_from("gateway.test").expect("a name");
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.ok()?;
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
+    tokio::spawn(connection);
+    let request = http::Request::get("/all/1").header("authorization", format!("Bearer {KEY}"));
+    let request = request.header("host", "gateway.test").body(Empty::<bytes::Bytes>::new()).expect("a request");
+    // In TLS 1.3 the client hears of a refusal only after its own handshake is over.
+    let answer = sender.send_request(request).await.ok()?;
+    let status = answer.status().as_u16();
+    let seen = answer.headers().get("x-seen").map(|seen| seen.to_str().expect("text").to_owned());
+    Some((status, seen.unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn clients_are_asked_for_certificates_and_documents_judge_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let own = authority.issue("gateway.test");
+    let (certificate, key) = (write(folder.path(), "tls.pem", &own.0), write(folder.path(), "tls.key", &own.1));
+    let ca = write(folder.path(), "ca.pem", &authority.pem());
+    let policy = r#"<policies><inbound><base />
+        <set-variable name="seen" value="@(context.Request.Certificate == null ? "none" : context.Request.Certificate.Verify().ToString())" />
+        POLICY
+        </inbound><outbound><base /><set-header name="x-seen"><value>@((string)context.Variables["seen"])</value></set-header></outbound>
+        </policies>"#;
+    let demand = r#"<validate-client-certificate><identities><identity dns-name="app.test" /></identities></validate-client-certificate>"#;
+    let (app, other, foreign) =
+        (authority.issue("app.test"), authority.issue("other.test"), stranger.issue("app.test"));
+    let said = |status: u16, seen: &str| Some((status, seen.to_owned()));
+    // Asked for or required; the document; what a client without, with a good, another and a foreign certificate gets.
+    let cases = [
+        ("ask", demand, [said(403, ""), said(200, "True"), said(403, ""), said(403, "")]),
+        ("ask", "", [said(200, "none"), said(200, "True"), said(200, "True"), said(200, "False")]),
+        ("require", "", [None, said(200, "True"), said(200, "True"), None]),
+        ("none", "", [said(200, "none"), said(200, "none"), said(200, "none"), said(200, "none")]),
+    ];
+    for (mode, demand, wanted) in cases {
+        let document = policy.replace("POLICY", demand).replace('\n', " ");
+        let config = format!(
+            "backends: [{{ id: svc, kind: http, url: \"vendor://svc\" }}]\napis:\n  - id: all\n    kind: http\n    \
+             path: /all\n    backend: svc\n    policy: |\n      {document}\n"
+        );
+        let tls = format!("{{ certificate: {certificate}, key: {key}, client: {mode}, client_ca: {ca} }}");
+        let world = World::builder()
+            .config(&config)
+            .server(&format!("gateway: {{ tls: {tls} }}"))
+            .vendor("svc", Vendor::always(Reply::text(200, "text/plain", "fine")).await)
+            .start()
+            .await;
+        for (shown, wanted) in [None, Some(&app), Some(&other), Some(&foreign)].into_iter().zip(wanted) {
+            let told = format!("{mode} {demand} {:?}", shown.map(|(certificate, _)| certificate));
+            assert_eq!(as_client(&world, &authority, shown).await, wanted, "{told}");
+        }
+    }
+}

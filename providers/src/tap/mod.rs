@@ -31,13 +31,23 @@ use self::{body::Body, hold::Hold, spoken::Spoken};
 use crate::{
     Surface, Usage,
     counts::Counts,
+    json::Members,
     sse::{Frame, Reader},
 };
 
 pub use self::{
     fault::StreamError,
-    spoken::{Counter, Delivered, OutputCount},
+    spoken::{Counter, Delivered, Listener, OutputCount},
 };
+
+/// Lets `listener` hear what a whole unstreamed answer says; false when it is no answer of that surface.
+pub fn hear_answer(surface: Surface, body: &[u8], listener: Arc<dyn Listener>) -> bool {
+    let Ok(answer) = serde_json::from_slice::<Members<'_>>(body) else { return false };
+    let mut spoken = Spoken::default();
+    spoken.listen_with(listener);
+    words::speak_answer(surface, &answer, &mut spoken);
+    spoken.bytes() > 0
+}
 
 /// Watches one answer pass. Its `Debug` prints nothing of the answer.
 pub struct Tap {
@@ -113,6 +123,13 @@ impl Tap {
     #[must_use]
     pub fn counting(mut self, counter: Arc<dyn Counter>) -> Self {
         self.seen.spoken.count_with(counter);
+        self
+    }
+
+    /// Lets `listener` hear what is said, as it comes.
+    #[must_use]
+    pub fn listening(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.seen.spoken.listen_with(listener);
         self
     }
 

@@ -13,6 +13,12 @@ pub trait Counter: Send + Sync {
     fn count(&self, text: &str) -> Option<u64>;
 }
 
+/// Hears the words of an answer as they come. Must be quick, and must not block.
+pub trait Listener: Send + Sync {
+    /// Words of one voice: answers beside each other are told apart, and so are an answer's reasoning, text and tool calls.
+    fn hear(&self, voice: u64, words: &str);
+}
+
 /// What of an answer has been delivered, as far as it is known without counting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -82,9 +88,14 @@ pub(super) struct Spoken {
     waiting_bytes: usize,
     waiting: Vec<(Voice, String)>,
     counter: Option<Arc<dyn Counter>>,
+    listener: Option<Arc<dyn Listener>>,
 }
 
 impl Spoken {
+    pub(super) fn listen_with(&mut self, listener: Arc<dyn Listener>) {
+        self.listener = Some(listener);
+    }
+
     pub(super) fn count_with(&mut self, counter: Arc<dyn Counter>) {
         self.counter = Some(counter);
     }
@@ -97,6 +108,9 @@ impl Spoken {
     /// Takes words as they stand in JSON: UTF-8 but for halves of surrogate pairs.
     pub(super) fn say(&mut self, voice: Voice, words: &[u8]) {
         self.text_bytes += words.len() as u64;
+        if let Some(listener) = &self.listener {
+            listener.hear(voice, &String::from_utf8_lossy(words));
+        }
         if self.counter.is_none() || words.is_empty() {
             return;
         }

@@ -37,7 +37,7 @@ pub struct Apim {
     /// Fail with exit code 7 when something could not be taken over whole
     #[arg(long)]
     pub strict: bool,
-    /// Values of Terraform's `${...}` in policy documents: JSON, YAML or tfvars
+    /// Values of Terraform's `${...}`, and of the `{name}` of samples, in policy documents: JSON, YAML or tfvars
     #[arg(long, value_name = "FILE")]
     pub var_file: Option<PathBuf>,
 }

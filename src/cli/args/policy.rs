@@ -27,8 +27,9 @@ Examples:
   tollgate policy test policies/orders.xml --request request.json
   tollgate policy test policies/orders.xml --request request.yaml -o json
 
-The request file holds request, context, variables, named_values, answers (of the backend), calls (of others) and
-expect; the exit code is 1 when what came out is not what is expected. Nothing is sent anywhere.")]
+The request file holds request, context, variables, cached, named_values, fragments, answers (of
+the backend), calls (of others) and expect; the exit code is 1 when what came out is not what is
+expected. Waiting is played, not waited for. Nothing is sent anywhere.")]
     Test(PolicyTest),
 }
 

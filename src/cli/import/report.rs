@@ -205,8 +205,9 @@ impl Report {
         let share = if documents == 0 { 100.0 } else { percent(full, documents) };
         format!(
             "{} objects: {converted} converted, {changed} with a change, {unsupported} kept but unsupported, \
-             {skipped} skipped.\n{documents} policy documents: {full} run fully ({share:.1} %), {} in part, {} refused.\n",
+             {skipped} skipped.\n{documents} policy document{}: {full} run fully ({share:.1} %), {} in part, {} refused.\n",
             self.items.len(),
+            if documents == 1 { "" } else { "s" },
             self.standing(Standing::Partial),
             self.standing(Standing::Refused),
         )

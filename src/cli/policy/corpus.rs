@@ -9,11 +9,10 @@ use std::{
     collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-use serde::Deserialize;
-
-use super::{case::Case, expectation, try_out};
+use super::{trials, try_out};
 use crate::{
     cli::import::{
         self,
@@ -24,6 +23,12 @@ use crate::{
 };
 
 const TABLE: &str = "docs/policies/corpus.md";
+
+/// Smallest share of documents that run in full, in per cent.
+const FEWEST_FULL: usize = 95;
+
+/// Fewest documents of which something is asserted, where they are at hand.
+const FEWEST_ASSERTED: usize = 60;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -40,12 +45,9 @@ fn corpus() -> Option<PathBuf> {
     folder
 }
 
-fn judged(folder: &Path) -> Vec<Judged> {
-    import::judged(folder).unwrap_or_else(|failure| panic!("{failure}"))
-}
-
-fn file(name: &str) -> String {
-    std::fs::read_to_string(name).unwrap_or_else(|error| panic!("{name}: {error}"))
+fn judged(folder: &Path) -> &'static [Judged] {
+    static ONCE: OnceLock<Vec<Judged>> = OnceLock::new();
+    ONCE.get_or_init(|| import::judged(folder).unwrap_or_else(|failure| panic!("{failure}")))
 }
 
 #[test]
@@ -57,7 +59,9 @@ fn each_document_compiles_or_says_where_it_does_not() {
         assert!(place.line > 0 && !reason.is_empty(), "{place} {reason}");
         println!("{} {place}: {reason}", one.standing.word());
     }
-    let table = table(&judged);
+    let full = judged.iter().filter(|one| one.standing == Standing::Full).count();
+    assert!(full * 100 >= judged.len() * FEWEST_FULL, "{full} of {} documents run in full", judged.len());
+    let table = table(judged);
     println!("{table}");
     if std::env::var_os("TOLLGATE_WRITE_DOCS").is_some() {
         std::fs::write(root().join(TABLE), table).expect("written");
@@ -74,7 +78,7 @@ fn what_compiles_can_be_played() {
     ];
     let mut played = 0;
     for one in judged(&folder).iter().filter(|one| one.standing != Standing::Refused) {
-        let text = file(&folder.join(&*one.place.file).display().to_string());
+        let text = trials::file(&folder.join(&*one.place.file));
         let names = samples::names(&text);
         for request in requests {
             let case = try_out::case("case.yaml", request).unwrap_or_else(|failure| panic!("{failure}"));
@@ -94,62 +98,21 @@ fn what_compiles_can_be_played() {
     println!("{played} journeys");
 }
 
-/// A case with the document that it is about: one of the corpus, or one of our own in the same folder.
-#[derive(Deserialize)]
-struct Asserted {
-    document: String,
-    /// What takes the place of `{name}` or `NAME`, as a script would put it there.
-    #[serde(default)]
-    placeholders: BTreeMap<String, String>,
-    #[serde(flatten)]
-    case: BTreeMap<String, serde_json::Value>,
-}
-
 #[test]
 fn documents_do_what_is_written_down() {
-    let cases = root().join("tests/fixtures/policies/cases");
     let Some(folder) = corpus() else { return };
-    let (mut count, mut bad) = (0, Vec::new());
     // What a document does is asserted where all of it runs; where it does not, the table says why.
-    let full: HashSet<String> = judged(&folder)
-        .iter()
-        .filter(|one| one.standing == Standing::Full)
-        .map(|one| one.place.file.to_string())
-        .collect();
-    let mut names: Vec<PathBuf> =
-        std::fs::read_dir(&cases).map(|all| all.flatten().map(|entry| entry.path()).collect()).unwrap_or_default();
-    names.sort();
-    for name in names.iter().filter(|name| name.extension().is_some_and(|ending| ending == "yaml")) {
-        let text = file(&name.display().to_string());
-        let node = crate::document::read(&text, crate::document::Format::Yaml)
-            .unwrap_or_else(|broken| panic!("{}: {broken:?}", name.display()));
-        let all: Vec<Asserted> =
-            serde_json::from_value(node.to_json()).unwrap_or_else(|error| panic!("{}: {error}", name.display()));
-        for Asserted { document, placeholders, case } in all {
-            let case: Case =
-                serde_json::from_value(serde_json::json!(case)).unwrap_or_else(|error| panic!("{document}: {error}"));
-            if !full.contains(&document) {
-                println!("{document} does not run in full, so nothing is asserted of it");
-                continue;
-            }
-            count += 1;
-            bad.extend(differs(&folder, &document, &placeholders, &case));
-        }
+    let full: HashSet<&str> =
+        judged(&folder).iter().filter(|one| one.standing == Standing::Full).map(|one| &*one.place.file).collect();
+    let cases = trials::cases(&root().join("tests/fixtures/policies/cases"));
+    let (asserted, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| full.contains(&*case.document));
+    for other in &others {
+        println!("{} does not run in full, so nothing is asserted of it", other.document);
     }
-    println!("{count} cases");
-    assert!(bad.is_empty(), "{} of {count} cases:\n{}", bad.len(), bad.join("\n"));
-}
-
-fn differs(folder: &Path, document: &str, placeholders: &BTreeMap<String, String>, case: &Case) -> Option<String> {
-    let text = file(&folder.join(document).display().to_string());
-    let names: Vec<String> = placeholders.keys().cloned().collect();
-    let text = samples::fill(&text, &names, |name| placeholders[name].clone());
-    let told = match try_out::play(document, &text, case, OnUnsupported::FailWhenReached) {
-        Ok(played) => expectation::differences(&case.expect.clone().unwrap_or_default(), &played),
-        Err(failure) => vec![failure.to_string()],
-    };
-    let title = case.title.as_deref().unwrap_or_default();
-    (!told.is_empty()).then(|| format!("{document} ({title}):\n    {}", told.join("\n    ")))
+    let documents: HashSet<&str> = asserted.iter().map(|case| &*case.document).collect();
+    println!("{} cases of {} documents", asserted.len(), documents.len());
+    trials::assert_all(&folder, &asserted);
+    assert!(documents.len() >= FEWEST_ASSERTED, "{} documents are asserted", documents.len());
 }
 
 /// The table of the documentation.

@@ -20,11 +20,14 @@ pub fn run(global: &Global, asked: &PolicyExplain) -> Result<(), Failure> {
         Some(file) => of_file(file)?,
         None => of_configuration(global, asked)?,
     };
-    let view = view(&world, &documents).map_err(|troubles| super::not_compiled(&troubles))?;
+    let (view, warnings) = view(&world, &documents).map_err(|troubles| super::not_compiled(&troubles))?;
     match global.output {
         print::Format::Table => print::data(&told(&view, documents.is_empty()))?,
         print::Format::Csv => print::data(&print::render(global.output, &view, &COLUMNS))?,
         other => print::data(&print::render_one(other, &Json::Array(view)))?,
+    }
+    for warning in &warnings {
+        print::say(&super::told(warning));
     }
     Ok(())
 }
@@ -95,11 +98,11 @@ fn sources<'s>(
     Ok(found)
 }
 
-/// The effective policy, a row a statement.
-fn view(world: &World, documents: &[(Scope, Document)]) -> Result<Vec<Json>, Vec<Trouble>> {
+/// The effective policy, a row a statement, and what is odd about it.
+fn view(world: &World, documents: &[(Scope, Document)]) -> Result<(Vec<Json>, Vec<Trouble>), Vec<Trouble>> {
     let scopes: Vec<(Scope, Option<&Document>)> =
         documents.iter().map(|(scope, document)| (*scope, Some(document))).collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut odd) = (Vec::new(), Vec::new());
     for section in Section::ALL {
         let told = |problem: policy::Problem| vec![Trouble { place: problem.place, message: problem.message }];
         let elements = policy::effective(section, &scopes).map_err(told)?;
@@ -110,11 +113,12 @@ fn view(world: &World, documents: &[(Scope, Document)]) -> Result<Vec<Json>, Vec
             element.children = elements.iter().cloned().map(policy::Child::Element).collect();
             document.root.children.push(policy::Child::Element(element.clone()));
         }
-        let (compiled, _) = compile(&document, Scope::Operation, world, OnUnsupported::FailWhenReached)?;
+        let (compiled, warnings) = compile(&document, Scope::Operation, world, OnUnsupported::FailWhenReached)?;
+        odd.extend(warnings);
         let Some(block) = compiled.section(section) else { continue };
         statements(section, block, 0, &elements, &mut rows);
     }
-    Ok(rows)
+    Ok((rows, odd))
 }
 
 fn statements(section: Section, block: &Block, depth: usize, elements: &[policy::Element], rows: &mut Vec<Json>) {

@@ -15,6 +15,8 @@ mod script;
 mod stage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trials;
 mod try_out;
 pub mod world;
 
@@ -52,6 +54,11 @@ fn refused(problems: &[Problem]) -> Failure {
 
 /// A document that cannot be compiled.
 fn not_compiled(troubles: &[crate::policies::Trouble]) -> Failure {
-    let lines: Vec<String> = troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.message)).collect();
+    let lines: Vec<String> = troubles.iter().map(told).collect();
     Failure::new(Exit::Configuration, lines.join("\n"))
+}
+
+/// What is wrong or odd, with its place.
+fn told(trouble: &crate::policies::Trouble) -> String {
+    format!("{}: {}", trouble.place, trouble.message)
 }

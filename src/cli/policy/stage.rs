@@ -2,7 +2,7 @@
 //!
 //! Waiting is played, not waited for: the runtime's clock stands still and jumps.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value as Json;
@@ -23,7 +23,7 @@ use crate::{
         compile::OnUnsupported,
         debugging::Debugging,
         facts::{ApiFacts, DeploymentFacts, OperationFacts, ProductFacts, SubscriptionFacts, UserFacts},
-        flow::Variables,
+        flow::{Cached, Variables},
         tracing::Trace,
     },
     policy::{Document, Scope, Section},
@@ -55,23 +55,32 @@ pub struct Played {
     pub called: Vec<Sent>,
     /// Steps.
     pub trace: Box<Trace>,
+    /// What is odd about the documents.
+    pub warnings: Vec<String>,
 }
 
-/// Documents of up to five scopes, compiled, the narrowest first; the built-in one is last.
+/// Documents of up to five scopes, compiled, the narrowest first; the built-in one is last. With what is odd about them.
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn compiled(documents: &[(Scope, Document)], world: &World, how: OnUnsupported) -> Result<Pipeline, Vec<Trouble>> {
+pub fn compiled(
+    documents: &[(Scope, Document)],
+    world: &World,
+    how: OnUnsupported,
+) -> Result<(Pipeline, Vec<Trouble>), Vec<Trouble>> {
     let built_in = Document::built_in();
     let own = documents.iter().map(|(scope, document)| (*scope, document));
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    let (mut good, mut bad, mut odd) = (Vec::new(), Vec::new(), Vec::new());
     for (scope, document) in own.chain(std::iter::once((Scope::Global, &built_in))) {
         match compile(document, scope, world, how) {
-            Ok((compiled, _)) => good.push(Arc::<Compiled>::new(compiled)),
+            Ok((compiled, warnings)) => {
+                good.push(Arc::<Compiled>::new(compiled));
+                odd.extend(warnings);
+            }
             Err(troubles) => bad.extend(troubles),
         }
     }
-    if bad.is_empty() { Ok(Pipeline::new(good)) } else { Err(bad) }
+    if bad.is_empty() { Ok((Pipeline::new(good), odd)) } else { Err(bad) }
 }
 
 /// Plays a case.
@@ -119,8 +128,10 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         after: Vec::new(),
         trace: Some(Box::default()),
         is_preflight: false,
+        cached: Cached::Unasked,
     };
-    let ended = Pipeline::run(&mut flow).await;
+    let clock = services.clock.clone();
+    let ended = in_played_time(&clock, Pipeline::run(&mut flow)).await;
     let Flow { response, variables, last_error, trace, .. } = flow;
     services.outside.drain(Duration::from_secs(1)).await;
     let asked = case.expect.iter().flat_map(|expect| expect.cached.keys());
@@ -132,7 +143,32 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         Some(Body::Consumed) | None => Bytes::new(),
     };
     let (sent, called) = (wire.sent, others.asked());
-    Ok(Played { response, body, variables, cached, ended, last_error, sent, called, trace: trace.unwrap_or_default() })
+    Ok(Played {
+        response,
+        body,
+        variables,
+        cached,
+        ended,
+        last_error,
+        sent,
+        called,
+        trace: trace.unwrap_or_default(),
+        warnings: Vec::new(),
+    })
+}
+
+/// Runs with a clock that goes with the runtime's: whatever is waited for moves both.
+async fn in_played_time<T>(clock: &Clock, running: impl Future<Output = T>) -> T {
+    let mut running = pin!(running);
+    let began = tokio::time::Instant::now();
+    let mut told = Duration::ZERO;
+    std::future::poll_fn(|context| {
+        let elapsed = began.elapsed();
+        clock.advance(elapsed.saturating_sub(told));
+        told = elapsed;
+        running.as_mut().poll(context)
+    })
+    .await
 }
 
 fn request(case: &Case) -> Result<Request, String> {

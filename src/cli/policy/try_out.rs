@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::{
     case::Case,
     expectation,
+    script::Sent,
     stage::{self, Played},
     world::{self, World},
 };
@@ -15,7 +16,7 @@ use crate::{
         print,
     },
     document::{self, Format},
-    policies::{Ended, Pipeline, compile::OnUnsupported, tracing::TraceStep},
+    policies::{Ended, Pipeline, Trouble, compile::OnUnsupported, tracing::TraceStep},
     policy::{Document, Fragment, Scope, Section},
 };
 
@@ -72,10 +73,15 @@ pub fn play(file: &str, text: &str, case: &Case, how: OnUnsupported) -> Result<P
     } else {
         compiled(&Document::read(file, text).map_err(|problems| super::refused(&problems))?)?
     };
-    stage::play(&pipeline, case).map_err(Failure::usage)
+    let (pipeline, warnings) = pipeline;
+    let played = stage::play(&pipeline, case).map_err(Failure::usage)?;
+    Ok(Played { warnings: warnings.iter().map(super::told).collect(), ..played })
 }
 
-fn compiled(document: &Document, world: &World, how: OnUnsupported) -> Result<Pipeline, Failure> {
+/// A pipeline, and what is odd about its documents.
+type Made = (Pipeline, Vec<Trouble>);
+
+fn compiled(document: &Document, world: &World, how: OnUnsupported) -> Result<Made, Failure> {
     let (world, document) = world.fitting(document).map_err(|problems| super::refused(&problems))?;
     stage::compiled(&[(Scope::Api, document)], &world, how).map_err(|troubles| super::not_compiled(&troubles))
 }
@@ -86,8 +92,8 @@ fn standing(
     file: &str,
     text: &str,
     section: Option<&str>,
-    compiled: impl Fn(&Document) -> Result<Pipeline, Failure>,
-) -> Result<Pipeline, Failure> {
+    compiled: impl Fn(&Document) -> Result<Made, Failure>,
+) -> Result<Made, Failure> {
     let fragment = Fragment::read(file, text).map_err(|problems| super::refused(&problems))?;
     if let Some(name) = section {
         let section = Section::ALL.into_iter().find(|section| section.name() == name);
@@ -112,12 +118,32 @@ fn to_json(played: &Played, differences: &[String]) -> Json {
     let response = played.response.as_ref();
     json!({
         "steps": played.trace.steps.iter().map(step_json).collect::<Vec<_>>(),
-        "sent": played.sent.iter().map(|sent| json!({"method": sent.method, "url": sent.url, "backend": sent.backend})).collect::<Vec<_>>(),
+        "sent": played.sent.iter().map(sent_json).collect::<Vec<_>>(),
         "status": response.map(|response| response.status.as_u16()),
+        "reason": response.map(|response| response.reason()),
+        "headers": response.map(|response| headers_json(&response.headers)),
         "body": String::from_utf8_lossy(&played.body),
         "failure": failure(played),
+        "called": played.called.iter().map(sent_json).collect::<Vec<_>>(),
+        "warnings": played.warnings,
         "differences": differences,
     })
+}
+
+fn sent_json(sent: &Sent) -> Json {
+    json!({
+        "method": sent.method, "url": sent.url, "backend": sent.backend, "headers": headers_json(&sent.headers),
+        "body": String::from_utf8_lossy(&sent.body),
+    })
+}
+
+/// Lines of the same name joined by `, `.
+fn headers_json(headers: &http::HeaderMap) -> Json {
+    let joined = |name: &http::HeaderName| {
+        let lines: Vec<_> = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        (name.to_string(), Json::from(lines.join(", ")))
+    };
+    Json::Object(headers.keys().map(joined).collect())
 }
 
 fn step_json(step: &TraceStep) -> Json {
@@ -140,7 +166,8 @@ fn told(played: &Played) -> String {
     let mut lines = Vec::new();
     for step in &played.trace.steps {
         let place = step.place.rsplit_once('/').map_or(step.place.as_str(), |(_, name)| name);
-        lines.push(format!("{:<9} {}  ({place})  {}", step.section, step.path, step.result));
+        let took = if step.took.is_zero() { String::new() } else { format!(", {:?}", step.took) };
+        lines.push(format!("{:<9} {}  ({place})  {}{took}", step.section, step.path, step.result));
         lines.extend(step.said.iter().map(|said| format!("            said {said}")));
         for (name, change) in &step.changes {
             lines.push(format!("            {name}: {} -> {}", change[0], change[1]));
@@ -158,6 +185,7 @@ fn told(played: &Played) -> String {
     if let Some(failure) = failure(played) {
         lines.push(format!("failed    {failure}"));
     }
+    lines.extend(played.warnings.iter().map(|warning| format!("note      {warning}")));
     lines.push(String::new());
     lines.join("\n")
 }

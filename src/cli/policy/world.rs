@@ -109,8 +109,8 @@ impl World {
     fn troubles(&self, document: &Document) -> Result<(usize, Document), Vec<Problem>> {
         let complete = policy::resolve(document, &self.values, &self.fragments)?;
         let world = self.clone().with_names_of(std::iter::once(&complete));
-        // Operation scope: what may stand there may stand anywhere.
-        let compiled = policies::compile(&complete, Scope::Operation, &world, OnUnsupported::Refuse);
+        // Operation scope: what may stand there may stand anywhere. What is not supported is so with any value.
+        let compiled = policies::compile(&complete, Scope::Operation, &world, OnUnsupported::FailWhenReached);
         Ok((compiled.err().map_or(0, |troubles| troubles.len()), complete))
     }
 

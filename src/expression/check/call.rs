@@ -18,7 +18,9 @@ struct Args {
 
 impl Checker {
     pub(super) fn call(&mut self, at: usize, callee: &Expr, generics: &[TypeRef], args: &[Expr]) -> Typed {
-        let generic = generics.first().map_or(Type::UNKNOWN, |generic| self.resolve(generic));
+        let nullable = generics.first().is_some_and(|generic| generic.nullable);
+        let of = generics.first().map_or(Type::UNKNOWN, |generic| self.resolve(generic));
+        let generic = Generic { of, nullable };
         match &callee.kind {
             ExprKind::Name(name) => self.call_name(at, callee, name, args),
             ExprKind::Member(owner, name) => match self.static_kind(owner) {
@@ -42,8 +44,8 @@ impl Checker {
         (Node::Invoke(Box::new(node), args.nodes), of.arg(0))
     }
 
-    fn call_static(&mut self, (at, kind, name): (usize, Kind, &str), generic: &Type, args: &[Expr]) -> Typed {
-        let Some(found) = library::find(kind, true, name).filter(|member| !member.is_property) else {
+    fn call_static(&mut self, (at, kind, name): (usize, Kind, &str), generic: &Generic, args: &[Expr]) -> Typed {
+        let Some(found) = library::method(kind, true, name) else {
             let hint = suggest::near(name, library::names_of(kind, true).into_iter());
             self.trouble(at, format!("`{}` has no method `{name}`{hint}", kind.name()));
             return nothing();
@@ -51,32 +53,35 @@ impl Checker {
         // `Enumerable.Select(xs, f)`: the first argument is the receiver.
         let checked = self.args(args, &Type::UNKNOWN);
         self.arity(at, found, args.len());
-        let result = library::result_type(found.result, &kind.into(), generic, &checked.lambda);
-        let target = if kind.is_enum() { kind } else { generic.kind };
-        let node = member::native(found, None, checked.nodes, target_kind(target, kind));
+        let result = library::result_type(found.result, &kind.into(), &generic.of, &checked.lambda);
+        let mut node = member::native(found, None, checked.nodes, kind);
+        if generic.of.kind != Kind::Unknown && !kind.is_enum() {
+            node = with_generic(node, &generic.of, generic.nullable);
+        }
         (with_out(node, checked.out), result)
     }
 
-    fn call_member(&mut self, (at, owner, name): (usize, &Expr, &str), generic: &Type, args: &[Expr]) -> Typed {
+    fn call_member(&mut self, (at, owner, name): (usize, &Expr, &str), generic: &Generic, args: &[Expr]) -> Typed {
         let (node, of) = self.expr(owner);
         self.note_body(&node, &of, name, args);
         let checked = self.args(args, &of);
-        let found = library::find(of.kind, false, name).filter(|member| !member.is_property);
+        let found = library::method(of.kind, false, name);
         let open = of.kind.is_open();
         if let Some(found) = found
             && (!open || of.kind.is_a(Kind::JToken) && found.owner != Kind::Object)
         {
             self.arity(at, found, args.len());
-            let result = Self::result_of(found, &of, generic, &checked, args);
-            let candidates = library::candidates(name);
+            let result = Self::result_of(found, &of, &generic.of, &checked, args);
+            let wanted = implied(found, &of, &generic.of, &result);
+            let candidates = library::candidates(name, false);
             let node = if open {
                 member::dynamic(name, node, checked.nodes, candidates)
             } else {
-                member::native(found, Some(node), checked.nodes, generic.kind)
+                member::native(found, Some(node), checked.nodes, Kind::Unknown)
             };
-            return (with_out(with_generic(node, generic.kind), checked.out), result);
+            return (with_out(with_generic(node, &wanted, generic.nullable), checked.out), result);
         }
-        let candidates: Vec<_> = library::candidates(name).into_iter().filter(|member| !member.is_property).collect();
+        let candidates = library::candidates(name, false);
         if candidates.is_empty() || !open {
             if of.kind == Kind::Record || open && matches!(of.kind, Kind::Unknown | Kind::Dynamic) && name == "Invoke" {
                 return (Node::Invoke(Box::new(node), checked.nodes), Type::UNKNOWN);
@@ -92,10 +97,11 @@ impl Checker {
         }
         let results: Vec<_> = candidates.iter().map(|member| member.result).collect();
         let same = results.iter().all(|result| *result == results[0]);
-        let result = if same { library::result_type(results[0], &of, generic, &checked.lambda) } else { Type::UNKNOWN };
-        let result = if name == "GetValueOrDefault" { generic.clone() } else { result };
+        let result =
+            if same { library::result_type(results[0], &of, &generic.of, &checked.lambda) } else { Type::UNKNOWN };
+        let result = if name == "GetValueOrDefault" { generic.of.clone() } else { result };
         let node = member::dynamic(name, node, checked.nodes, candidates);
-        (with_out(with_generic(node, generic.kind), checked.out), result)
+        (with_out(with_generic(node, &generic.of, generic.nullable), checked.out), result)
     }
 
     /// `GetValueOrDefault` without a generic argument has the type of what it looks in, or of its default.
@@ -152,18 +158,17 @@ impl Checker {
 
     /// A method named without calling it, as in `Select(int.Parse)`.
     fn method_group(&self, owner: &Expr, name: &str) -> bool {
-        self.static_kind(owner)
-            .is_some_and(|kind| library::find(kind, true, name).is_some_and(|member| !member.is_property))
+        self.static_kind(owner).is_some_and(|kind| library::method(kind, true, name).is_some())
     }
 
     fn group(&mut self, owner: &Expr, name: &str, checked: &mut Args) -> Node {
         let at = owner.at;
-        let call = Expr { at, kind: ExprKind::Name("item".to_owned()) };
+        let call = Expr::new(at, ExprKind::Name("item".to_owned()));
         let mark = self.scope.mark();
         let start = self.scope.slots();
         let slot = self.scope.declare("item", Type::UNKNOWN);
         let kind = self.static_kind(owner).unwrap_or(Kind::Unknown);
-        let (node, of) = self.call_static((at, kind, name), &Type::UNKNOWN, std::slice::from_ref(&call));
+        let (node, of) = self.call_static((at, kind, name), &Generic::NONE, std::slice::from_ref(&call));
         self.scope.leave(mark);
         checked.lambda = of;
         let code = crate::expression::eval::Code::Expr(node);
@@ -200,14 +205,38 @@ impl Checker {
         if of.kind != Kind::Body || !matches!(name, "As" | "AsFormUrlEncodedContent") {
             return;
         }
+        // The body of an answer in a variable has no part in this exchange.
         let preserve = args.first().is_some_and(|arg| !matches!(&arg.kind, ExprKind::Literal(Value::Bool(false))));
         let of_response = matches!(node, Node::Native(_) | Node::Dynamic(_));
         self.needs.consumes |= !preserve && !of_response;
     }
 }
 
-fn target_kind(generic: Kind, owner: Kind) -> Kind {
-    if generic == Kind::Unknown { owner } else { generic }
+/// The generic argument of a call.
+struct Generic {
+    of: Type,
+    nullable: bool,
+}
+
+impl Generic {
+    const NONE: Self = Self { of: Type::UNKNOWN, nullable: false };
+}
+
+/// The type that a call without generic argument falls back on: what `OrDefault` gives when there is nothing.
+fn implied(found: &Member, of: &Type, generic: &Type, result: &Type) -> Type {
+    match found.name {
+        _ if generic.kind != Kind::Unknown => generic.clone(),
+        "TryGetValue" => of.arg(1),
+        "GetValueOrDefault" if found.owner == Kind::Object => of.clone(),
+        "FirstOrDefault" | "LastOrDefault" | "SingleOrDefault" | "ElementAtOrDefault" | "DefaultIfEmpty" | "Find" => {
+            if found.name == "DefaultIfEmpty" {
+                of.element()
+            } else {
+                result.clone()
+            }
+        }
+        _ => generic.clone(),
+    }
 }
 
 fn with_out(mut node: Node, out: Option<usize>) -> Node {
@@ -217,9 +246,11 @@ fn with_out(mut node: Node, out: Option<usize>) -> Node {
     node
 }
 
-fn with_generic(mut node: Node, generic: Kind) -> Node {
+fn with_generic(mut node: Node, generic: &Type, nullable: bool) -> Node {
     if let Node::Native(call) | Node::Dynamic(call) = &mut node {
-        call.generic = generic;
+        call.generic = generic.kind;
+        call.element = if generic.kind == Kind::Dictionary { generic.arg(1).kind } else { generic.arg(0).kind };
+        call.nullable = nullable;
     }
     node
 }

@@ -11,7 +11,7 @@ fn leaves(statement: &Stmt) -> bool {
     match &statement.kind {
         StmtKind::Return(_) | StmtKind::Throw(_) => true,
         StmtKind::Block(inner) => always_leaves(inner),
-        StmtKind::If(_, yes, Some(no)) => leaves(yes) && leaves(no),
+        StmtKind::If(branches, Some(last)) => branches.iter().all(|branch| leaves(&branch.1)) && leaves(last),
         StmtKind::Using(_, body) | StmtKind::Do(body, _) => leaves(body),
         StmtKind::While(condition, body) => is_true(condition) && !breaks(body),
         StmtKind::For(_, None, _, body) => !breaks(body),
@@ -36,7 +36,9 @@ fn breaks(statement: &Stmt) -> bool {
     match &statement.kind {
         StmtKind::Break => true,
         StmtKind::Block(inner) => inner.iter().any(breaks),
-        StmtKind::If(_, yes, no) => breaks(yes) || no.as_ref().is_some_and(|no| breaks(no)),
+        StmtKind::If(branches, last) => {
+            branches.iter().any(|branch| breaks(&branch.1)) || last.as_ref().is_some_and(|last| breaks(last))
+        }
         StmtKind::Using(_, body) => breaks(body),
         StmtKind::Try(body, catches, finally) => {
             body.iter().any(breaks)

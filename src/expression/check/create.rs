@@ -1,6 +1,6 @@
 //! `new`: objects, arrays, initializers, qualified XML names.
 
-use super::{Checker, Type, Typed, expression::nothing, member, statement, suggest};
+use super::{Checker, Type, Typed, conversion, expression::nothing, member, suggest};
 use crate::expression::{
     Kind, Value,
     eval::{InitialNode, Node},
@@ -14,7 +14,7 @@ impl Checker {
         if of.kind == Kind::Unknown {
             return nothing();
         }
-        let Some(found) = library::find(of.kind, true, "new").filter(|found| found.owner == of.kind) else {
+        let Some(found) = library::method(of.kind, true, "new").filter(|found| found.owner == of.kind) else {
             let hint = suggest::near(&name.name, ["JObject", "JArray", "List", "Dictionary", "Uri"].into_iter());
             self.trouble(name.at, format!("`{}` cannot be created by an expression{hint}", name.name));
             return nothing();
@@ -40,6 +40,9 @@ impl Checker {
             Initial::Add(values) => InitialNode::Add(values.iter().map(|value| self.expr(value).0).collect()),
             Initial::Index(key, value) => InitialNode::Set(self.expr(key).0, self.expr(value).0),
             Initial::Member(at, name, value) => {
+                if of.kind.is_a(Kind::HashAlgorithm) && name == "Key" {
+                    return InitialNode::Member(name.as_str().into(), self.expr(value).0);
+                }
                 if !of.kind.is_a(Kind::JToken) && of.kind != Kind::Dynamic {
                     self.trouble(*at, format!("`{name}` of `{of}` cannot be set by an initializer"));
                 }
@@ -53,18 +56,19 @@ impl Checker {
         let typed: Vec<_> = items.iter().map(|item| self.expr(item)).collect();
         let types: Vec<_> = typed.iter().map(|typed| typed.1.clone()).collect();
         let element = declared.unwrap_or_else(|| super::common(&types));
-        let nodes: Vec<_> = typed.into_iter().map(|(node, of)| statement::convert(node, &of, &element, true)).collect();
+        let nodes: Vec<_> =
+            typed.into_iter().map(|(node, of)| conversion::convert(node, &of, &element, true)).collect();
         let of = Type::of(Kind::Array, vec![element.clone()]);
         if let (Some(size), true) = (size, nodes.is_empty()) {
             let size = self.expr(size).0;
-            return (Node::Sized(Box::new(size), statement::initial(&element)), of);
+            return (Node::Sized(Box::new(size), conversion::initial(&element)), of);
         }
         (Node::Array(nodes), of)
     }
 
     /// `ns + "local"`.
     pub(super) fn qualified(space: Node, local: Node) -> Typed {
-        match library::find(Kind::XNamespace, false, "GetName") {
+        match library::method(Kind::XNamespace, false, "GetName") {
             Some(found) => (member::native(found, Some(space), vec![local], Kind::Unknown), Kind::XName.into()),
             None => nothing(),
         }

@@ -1,11 +1,11 @@
-//! Expressions: operators, patterns, assignment, lambdas.
+//! Expressions: every kind of node, patterns, assignment, lambdas.
 
 use std::sync::Arc;
 
-use super::{Checker, Type, Typed, common, statement};
+use super::{Checker, Type, Typed, common, conversion, operator::widest};
 use crate::expression::{
     Kind, Value,
-    eval::{ArmNode, LambdaNode, Node, NodePiece, Operator, PatternNode, Target},
+    eval::{ArmNode, LambdaNode, Node, NodePiece, PatternNode, Target},
     parse::syntax::{Arm, Body, Expr, ExprKind, Pattern, Piece},
 };
 
@@ -28,6 +28,7 @@ impl Checker {
             ExprKind::New(of, args, initial) => self.creation(of, args, initial),
             ExprKind::NewArray(of, size, items) => self.array(of.as_ref(), size.as_deref(), items),
             ExprKind::Record(fields) => {
+                self.fields.extend(fields.iter().map(|field| field.0.clone()));
                 let fields =
                     fields.iter().map(|(name, value)| (Arc::from(name.as_str()), self.expr(value).0)).collect();
                 (Node::Record(fields), Type::plain(Kind::Record))
@@ -35,8 +36,7 @@ impl Checker {
             ExprKind::Cast(of, value) => {
                 let nullable = of.nullable;
                 let of = self.resolve(of);
-                let value = self.expr(value).0;
-                (Node::Cast(of.kind, nullable, Box::new(value)), of)
+                self.cast(value, of, nullable)
             }
             ExprKind::As(value, of) => {
                 let value = self.expr(value).0;
@@ -52,7 +52,7 @@ impl Checker {
             ExprKind::Default(None) => (Node::Const(Value::Null), Kind::Null.into()),
             ExprKind::Default(Some(of)) => {
                 let of = self.resolve(of);
-                (Node::Const(statement::initial(&of)), of)
+                (Node::Const(conversion::initial(&of)), of)
             }
             ExprKind::TypeOf(of) => {
                 let of = self.resolve(of);
@@ -102,147 +102,20 @@ impl Checker {
     }
 
     fn conditional(&mut self, condition: &Expr, yes: &Expr, no: &Expr) -> Typed {
-        let condition = self.expr(condition).0;
+        let condition = self.condition(condition);
         let (yes, first) = self.expr(yes);
         let (no, second) = self.expr(no);
         let of = widest(&first, &second);
-        let yes = statement::convert(yes, &first, &of, true);
-        let no = statement::convert(no, &second, &of, true);
+        let yes = conversion::convert(yes, &first, &of, true);
+        let no = conversion::convert(no, &second, &of, true);
         (Node::Conditional(Box::new((condition, yes, no))), of)
-    }
-
-    fn unary(&mut self, at: usize, operator: &str, value: &Expr) -> Typed {
-        let (value, of) = self.expr(value);
-        let operator = match operator {
-            "!" => Operator::Not,
-            "-" => Operator::Negate,
-            "~" => Operator::Complement,
-            "+" => Operator::Plus,
-            _ => {
-                self.trouble(at, "an index from the end (`^1`) is not supported; count from the start");
-                Operator::Plus
-            }
-        };
-        if operator == Operator::Not && !of.kind.is_open() && !matches!(of.kind, Kind::Bool | Kind::JValue) {
-            self.trouble(at, format!("`!` needs a bool, this is `{of}`"));
-        }
-        if let (Operator::Negate, Node::Const(constant)) = (operator, &value)
-            && let Some(negative) = negated(constant)
-        {
-            return (Node::Const(negative), of);
-        }
-        (Node::Unary(operator, Box::new(value)), of)
-    }
-
-    fn binary(&mut self, operator: &str, left: &Expr, right: &Expr) -> Typed {
-        let at = right.at;
-        let (left, first) = self.expr(left);
-        let (right, second) = self.expr(right);
-        match operator {
-            "&&" => return (Node::And(vec![left, right]), Kind::Bool.into()),
-            "||" => return (Node::Or(vec![left, right]), Kind::Bool.into()),
-            "??" => return (Node::Coalesce(Box::new((left, right))), widest(&first, &second)),
-            "+" if first.kind == Kind::String || second.kind == Kind::String => {
-                return (Node::Concat(vec![left, right]), Kind::String.into());
-            }
-            "+" if first.kind == Kind::XNamespace => return Self::qualified(left, right),
-            _ => {}
-        }
-        let found = self.operator(at, operator);
-        let of = self.result(at, found, &first, &second);
-        (Node::Binary(found, Box::new((left, right))), of)
-    }
-
-    fn chain(&mut self, first: &Expr, rest: &[(&'static str, Expr)]) -> Typed {
-        let (first, mut of) = self.expr(first);
-        let mut parts = Vec::new();
-        let all = rest[0].0;
-        let mut text = of.kind == Kind::String;
-        for (operator, value) in rest {
-            let (node, next) = self.expr(value);
-            let found = self.operator(value.at, operator);
-            if *operator == "+" && (of.kind == Kind::String || next.kind == Kind::String) {
-                of = Kind::String.into();
-            } else if !matches!(all, "&&" | "||") {
-                of = self.result(value.at, found, &of, &next);
-            }
-            text = text || (parts.is_empty() && of.kind == Kind::String);
-            parts.push((found, node));
-        }
-        if matches!(all, "&&" | "||") {
-            let nodes = std::iter::once(first).chain(parts.into_iter().map(|part| part.1)).collect();
-            return (if all == "&&" { Node::And(nodes) } else { Node::Or(nodes) }, Kind::Bool.into());
-        }
-        if text && rest.iter().all(|(operator, _)| *operator == "+") {
-            let nodes = std::iter::once(first).chain(parts.into_iter().map(|part| part.1)).collect();
-            return (Node::Concat(nodes), Kind::String.into());
-        }
-        (Node::Chain(Box::new(first), parts), of)
-    }
-
-    fn operator(&mut self, at: usize, operator: &str) -> Operator {
-        match operator {
-            "+" => Operator::Add,
-            "-" => Operator::Subtract,
-            "*" => Operator::Multiply,
-            "/" => Operator::Divide,
-            "%" => Operator::Remainder,
-            "==" => Operator::Equal,
-            "!=" => Operator::NotEqual,
-            "<" => Operator::Less,
-            "<=" => Operator::LessEqual,
-            ">" => Operator::Greater,
-            ">=" => Operator::GreaterEqual,
-            "&" | "&&" => Operator::And,
-            "|" | "||" => Operator::Or,
-            "^" => Operator::Xor,
-            "<<" => Operator::ShiftLeft,
-            ">>" => Operator::ShiftRight,
-            "??" => Operator::Coalesce,
-            other => {
-                self.trouble(at, format!("unknown operator `{other}`"));
-                Operator::Add
-            }
-        }
-    }
-
-    fn result(&mut self, at: usize, operator: Operator, left: &Type, right: &Type) -> Type {
-        let comparison = !matches!(
-            operator,
-            Operator::Add
-                | Operator::Subtract
-                | Operator::Multiply
-                | Operator::Divide
-                | Operator::Remainder
-                | Operator::And
-                | Operator::Or
-                | Operator::Xor
-                | Operator::ShiftLeft
-                | Operator::ShiftRight
-        );
-        let ordered =
-            matches!(operator, Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual);
-        let wrong = |of: &Type| matches!(of.kind, Kind::String | Kind::Bool);
-        let arithmetic = ordered || !comparison && !matches!(operator, Operator::And | Operator::Or | Operator::Xor);
-        if arithmetic && operator != Operator::Add && (wrong(left) || wrong(right)) {
-            self.trouble(at, format!("this operator does not apply to `{left}` and `{right}`"));
-        }
-        if comparison {
-            return Kind::Bool.into();
-        }
-        match (left.kind, right.kind, operator) {
-            (Kind::DateTime | Kind::DateTimeOffset, Kind::DateTime | Kind::DateTimeOffset, _) => Kind::TimeSpan.into(),
-            (Kind::DateTime | Kind::DateTimeOffset | Kind::TimeSpan, ..) => left.clone(),
-            (Kind::Bool, Kind::Bool, _) => Kind::Bool.into(),
-            _ => widest_number(left, right),
-        }
     }
 
     fn assign(&mut self, operator: &str, target: &Expr, value: &Expr) -> Typed {
         let at = target.at;
         let (target, of) = self.target(target);
         let (node, from) = self.expr(value);
-        let node = if operator.is_empty() { statement::convert(node, &from, &of, true) } else { node };
+        let node = if operator.is_empty() { self.assigned(value.at, (node, from.clone()), &of, true) } else { node };
         let operator = (!operator.is_empty()).then(|| self.operator(at, operator));
         (Node::Assign(Box::new((operator, target, node))), if of.kind == Kind::Unknown { from } else { of })
     }
@@ -302,7 +175,9 @@ impl Checker {
             .enumerate()
             .map(|(at, name)| self.scope.declare(name, types.get(at).cloned().unwrap_or(Type::UNKNOWN)));
         let slots = slots.collect();
+        let outer = std::mem::take(&mut self.inside);
         let (code, of) = self.body(body);
+        self.inside = outer;
         self.scope.leave(mark);
         let node = LambdaNode { parameters: slots, slots: start..self.scope.slots(), code };
         (Node::Lambda(node.into()), Type::of(Kind::Func, vec![of]))
@@ -340,7 +215,7 @@ impl Checker {
         for arm in arms {
             let mark = self.scope.mark();
             let pattern = self.pattern(&arm.pattern, &of);
-            let guard = arm.guard.as_ref().map(|guard| self.expr(guard).0);
+            let guard = arm.guard.as_ref().map(|guard| self.condition(guard));
             let (value, of) = self.expr(&arm.value);
             self.scope.leave(mark);
             types.push(of);
@@ -353,49 +228,4 @@ impl Checker {
 /// What stands for something that could not be resolved.
 pub(super) fn nothing() -> Typed {
     (Node::Const(Value::Null), Type::UNKNOWN)
-}
-
-fn negated(value: &Value) -> Option<Value> {
-    Some(match value {
-        Value::Int(value) => Value::Int(value.checked_neg()?),
-        Value::Long(2_147_483_648) => Value::Int(i32::MIN),
-        Value::Long(value) => Value::Long(value.checked_neg()?),
-        Value::Double(value) => Value::Double(-value),
-        _ => return None,
-    })
-}
-
-fn rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::Char | Kind::Int | Kind::Byte => 1,
-        Kind::Long => 2,
-        Kind::Decimal => 3,
-        Kind::Double => 4,
-        _ => 0,
-    }
-}
-
-fn widest_number(left: &Type, right: &Type) -> Type {
-    match (rank(left.kind), rank(right.kind)) {
-        (0, _) | (_, 0) => Type::UNKNOWN,
-        (1, 1) => Kind::Int.into(),
-        (a, b) => {
-            if a >= b {
-                left.clone()
-            } else {
-                right.clone()
-            }
-        }
-    }
-}
-
-fn widest(first: &Type, second: &Type) -> Type {
-    match (first.kind, second.kind) {
-        (Kind::Null, _) => second.clone(),
-        (_, Kind::Null) => first.clone(),
-        (a, b) if a == b => first.clone(),
-        (a, b) if rank(a) > 0 && rank(b) > 0 => widest_number(first, second),
-        (a, b) if a.is_a(Kind::JToken) && b.is_a(Kind::JToken) => Kind::JToken.into(),
-        _ => Type::UNKNOWN,
-    }
 }

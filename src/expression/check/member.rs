@@ -81,7 +81,7 @@ impl Checker {
             return self.static_member(at, kind, name);
         }
         let (node, of) = self.expr(owner);
-        if of.kind == Kind::Dynamic && library::find(Kind::JToken, false, name).is_none() {
+        if of.kind == Kind::Dynamic && library::property(Kind::JToken, false, name).is_none() {
             let key = Node::Const(Value::from(name));
             return (Node::Index(Box::new(node), Box::new(key)), Kind::Dynamic.into());
         }
@@ -136,16 +136,16 @@ impl Checker {
         if let Some((_, number)) = kind.members().iter().find(|member| member.0 == name) {
             return (Node::Const(Value::Enum(kind, *number)), kind.into());
         }
-        match library::find(kind, true, name) {
-            Some(member) if member.is_property => {
+        match (library::property(kind, true, name), library::method(kind, true, name)) {
+            (Some(member), _) => {
                 let of = library::result_type(member.result, &kind.into(), &Type::UNKNOWN, &Type::UNKNOWN);
                 (native(member, None, Vec::new(), Kind::Unknown), of)
             }
-            Some(_) => {
+            (None, Some(_)) => {
                 self.trouble(at, format!("`{}.{name}` is a method: call it with `()`", kind.name()));
                 nothing()
             }
-            None => {
+            (None, None) => {
                 let known = library::names_of(kind, true);
                 let known = known.into_iter().chain(kind.members().iter().map(|member| member.0));
                 let hint = suggest::near(name, known);
@@ -156,23 +156,23 @@ impl Checker {
     }
 
     fn property(&mut self, at: usize, (node, of): Typed, name: &str) -> Typed {
-        if let Some(member) = library::find(of.kind, false, name).filter(|member| member.is_property)
+        if let Some(member) = library::property(of.kind, false, name)
             && (!of.kind.is_open() || member.owner != Kind::Object)
         {
             let result = library::result_type(member.result, &of, &Type::UNKNOWN, &Type::UNKNOWN);
             if of.kind.is_open() {
-                let candidates = library::candidates(name);
+                let candidates = library::candidates(name, true);
                 return (dynamic(name, node, Vec::new(), candidates), result);
             }
             return (native(member, Some(node), Vec::new(), Kind::Unknown), result);
         }
-        let candidates: Vec<_> = library::candidates(name).into_iter().filter(|member| member.is_property).collect();
+        let candidates = library::candidates(name, true);
         if of.kind.is_open() || matches!(of.kind, Kind::Enumerable) {
             let maybe_record = !of.kind.is_a(Kind::JToken);
             if !candidates.is_empty() || maybe_record && matches!(of.kind, Kind::Unknown | Kind::Record | Kind::Object)
             {
-                if candidates.is_empty() && of.kind == Kind::Object {
-                    self.no_member(at, &of, name);
+                if candidates.is_empty() {
+                    self.loose.push((at, name.to_owned()));
                 }
                 let result = if candidates.len() == 1 {
                     library::result_type(candidates[0].result, &of, &Type::UNKNOWN, &Type::UNKNOWN)
@@ -198,6 +198,13 @@ impl Checker {
                     .map(|fact| fact.1),
             )
             .collect();
+        let is_method = library::method(of.kind, false, name).is_some();
+        if is_method || known.contains(&name) {
+            let (is, hint) =
+                if is_method { ("method", "call it with `()`") } else { ("property", "leave out the `()`") };
+            self.trouble(at, format!("`{name}` of `{of}` is a {is}: {hint}"));
+            return;
+        }
         let hint = suggest::near(name, known.into_iter());
         self.trouble(at, format!("`{of}` has no member `{name}`{hint}"));
     }
@@ -211,9 +218,10 @@ impl Checker {
             Kind::Dictionary => of.arg(1),
             Kind::String => Kind::Char.into(),
             Kind::Bytes => Kind::Int.into(),
-            Kind::Array | Kind::List | Kind::Enumerable => of.arg(0),
+            Kind::Array | Kind::List | Kind::HashSet | Kind::Enumerable => of.arg(0),
             Kind::Dynamic => Kind::Dynamic.into(),
             Kind::Match => Kind::Group.into(),
+            Kind::Lookup => Kind::Enumerable.into(),
             kind if kind.is_a(Kind::JToken) => Kind::JToken.into(),
             kind if kind.is_open() => Type::UNKNOWN,
             _ => {
@@ -234,6 +242,8 @@ pub(super) fn native(member: &'static Member, this: Option<Node>, args: Vec<Node
         this,
         args,
         generic,
+        element: Kind::Unknown,
+        nullable: false,
         out: None,
         native: Some(member.native),
         candidates: vec![member],
@@ -247,6 +257,8 @@ pub(super) fn dynamic(name: &str, this: Node, args: Vec<Node>, candidates: Vec<&
         this: Some(this),
         args,
         generic: Kind::Unknown,
+        element: Kind::Unknown,
+        nullable: false,
         out: None,
         native: None,
         candidates,

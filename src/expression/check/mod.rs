@@ -4,17 +4,22 @@
 
 mod call;
 mod control;
+mod conversion;
 mod create;
 mod expression;
 mod member;
+mod operator;
 mod scope;
 mod statement;
 mod suggest;
+
+use std::collections::HashSet;
 
 use super::{
     Trouble, Type,
     compile::Needs,
     eval::{Code, Node},
+    library,
     parse::syntax::{Body, TypeRef},
     types::Kind,
     value::Handle,
@@ -32,7 +37,24 @@ pub(super) struct Checked {
 /// A node and its type.
 type Typed = (Node, Type);
 
+/// What surrounds a statement, for those that only make sense there.
+#[derive(Clone, Copy, Default)]
+struct Inside {
+    loops: bool,
+    breaks: bool,
+    catches: bool,
+}
+
+/// Members of groups, identities, tuples and types, which are known when they are there.
+const ALWAYS: &[&str] =
+    &["Id", "Name", "FullName", "Provider", "Email", "Type", "State", "Item1", "Item2", "Item3", "Item4", "Item5"];
+
 struct Checker {
+    inside: Inside,
+    /// Members of values of unknown type that only an anonymous object could have.
+    loose: Vec<(usize, String)>,
+    /// The members of the anonymous objects.
+    fields: HashSet<String>,
     troubles: Vec<Trouble>,
     scope: Scope,
     needs: Needs,
@@ -45,6 +67,9 @@ struct Checker {
 /// Resolves a parsed body of `length` bytes.
 pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>> {
     let mut checker = Checker {
+        inside: Inside::default(),
+        loose: Vec::new(),
+        fields: HashSet::new(),
         troubles: Vec::new(),
         scope: Scope::new(),
         needs: Needs::default(),
@@ -52,6 +77,7 @@ pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>>
         returns: Vec::new(),
     };
     let (code, result) = checker.body(body);
+    checker.settle_loose();
     if let (Body::Block(statements), true) = (body, checker.troubles.is_empty())
         && !control::always_leaves(statements)
     {
@@ -65,6 +91,16 @@ pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>>
 }
 
 impl Checker {
+    /// A member that nothing has, neither a type nor an anonymous object here, is a mistake.
+    fn settle_loose(&mut self) {
+        for (at, name) in std::mem::take(&mut self.loose) {
+            if !self.fields.contains(&name) && !ALWAYS.contains(&&*name) {
+                let hint = suggest::near(&name, library::all_names());
+                self.trouble(at, format!("no type has a member `{name}`{hint}"));
+            }
+        }
+    }
+
     fn trouble(&mut self, offset: usize, message: impl Into<String>) {
         self.troubles.push(Trouble { offset, message: message.into() });
     }

@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::{Checker, Type};
+use super::{Checker, Inside, Type, conversion::initial};
 use crate::expression::{
     Kind, Value,
     eval::{CatchNode, LabelNode, LambdaNode, Node, Statement},
@@ -12,9 +12,10 @@ impl Checker {
     pub(super) fn block(&mut self, statements: &[Stmt]) -> Vec<Statement> {
         let mark = self.scope.mark();
         self.hoist(statements);
-        let checked = statements.iter().map(|statement| self.statement(statement)).collect();
+        let checked = statements.iter().map(|statement| (is_function(statement), self.statement(statement)));
+        let (functions, rest): (Vec<_>, Vec<_>) = checked.partition(|(is_function, _)| *is_function);
         self.scope.leave(mark);
-        checked
+        functions.into_iter().chain(rest).map(|(_, statement)| statement).collect()
     }
 
     /// Local functions can be called before they are declared.
@@ -27,11 +28,25 @@ impl Checker {
         }
     }
 
-    fn boxed(&mut self, statement: &Stmt) -> Box<Statement> {
+    /// A statement with a scope of its own.
+    fn scoped(&mut self, statement: &Stmt) -> Statement {
         let mark = self.scope.mark();
         let checked = self.statement(statement);
         self.scope.leave(mark);
-        Box::new(checked)
+        checked
+    }
+
+    fn looped(&mut self, body: &Stmt) -> Statement {
+        let outer = self.inside;
+        self.inside = Inside { loops: true, breaks: true, ..outer };
+        let checked = self.scoped(body);
+        self.inside = outer;
+        checked
+    }
+
+    fn while_loop(&mut self, condition: &Expr, body: &Stmt) -> Statement {
+        let condition = self.condition(condition);
+        Statement::While(condition, Box::new(self.looped(body)))
     }
 
     fn statement(&mut self, statement: &Stmt) -> Statement {
@@ -41,13 +56,15 @@ impl Checker {
             StmtKind::Local(of, names) => self.locals(statement.at, of.as_ref(), names),
             StmtKind::Function(_, name, parameters, body) => self.function(name, parameters, body),
             StmtKind::Block(statements) => Statement::Block(self.block(statements)),
-            StmtKind::If(condition, yes, no) => {
-                let condition = self.expr(condition).0;
-                let yes = self.boxed(yes);
-                Statement::If(condition, yes, no.as_ref().map(|no| self.boxed(no)))
+            StmtKind::If(branches, last) => {
+                let branches = branches.iter().map(|(condition, then)| (self.condition(condition), self.scoped(then)));
+                Statement::If(branches.collect(), last.as_ref().map(|last| Box::new(self.scoped(last))))
             }
-            StmtKind::While(condition, body) => Statement::While(self.expr(condition).0, self.boxed(body)),
-            StmtKind::Do(body, condition) => Statement::Do(self.boxed(body), self.expr(condition).0),
+            StmtKind::While(condition, body) => self.while_loop(condition, body),
+            StmtKind::Do(body, condition) => {
+                let body = Box::new(self.looped(body));
+                Statement::Do(body, self.condition(condition))
+            }
             StmtKind::For(first, condition, step, body) => self.for_loop(first, condition.as_ref(), step, body),
             StmtKind::ForEach(of, name, items, body) => self.for_each(of.as_ref(), name, items, body),
             StmtKind::Switch(value, sections) => self.switch_statement(value, sections),
@@ -67,9 +84,24 @@ impl Checker {
                 self.returns.extend(typed.as_ref().map(|typed| typed.1.clone()));
                 Statement::Return(typed.map(|typed| typed.0))
             }
-            StmtKind::Throw(value) => Statement::Throw(value.as_ref().map(|value| self.expr(value).0)),
-            StmtKind::Break => Statement::Break,
-            StmtKind::Continue => Statement::Continue,
+            StmtKind::Throw(value) => {
+                self.placed(statement.at, value.is_some() || self.inside.catches, "`throw;` outside a `catch`");
+                Statement::Throw(value.as_ref().map(|value| self.expr(value).0))
+            }
+            StmtKind::Break => {
+                self.placed(statement.at, self.inside.breaks, "`break` outside a loop or `switch`");
+                Statement::Break
+            }
+            StmtKind::Continue => {
+                self.placed(statement.at, self.inside.loops, "`continue` outside a loop");
+                Statement::Continue
+            }
+        }
+    }
+
+    fn placed(&mut self, at: usize, is_placed: bool, message: &str) {
+        if !is_placed {
+            self.trouble(at, message);
         }
     }
 
@@ -86,8 +118,10 @@ impl Checker {
             };
             let (node, of) = match &declared {
                 None => (node, inferred),
-                Some((of, nullable)) if value.is_some() => (convert(node, &inferred, of, *nullable), of.clone()),
-                Some((of, nullable)) => (Node::Const(if *nullable { Value::Null } else { initial(of) }), of.clone()),
+                Some((of, nullable)) => match value {
+                    Some(value) => (self.assigned(value.at, (node, inferred), of, *nullable), of.clone()),
+                    None => (Node::Const(if *nullable { Value::Null } else { initial(of) }), of.clone()),
+                },
             };
             let slot = self.scope.declare(name, of);
             statements.push(Statement::Local(slot, node));
@@ -104,7 +138,9 @@ impl Checker {
             let of = self.resolve(of);
             slots.push(self.scope.declare(name, of));
         }
+        let outer = std::mem::take(&mut self.inside);
         let code = self.body(body).0;
+        self.inside = outer;
         let node = LambdaNode { parameters: slots, slots: start..self.scope.slots(), code };
         self.scope.leave(mark);
         Statement::Local(slot, Node::Lambda(node.into()))
@@ -113,9 +149,9 @@ impl Checker {
     fn for_loop(&mut self, first: &[Stmt], condition: Option<&Expr>, step: &[Expr], body: &Stmt) -> Statement {
         let mark = self.scope.mark();
         let first = first.iter().map(|statement| self.statement(statement)).collect();
-        let condition = condition.map(|condition| self.expr(condition).0);
+        let condition = condition.map(|condition| self.condition(condition));
         let step = step.iter().map(|step| self.expr(step).0).collect();
-        let body = self.boxed(body);
+        let body = Box::new(self.looped(body));
         self.scope.leave(mark);
         Statement::For(first, condition, step, body)
     }
@@ -133,7 +169,7 @@ impl Checker {
         let of = declared.unwrap_or(if collection.kind == Kind::JObject { Type::UNKNOWN } else { element });
         let mark = self.scope.mark();
         let slot = self.scope.declare(name, of);
-        let body = self.boxed(body);
+        let body = Box::new(self.looped(body));
         self.scope.leave(mark);
         Statement::ForEach(slot, kind, items, body)
     }
@@ -141,18 +177,21 @@ impl Checker {
     fn switch_statement(&mut self, value: &Expr, sections: &[Section]) -> Statement {
         let (value, of) = self.expr(value);
         let mark = self.scope.mark();
+        let outer = self.inside;
+        self.inside = Inside { breaks: true, ..outer };
         let mut checked = Vec::new();
         for (labels, body) in sections {
             let labels = labels.iter().map(|label| self.label(label, &of)).collect();
             checked.push((labels, body.iter().map(|statement| self.statement(statement)).collect()));
         }
+        self.inside = outer;
         self.scope.leave(mark);
         Statement::Switch(value, checked)
     }
 
     fn label(&mut self, (pattern, guard): &Label, of: &Type) -> LabelNode {
         let pattern = self.pattern(pattern, of);
-        (pattern, guard.as_ref().map(|guard| self.expr(guard).0))
+        (pattern, guard.as_ref().map(|guard| self.condition(guard)))
     }
 
     fn catch(&mut self, catch: &Catch) -> CatchNode {
@@ -162,41 +201,17 @@ impl Checker {
         }
         let mark = self.scope.mark();
         let slot = catch.name.as_ref().map(|name| self.scope.declare(name, Type::plain(Kind::Exception)));
-        let when = catch.when.as_ref().map(|when| self.expr(when).0);
+        let when = catch.when.as_ref().map(|when| self.condition(when));
+        let outer = self.inside;
+        self.inside = Inside { catches: true, ..outer };
         let body = self.block(&catch.body);
+        self.inside = outer;
         self.scope.leave(mark);
         CatchNode { class, slot, when, body }
     }
 }
 
-/// The implicit conversion of an initial value to the declared type, where the value changes by it.
-pub(super) fn convert(node: Node, from: &Type, to: &Type, nullable: bool) -> Node {
-    let numeric = |kind| matches!(kind, Kind::Long | Kind::Double | Kind::Decimal | Kind::Int);
-    let changes = numeric(to.kind) && from.kind != to.kind
-        || matches!(to.kind, Kind::JToken | Kind::JValue) && !from.kind.is_a(Kind::JToken) && from.kind != Kind::Null
-        || to.kind == Kind::DateTimeOffset && from.kind == Kind::DateTime
-        || to.kind == Kind::XName && from.kind == Kind::String;
-    if to.kind == Kind::XName || !changes {
-        return node;
-    }
-    Node::Cast(to.kind, nullable, Box::new(node))
-}
-
-/// `default(type)`.
-pub(super) fn initial(of: &Type) -> Value {
-    match of.kind {
-        Kind::Bool => Value::Bool(false),
-        Kind::Int | Kind::Byte => Value::Int(0),
-        Kind::Long => Value::Long(0),
-        Kind::Double => Value::Double(0.0),
-        Kind::Char => Value::Char('\0'),
-        Kind::Guid => Value::Guid([0; 16]),
-        Kind::TimeSpan => Value::TimeSpan(crate::expression::value::TimeSpan { ticks: 0 }),
-        Kind::DateTime => Value::DateTime(crate::expression::value::DateTime {
-            ticks: 0,
-            kind: crate::expression::value::TimeKind::Unspecified,
-        }),
-        kind if kind.is_enum() => Value::Enum(kind, 0),
-        _ => Value::Null,
-    }
+/// Local functions are there before the first statement runs.
+fn is_function(statement: &Stmt) -> bool {
+    matches!(statement.kind, StmtKind::Function(..))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{InitialNode, Machine, Node, Operator, Outcome, Target};
 use crate::expression::{
     Kind, Thrown, Value, library,
-    value::{Json, Xml, json::JsonObject},
+    value::{Inner, Json, Xml, guard, json::JsonObject},
 };
 
 impl Machine<'_> {
@@ -31,7 +31,7 @@ impl Machine<'_> {
                 if let (Value::Json(Json::Property(property)), "Value", Some(object)) =
                     (&owner, &**name, owner_of(&owner))
                 {
-                    let token = library::token_of(self, &new)?;
+                    let token = library::content_of(self, &Value::Json(Json::Object(object.clone())), &new)?;
                     object.set(property.0.clone(), token);
                     return Ok(new);
                 }
@@ -76,16 +76,15 @@ impl Machine<'_> {
         self.budget.grow(64)?;
         match owner {
             Value::Json(Json::Object(object)) => {
-                let token = library::token_of(self, value)?;
+                let token = library::content_of(self, owner, value)?;
                 object.set(key.to_text(), token);
                 Ok(())
             }
             Value::Json(Json::Array(array)) => {
-                let token = library::token_of(self, value)?;
+                let token = library::content_of(self, owner, value)?;
                 let at = key.as_long().and_then(|at| usize::try_from(at).ok());
-                let old = at
-                    .and_then(|at| array.change(|items| items.get_mut(at).map(|slot| std::mem::replace(slot, token))));
-                old.map(|_| ()).ok_or_else(|| Thrown::range("Index was out of range."))
+                let is_set = at.is_some_and(|at| array.set(at, token));
+                if is_set { Ok(()) } else { Err(Thrown::range("Index was out of range.")) }
             }
             Value::Dict(dict) => {
                 dict.set(key, value.clone());
@@ -96,7 +95,13 @@ impl Machine<'_> {
                 let new = value.clone();
                 let old =
                     at.and_then(|at| list.change(|items| items.get_mut(at).map(|slot| std::mem::replace(slot, new))));
-                old.map(|_| ()).ok_or_else(|| Thrown::range("Index was out of range."))
+                let out = || match list.kind() {
+                    Kind::Array => {
+                        Thrown::new("IndexOutOfRangeException", "Index was outside the bounds of the array.")
+                    }
+                    _ => Thrown::range("Index was out of range."),
+                };
+                old.map(|_| ()).ok_or_else(out)
             }
             Value::Null => Err(Thrown::null("what is assigned to")),
             Value::Handle(_) => {
@@ -108,13 +113,17 @@ impl Machine<'_> {
 
     pub(super) fn initialize(&mut self, value: &Node, initial: &[InitialNode]) -> Outcome {
         let value = self.eval(value)?;
-        let add = library::find(value.kind(), false, "Add");
+        let add = library::method(value.kind(), false, "Add");
         for entry in initial {
             match entry {
                 InitialNode::Set(key, node) => {
                     let key = self.eval(key)?;
                     let new = self.eval(node)?;
                     self.store(&value, key, &new)?;
+                }
+                InitialNode::Member(name, node) => {
+                    let new = self.eval(node)?;
+                    set_member(&value, name, &new)?;
                 }
                 InitialNode::Add(nodes) => {
                     let args = self.values(nodes)?;
@@ -143,7 +152,12 @@ fn set_member(owner: &Value, name: &str, value: &Value) -> Result<(), Thrown> {
             Ok(())
         }
         (Value::Null, _) => Err(Thrown::null("what is assigned to")),
-        (owner, name) if owner.kind() == Kind::HashAlgorithm && name == "Key" => Ok(()),
+        (owner, "Key") if matches!(owner.inner(), Some(Inner::Mac(_))) => {
+            if let Some(Inner::Mac(mac)) = owner.inner() {
+                *guard(&mac.key) = library::bytes_of(value)?;
+            }
+            Ok(())
+        }
         (owner, name) => Err(Thrown::operation(format!("{}.{name} cannot be set", owner.kind().name()))),
     }
 }

@@ -48,9 +48,9 @@ impl Machine<'_> {
         match &*node.name {
             "AsJwt" | "AsBasic" => Ok(Value::Null),
             "TryParseJwt" | "TryParseBasic" | "HasValue" => Ok(Value::Bool(false)),
-            "GetValueOrDefault" if node.candidates.len() != 1 => {
+            "GetValueOrDefault" if node.candidates.iter().any(|member| member.owner == Kind::Object) => {
                 let args = self.values(&node.args)?;
-                Ok(args.first().cloned().unwrap_or_default())
+                Ok(args.first().cloned().unwrap_or_else(|| Value::initial(node.generic)))
             }
             name => Err(Thrown::null(&format!("the object before .{name}"))),
         }
@@ -58,7 +58,8 @@ impl Machine<'_> {
 
     fn call(&mut self, native: Native, this: Value, node: &CallNode) -> Outcome {
         let args = if node.args.is_empty() { Vec::new() } else { self.values(&node.args)? };
-        let mut call = Call { machine: self, this, args, generic: node.generic, out: Value::Null };
+        let (generic, element, nullable) = (node.generic, node.element, node.nullable);
+        let mut call = Call { machine: self, this, args, generic, element, nullable, out: Value::Null };
         let result = native(&mut call)?;
         let out = call.out;
         if let Some(slot) = node.out {
@@ -96,6 +97,7 @@ impl Machine<'_> {
 
     /// Calls a library function from within the library.
     pub(in crate::expression) fn call_native(&mut self, native: Native, this: Value, args: Vec<Value>) -> Outcome {
-        native(&mut Call { machine: self, this, args, generic: Kind::Unknown, out: Value::Null })
+        let (generic, element, nullable) = (Kind::Unknown, Kind::Unknown, false);
+        native(&mut Call { machine: self, this, args, generic, element, nullable, out: Value::Null })
     }
 }

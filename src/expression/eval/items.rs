@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Machine, Node, Outcome};
 use crate::expression::{
-    Headers, Side, Thrown, Value, Which,
+    Headers, Kind, Side, Thrown, Value, Which,
     library::query_rows,
     value::{Dict, Handle, Inner, Json, Object, Xml, json::JsonProperty},
 };
@@ -58,6 +58,15 @@ impl Machine<'_> {
         }
     }
 
+    /// What an object is for `foreach` and queries.
+    fn grouped(object: &Object) -> Option<Value> {
+        match object {
+            Object::Grouping(_, items) => Some(items.clone()),
+            Object::Lookup(groups) => Some(Value::sequence(groups.rows().into_iter().map(|row| row.1).collect())),
+            _ => None,
+        }
+    }
+
     fn query(&mut self, which: Which) -> Arc<Dict> {
         let query = self.host.url(which).query;
         headers_dict(query_rows(&query))
@@ -106,24 +115,23 @@ impl Machine<'_> {
         match value {
             Value::Handle(handle) => self.index_handle(*handle, value, key),
             Value::List(list) => {
-                let at = position(key, list.len())?;
-                list.get(at).ok_or_else(out_of_range)
+                let fixed = list.kind() == Kind::Array;
+                let at = position(key, list.len()).map_err(|thrown| if fixed { outside() } else { thrown })?;
+                list.get(at).ok_or_else(|| if fixed { outside() } else { out_of_range() })
             }
             Value::Dict(dict) => dict.get(key).ok_or_else(|| missing_key(key)),
             Value::Text(text) => {
-                let at = position(key, text.len())?;
+                let at = position(key, text.len()).map_err(|_| outside())?;
                 let found = if text.is_ascii() {
                     text.as_bytes().get(at).map(|byte| char::from(*byte))
                 } else {
                     utf16_at(text, at)
                 };
-                found.map(Value::Char).ok_or_else(|| {
-                    Thrown::new("IndexOutOfRangeException", "Index was outside the bounds of the array.")
-                })
+                found.map(Value::Char).ok_or_else(outside)
             }
             Value::Bytes(bytes) => {
-                let at = position(key, bytes.len())?;
-                bytes.get(at).map(|byte| Value::Int(i32::from(*byte))).ok_or_else(out_of_range)
+                let at = position(key, bytes.len()).map_err(|_| outside())?;
+                bytes.get(at).map(|byte| Value::Int(i32::from(*byte))).ok_or_else(outside)
             }
             Value::Json(json) => index_json(json, key),
             Value::Object(object) => {
@@ -178,6 +186,7 @@ fn index_object(object: &Object, key: &Value) -> Option<Outcome> {
             Inner::Match(found) => Some(Ok(crate::expression::library::group_of(found, key))),
             _ => None,
         },
+        Object::Lookup(groups) => Some(Ok(groups.get(key).unwrap_or_else(|| Value::sequence(Vec::new())))),
         Object::Grouping(_, Value::List(list)) => {
             let at = position(key, list.len()).ok()?;
             Some(list.get(at).ok_or_else(out_of_range))
@@ -188,6 +197,10 @@ fn index_object(object: &Object, key: &Value) -> Option<Outcome> {
 
 fn missing_key(key: &Value) -> Thrown {
     Thrown::new("KeyNotFoundException", format!("The given key '{}' was not present in the dictionary.", key.to_text()))
+}
+
+fn outside() -> Thrown {
+    Thrown::new("IndexOutOfRangeException", "Index was outside the bounds of the array.")
 }
 
 fn out_of_range() -> Thrown {

@@ -14,11 +14,16 @@ use std::{
 };
 
 pub(super) use node::{
-    ArmNode, CallNode, CatchNode, Code, InitialNode, LabelNode, Lambda, LambdaNode, Node, NodePiece, Operator,
+    ArmNode, CallNode, CatchNode, Code, InitialNode, LabelNode, Lambda, LambdaNode, Node, NodePiece, Nulls, Operator,
     PatternNode, SectionNode, Statement, Target,
 };
 
-use super::{Bounds, Host, Thrown, Value, bounds::Budget, library::format_value, value::Handle};
+use super::{
+    Bounds, Host, Thrown, Value,
+    bounds::Budget,
+    library::format_value,
+    value::{Handle, Json},
+};
 
 /// Compiled regular expressions by pattern and options, kept with the expression.
 #[derive(Default)]
@@ -30,13 +35,15 @@ pub(super) struct Machine<'h> {
     pub(super) budget: Budget,
     pub(super) regexes: &'h Mutex<Regexes>,
     slots: Vec<Value>,
+    /// The exceptions whose `catch` runs, for `throw;`.
+    caught: Vec<Thrown>,
 }
 
 type Outcome = Result<Value, Thrown>;
 
 impl<'h> Machine<'h> {
     pub(super) fn new(host: &'h mut dyn Host, bounds: &Bounds, slots: usize, regexes: &'h Mutex<Regexes>) -> Self {
-        Self { host, budget: Budget::new(bounds), regexes, slots: vec![Value::Null; slots] }
+        Self { host, budget: Budget::new(bounds), regexes, slots: vec![Value::Null; slots], caught: Vec::new() }
     }
 
     pub(super) fn run(&mut self, code: &Code) -> Outcome {
@@ -111,9 +118,13 @@ impl<'h> Machine<'h> {
                 let value = self.eval(value)?;
                 operators::unary(*operator, &value)
             }
-            Node::Cast(kind, nullable, value) => {
+            Node::Cast(kind, nulls, value) => {
                 let value = self.eval(value)?;
-                if value.is_null() && *nullable { Ok(value) } else { value.cast(*kind) }
+                match (nulls, &value) {
+                    (Nulls::Keep, Value::Null | Value::Json(Json::Null)) if kind.is_value_type() => Ok(Value::Null),
+                    (Nulls::Argument, Value::Null) if kind.is_value_type() => Err(Thrown::argument_null("value")),
+                    _ => value.cast(*kind),
+                }
             }
             Node::As(kind, value) => {
                 let value = self.eval(value)?;
@@ -200,12 +211,12 @@ impl<'h> Machine<'h> {
     fn concat(&mut self, parts: &[Node]) -> Outcome {
         let mut text = String::new();
         for part in parts {
-            match self.eval(part)? {
-                Value::Text(part) => text.push_str(&part),
-                other => text.push_str(&other.to_text()),
-            }
+            let part = self.eval(part)?;
+            let part = text_of(&part)?;
+            // Paid before it is copied: the parts may be large and many.
+            self.budget.grow(part.len())?;
+            text.push_str(&part);
         }
-        self.budget.grow(text.len())?;
         Ok(Value::text(text))
     }
 
@@ -220,7 +231,8 @@ impl<'h> Machine<'h> {
                         Some(width) => self.eval(width)?.as_long().unwrap_or(0),
                         None => 0,
                     };
-                    let part = format_value(&value, format)?;
+                    let part = if format.is_empty() { text_of(&value)? } else { format_value(&value, format)?.into() };
+                    self.budget.grow(part.len())?;
                     self.budget.grow(pad(&mut text, &part, width)?)?;
                 }
             }
@@ -261,4 +273,12 @@ pub(super) fn pad(out: &mut String, part: &str, width: i64) -> Result<usize, Thr
         (0..blanks).for_each(|_| out.push(' '));
     }
     Ok(part.len() + blanks)
+}
+
+/// `ToString()`, and an exception for what is too deep to be written.
+fn text_of(value: &Value) -> Result<Arc<str>, Thrown> {
+    match value {
+        Value::Json(Json::Object(_) | Json::Array(_)) => value.json_text(true).map(Into::into),
+        other => Ok(other.to_text()),
+    }
 }

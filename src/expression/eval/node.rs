@@ -60,12 +60,27 @@ pub(in crate::expression) enum Operator {
     Coalesce,
 }
 
+/// What a cast to a value type makes of null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::expression) enum Nulls {
+    /// `NullReferenceException`.
+    Refuse,
+    /// `ArgumentNullException`, as the conversions of `JToken` do.
+    Argument,
+    /// Null: the type is nullable.
+    Keep,
+}
+
 /// A call of the library.
 pub(in crate::expression) struct CallNode {
     /// The receiver; absent for statics.
     pub(in crate::expression) this: Option<Node>,
     pub(in crate::expression) args: Vec<Node>,
     pub(in crate::expression) generic: Kind,
+    /// The generic argument of the generic argument: items of a list, values of a dictionary.
+    pub(in crate::expression) element: Kind,
+    /// Whether the generic argument is nullable.
+    pub(in crate::expression) nullable: bool,
     /// Where an `out` argument goes.
     pub(in crate::expression) out: Option<usize>,
     /// The function, when the receiver's type is known.
@@ -91,6 +106,8 @@ pub(in crate::expression) enum Target {
 pub(in crate::expression) enum InitialNode {
     Add(Vec<Node>),
     Set(Node, Node),
+    /// `Key = v` of a keyed hash.
+    Member(Arc<str>, Node),
 }
 
 pub(in crate::expression) enum PatternNode {
@@ -130,8 +147,7 @@ pub(in crate::expression) enum Node {
     Coalesce(Box<(Node, Node)>),
     Conditional(Box<(Node, Node, Node)>),
     Unary(Operator, Box<Node>),
-    /// The kind, and whether it is nullable.
-    Cast(Kind, bool, Box<Node>),
+    Cast(Kind, Nulls, Box<Node>),
     As(Kind, Box<Node>),
     Is(Box<Node>, Box<PatternNode>),
     Switch(Box<Node>, Vec<ArmNode>),
@@ -161,7 +177,7 @@ pub(in crate::expression) enum Statement {
     Expr(Node),
     Local(usize, Node),
     Block(Vec<Statement>),
-    If(Node, Box<Statement>, Option<Box<Statement>>),
+    If(Vec<(Node, Statement)>, Option<Box<Statement>>),
     While(Node, Box<Statement>),
     Do(Box<Statement>, Node),
     For(Vec<Statement>, Option<Node>, Vec<Node>, Box<Statement>),

@@ -33,9 +33,9 @@ impl Machine<'_> {
             }
             Operator::Coalesce => Ok(if left.is_null() { right.clone() } else { left.clone() }),
             Operator::Add if matches!(left, Value::Text(_)) || matches!(right, Value::Text(_)) => {
-                let text = format!("{}{}", left.to_text(), right.to_text());
-                self.budget.grow(text.len())?;
-                Ok(Value::text(text))
+                let (left, right) = (super::text_of(left)?, super::text_of(right)?);
+                self.budget.grow(left.len() + right.len())?;
+                Ok(Value::text(format!("{left}{right}")))
             }
             _ => arithmetic(operator, left, right),
         }
@@ -76,9 +76,9 @@ pub(super) fn unary(operator: Operator, value: &Value) -> Outcome {
 
 fn scalar(value: &Value) -> Value {
     match value {
-        Value::Json(json @ (Json::Int(_) | Json::Float(_) | Json::Bool(_) | Json::String(_) | Json::Date(_))) => {
-            json.scalar()
-        }
+        Value::Json(
+            json @ (Json::Int(_) | Json::Float(_) | Json::Decimal(_) | Json::Bool(_) | Json::String(_) | Json::Date(_)),
+        ) => json.scalar(),
         other => other.clone(),
     }
 }

@@ -1,11 +1,7 @@
 //! Statements: loops, branches, exceptions.
 
 use super::{CatchNode, LabelNode, Machine, Node, Outcome, PatternNode, SectionNode, Statement};
-use crate::expression::{
-    Thrown, Value,
-    types::Kind,
-    value::{Inner, Object},
-};
+use crate::expression::{Thrown, Value, types::Kind, value::Inner};
 
 /// How a statement ended.
 pub(super) enum Flow {
@@ -61,12 +57,7 @@ impl Machine<'_> {
                 Ok(Flow::Next)
             }
             Statement::Block(statements) => self.block(statements),
-            Statement::If(condition, yes, no) => {
-                if self.truth(condition)? {
-                    return self.execute(yes);
-                }
-                no.as_ref().map_or(Ok(Flow::Next), |no| self.execute(no))
-            }
+            Statement::If(branches, last) => self.branch(branches, last.as_deref()),
             Statement::While(condition, body) => self.looping(None, Some(condition), &[], body),
             Statement::Do(body, condition) => self.do_loop(body, condition),
             Statement::For(first, condition, step, body) => self.looping(Some(first), condition.as_ref(), step, body),
@@ -79,10 +70,21 @@ impl Machine<'_> {
                 let value = self.eval(node)?;
                 Err(thrown_of(&value))
             }
-            Statement::Throw(None) => Err(Thrown::operation("there is no exception to throw again")),
+            Statement::Throw(None) => {
+                Err(self.caught.last().cloned().unwrap_or_else(|| Thrown::operation("there is nothing to throw again")))
+            }
             Statement::Break => Ok(Flow::Break),
             Statement::Continue => Ok(Flow::Continue),
         }
+    }
+
+    fn branch(&mut self, branches: &[(Node, Statement)], last: Option<&Statement>) -> Ran {
+        for (condition, then) in branches {
+            if self.truth(condition)? {
+                return self.execute(then);
+            }
+        }
+        last.map_or(Ok(Flow::Next), |last| self.execute(last))
     }
 
     fn looping(&mut self, first: Option<&[Statement]>, while_: Option<&Node>, step: &[Node], body: &Statement) -> Ran {
@@ -190,22 +192,12 @@ impl Machine<'_> {
             }
             let holds = catch.when.as_ref().is_none_or(|when| self.truth(when).unwrap_or(false));
             if holds {
+                self.caught.push(thrown.clone());
                 let result = self.block(&catch.body);
-                // `throw;` throws what was caught.
-                return Some(match result {
-                    Err(again) if again.message == "there is no exception to throw again" => Err(thrown.clone()),
-                    other => other,
-                });
+                self.caught.pop();
+                return Some(result);
             }
         }
         None
-    }
-
-    /// What an object is for `foreach` and queries.
-    pub(super) fn grouped(object: &Object) -> Option<Value> {
-        match object {
-            Object::Grouping(_, items) => Some(items.clone()),
-            _ => None,
-        }
     }
 }

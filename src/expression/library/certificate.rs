@@ -25,6 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     member(X, "Subject: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
     member(X, "SubjectName: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
+    member(X, "GetNameInfo(type, issuer): string", name_info),
     member(X, "Issuer: string", |c| read(c, |parsed| Value::from(parsed.issuer().to_string()))),
     member(X, "SerialNumber: string", |c| read(c, |parsed| Value::from(crypto::hex(parsed.raw_serial())))),
     member(X, "NotBefore: DateTime", |c| read(c, |parsed| time(parsed.validity().not_before.timestamp()))),
@@ -33,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     member(X, "HasPrivateKey: bool", |c| Ok(Value::Bool(der(c)?.0.key.is_some()))),
     member(X, "RawData: byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
     member(X, "GetRawCertData(): byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
-    member(X, "Verify(): bool", verify),
+    member(X, "Verify(): bool", |c| if der(c)?.0.is_revoked { Ok(Value::Bool(false)) } else { verify(c) }),
     member(X, "VerifyNoRevocation(): bool", verify),
     member(X, "GetRSAPrivateKey(): RSA", |c| {
         let certificate = &der(c)?.0;
@@ -102,8 +103,30 @@ fn read(c: &mut Call<'_, '_>, read: impl Fn(&Parsed<'_>) -> Value) -> Outcome {
     Ok(read(&parsed))
 }
 
-/// Whether it is in force now. The chain was checked when the connection was made.
+/// The common name, or the first name of that sort.
+fn name_info(c: &mut Call<'_, '_>) -> Outcome {
+    let (of, issuer) = (c.arg(0), c.arg(1).as_bool() == Some(true));
+    read(c, |parsed| {
+        let name = if issuer { parsed.issuer() } else { parsed.subject() };
+        let common = || name.iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
+        let alternative = || {
+            let names = parsed.subject_alternative_name().ok()??;
+            names.value.general_names.iter().find_map(|name| match (name, &of) {
+                (x509_parser::extensions::GeneralName::DNSName(dns), Value::Enum(_, 3 | 5)) => Some((*dns).to_owned()),
+                (x509_parser::extensions::GeneralName::RFC822Name(mail), Value::Enum(_, 1)) => Some((*mail).to_owned()),
+                _ => None,
+            })
+        };
+        let found = if matches!(of, Value::Enum(_, 0)) { common() } else { alternative().or_else(common) };
+        Value::from(found.unwrap_or_default())
+    })
+}
+
+/// Whether a chain leads to a trusted authority, as the connection found, and it is in force now.
 fn verify(c: &mut Call<'_, '_>) -> Outcome {
+    if !der(c)?.0.is_trusted {
+        return Ok(Value::Bool(false));
+    }
     let now = i64::try_from(c.machine.host.now().as_secs()).unwrap_or(i64::MAX);
     read(c, |parsed| {
         let validity = parsed.validity();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Call, Row, fixed, member};
 use crate::expression::{
     Kind, Thrown, Value,
-    value::{Dict, Handle, Object},
+    value::{Dict, Handle, Json, Object},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -27,42 +27,6 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::Array, "IndexOf(array, item): int", |c| {
         let (items, item) = (c.items(0)?, c.arg(1));
         Ok(Value::Int(items.iter().position(|other| other.equals(&item)).map_or(-1, super::string::number)))
-    }),
-    member(L, "Add(item): void", add),
-    member(L, "AddRange(items): void", add_range),
-    member(L, "Enqueue(item): void", add),
-    member(L, "Push(item): void", add),
-    member(L, "Pop(): T", |c| take(c, true)),
-    member(L, "Dequeue(): T", |c| take(c, false)),
-    member(L, "Insert(index, item): void", insert),
-    member(L, "Remove(item): bool", remove),
-    member(L, "RemoveAt(index): void", remove_at),
-    member(L, "Clear(): void", clear),
-    member(L, "IndexOf(item): int", |c| {
-        let (items, item) = (c.this_items()?, c.arg(0));
-        Ok(Value::Int(items.iter().position(|other| other.equals(&item)).map_or(-1, super::string::number)))
-    }),
-    member(L, "ForEach(action): void", |c| {
-        for item in c.this_items()? {
-            c.invoke(0, &[item])?;
-        }
-        Ok(Value::Null)
-    }),
-    member(L, "Find(test): T", |c| {
-        for item in c.this_items()? {
-            if c.invoke(0, std::slice::from_ref(&item))?.as_bool() == Some(true) {
-                return Ok(item);
-            }
-        }
-        Ok(Value::Null)
-    }),
-    member(L, "Exists(test): bool", |c| {
-        for item in c.this_items()? {
-            if c.invoke(0, &[item])?.as_bool() == Some(true) {
-                return Ok(Value::Bool(true));
-            }
-        }
-        Ok(Value::Bool(false))
     }),
     fixed(D, "new([source], [comparer]): Dictionary", new_dict),
     member(D, "Add(key, value): void", |c| {
@@ -91,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     member(D, "TryGetValue(key, out): bool", |c| {
         let found = look_up(c)?;
         let has = found.is_some();
-        c.out = found.unwrap_or_default();
+        c.out = found.unwrap_or_else(|| Value::initial(c.generic));
         Ok(Value::Bool(has))
     }),
     member(D, "GetValueOrDefault(key, [default]): G", get_or_default),
@@ -110,71 +74,6 @@ fn length(c: &mut Call<'_, '_>) -> Outcome {
         _ => c.this_items()?.len(),
     };
     Ok(Value::Int(super::string::number(count)))
-}
-
-fn list<'c>(c: &'c Call<'_, '_>) -> Result<&'c Arc<crate::expression::value::List>, Thrown> {
-    match &c.this {
-        Value::List(list) => Ok(list),
-        other => Err(Thrown::cast(other.kind().full_name(), "System.Collections.Generic.List")),
-    }
-}
-
-fn add(c: &mut Call<'_, '_>) -> Outcome {
-    c.machine.budget.grow(32)?;
-    let item = c.arg(0);
-    if let (Value::List(this), Value::List(item)) = (&c.this, &item)
-        && Arc::ptr_eq(this, item)
-    {
-        return Err(Thrown::operation("a list cannot hold itself"));
-    }
-    list(c)?.change(|items| items.push(item));
-    Ok(Value::Null)
-}
-
-fn add_range(c: &mut Call<'_, '_>) -> Outcome {
-    let mut more = c.items(0)?;
-    list(c)?.change(|items| items.append(&mut more));
-    Ok(Value::Null)
-}
-
-fn take(c: &mut Call<'_, '_>, last: bool) -> Outcome {
-    let count = list(c)?.len();
-    c.machine.budget.step(if last { 1 } else { count / 8 + 1 })?;
-    let taken = list(c)?.change(|items| if last { items.pop() } else { (!items.is_empty()).then(|| items.remove(0)) });
-    taken.ok_or_else(|| Thrown::operation("The collection is empty."))
-}
-
-fn insert(c: &mut Call<'_, '_>) -> Outcome {
-    let (at, item) = (usize::try_from(c.int(0)?).unwrap_or(usize::MAX), c.arg(1));
-    let count = list(c)?.len();
-    c.machine.budget.grow(32 + count / 8)?;
-    if at > count {
-        return Err(Thrown::range("Index must be within the bounds of the List."));
-    }
-    list(c)?.change(|items| items.insert(at.min(items.len()), item));
-    Ok(Value::Null)
-}
-
-fn remove(c: &mut Call<'_, '_>) -> Outcome {
-    let wanted = c.arg(0);
-    let at = c.this_items()?.iter().position(|item| item.equals(&wanted));
-    let Some(at) = at else { return Ok(Value::Bool(false)) };
-    let old = list(c)?.change(|items| (at < items.len()).then(|| items.remove(at)));
-    Ok(Value::Bool(old.is_some()))
-}
-
-fn remove_at(c: &mut Call<'_, '_>) -> Outcome {
-    let at = usize::try_from(c.int(0)?).unwrap_or(usize::MAX);
-    let count = list(c)?.len();
-    c.machine.budget.step(count / 8 + 1)?;
-    let old = list(c)?.change(|items| (at < items.len()).then(|| items.remove(at)));
-    old.map(|_| Value::Null).ok_or_else(|| Thrown::range("Index was out of range."))
-}
-
-fn clear(c: &mut Call<'_, '_>) -> Outcome {
-    let old = list(c)?.change(std::mem::take);
-    drop(old);
-    Ok(Value::Null)
 }
 
 fn new_dict(c: &mut Call<'_, '_>) -> Outcome {
@@ -228,8 +127,8 @@ fn get_or_default(c: &mut Call<'_, '_>) -> Outcome {
     };
     let Some(found) = found else {
         let default = c.arg(1);
-        let unset = c.count() < 2 && c.generic.is_value_type();
-        return Ok(if unset { zero(c.generic) } else { default });
+        let unset = c.count() < 2 && !c.nullable;
+        return Ok(if unset { Value::initial(c.generic) } else { default });
     };
     if c.generic == Kind::Unknown || found.is_null() { Ok(found) } else { found.cast(c.generic) }
 }
@@ -246,21 +145,6 @@ fn joined(value: Value) -> Value {
     }
 }
 
-fn zero(kind: Kind) -> Value {
-    match kind {
-        Kind::Bool => Value::Bool(false),
-        Kind::Int => Value::Int(0),
-        Kind::Long => Value::Long(0),
-        Kind::Double => Value::Double(0.0),
-        Kind::Guid => Value::Guid([0; 16]),
-        Kind::DateTime => {
-            let kind = crate::expression::value::TimeKind::Unspecified;
-            Value::DateTime(crate::expression::value::DateTime { ticks: 0, kind })
-        }
-        _ => Value::Null,
-    }
-}
-
 fn columns(c: &mut Call<'_, '_>, keys: bool) -> Outcome {
     let rows = dict(c)?.rows();
     c.machine.budget.grow(rows.len() * 32)?;
@@ -273,6 +157,10 @@ fn side(c: &mut Call<'_, '_>, key: bool) -> Outcome {
             Object::Pair(left, right) => Ok(if key { left.clone() } else { right.clone() }),
             _ => Err(Thrown::cast(c.this.kind().full_name(), "KeyValuePair")),
         },
+        // What `foreach` over an object gives has both faces.
+        Value::Json(Json::Property(property)) => {
+            Ok(if key { Value::Text(property.0.clone()) } else { Value::Json(property.1.clone()) })
+        }
         other => Err(Thrown::cast(other.kind().full_name(), "KeyValuePair")),
     }
 }

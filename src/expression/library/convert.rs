@@ -165,25 +165,8 @@ fn parse(c: &mut Call<'_, '_>) -> Outcome {
 
 fn try_parse(c: &mut Call<'_, '_>) -> Outcome {
     let parsed = c.text_or_null(0).and_then(|text| parse_text(text.trim(), c.generic).ok());
-    c.out = parsed.clone().unwrap_or_else(|| zero(c.generic));
+    c.out = parsed.clone().unwrap_or_else(|| Value::initial(c.generic));
     Ok(Value::Bool(parsed.is_some()))
-}
-
-fn zero(kind: Kind) -> Value {
-    match kind {
-        Kind::Bool => Value::Bool(false),
-        Kind::Double => Value::Double(0.0),
-        Kind::Long => Value::Long(0),
-        Kind::Guid => Value::Guid([0; 16]),
-        Kind::DateTime => Value::DateTime(crate::expression::value::DateTime {
-            ticks: 0,
-            kind: crate::expression::value::TimeKind::Unspecified,
-        }),
-        Kind::DateTimeOffset => Value::DateTimeOffset(DateTimeOffset { utc: 0, offset: 0 }),
-        Kind::TimeSpan => Value::TimeSpan(crate::expression::value::TimeSpan { ticks: 0 }),
-        Kind::Decimal => Value::Decimal(Arc::new(Decimal::from_long(0))),
-        _ => Value::Int(0),
-    }
 }
 
 fn radix(text: &str, base: u32, to: Kind) -> Outcome {
@@ -202,8 +185,7 @@ fn to(c: &mut Call<'_, '_>, kind: Kind) -> Outcome {
         return radix(text, u32::try_from(base).ok().filter(|base| (2..=36).contains(base)).unwrap_or(10), kind);
     }
     match (&value, kind) {
-        (Value::Null, Kind::DateTime) => Ok(zero(Kind::DateTime)),
-        (Value::Null, _) => Ok(zero(kind)),
+        (Value::Null, _) => Ok(Value::initial(kind)),
         (Value::Text(text), _) => parse_text(text.trim(), kind),
         (Value::Bool(value), Kind::Bool) => Ok(Value::Bool(*value)),
         (Value::Bool(value), _) => Value::Int(i32::from(*value)).cast(kind),

@@ -15,7 +15,7 @@ use md5::{Digest, Md5};
 use super::{Call, Row, fixed, member};
 use crate::expression::{
     Kind, Thrown, Value,
-    value::{Algorithm, Inner, Mac},
+    value::{Algorithm, Inner, Mac, guard},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -40,6 +40,8 @@ macro_rules! hashes {
             member(Kind::HashAlgorithm, "ComputeHash(bytes): byte[]", compute),
             member(Kind::Bytes, "Encrypt(algorithm, key, iv): byte[]", |c| cipher(c, true)),
             member(Kind::Bytes, "Decrypt(algorithm, key, iv): byte[]", |c| cipher(c, false)),
+            member(Kind::Array, "Encrypt(algorithm, key, iv): byte[]", |c| cipher(c, true)),
+            member(Kind::Array, "Decrypt(algorithm, key, iv): byte[]", |c| cipher(c, false)),
             member(Kind::HashAlgorithm, "Clear(): void", |_| Ok(Value::Null)),
             member(Kind::HashAlgorithm, "HashSize: int", |c| Ok(Value::Int(8 * i32::try_from(hash(algorithm(c), &[]).len()).unwrap_or(0)))),
             member(Kind::Rsa, "SignData(bytes, hash, [padding]): byte[]", sign),
@@ -104,7 +106,7 @@ fn keyed(c: &mut Call<'_, '_>, algorithm: Algorithm) -> Outcome {
         c.machine.host.random(&mut key);
         key.as_slice().into()
     };
-    Ok(Value::library(Inner::Mac(Mac { algorithm, key })))
+    Ok(Value::library(Inner::Mac(Mac { algorithm, key: key.into() })))
 }
 
 fn algorithm(c: &Call<'_, '_>) -> Algorithm {
@@ -120,7 +122,7 @@ fn compute(c: &mut Call<'_, '_>) -> Outcome {
     c.machine.budget.step(bytes.len() / 16 + 1)?;
     match c.this.inner() {
         Some(Inner::Hash(algorithm)) => Ok(Value::bytes(hash(*algorithm, &bytes))),
-        Some(Inner::Mac(keyed)) => Ok(Value::bytes(mac(keyed.algorithm, &keyed.key, &bytes))),
+        Some(Inner::Mac(keyed)) => Ok(Value::bytes(mac(keyed.algorithm, &guard(&keyed.key).clone(), &bytes))),
         _ => Err(Thrown::null("the hash")),
     }
 }

@@ -37,8 +37,8 @@ pub(super) const ROWS: &[Row] = &[
     member(T, "HasValues: bool", |c| Ok(Value::Bool(!c.this_items()?.is_empty()))),
     member(T, "Value([key]): G", value_of),
     member(T, "ToObject([type]): G", |c| {
-        let (this, kind) = (c.this.clone(), c.generic);
-        convert(c.machine, &this, kind)
+        let this = c.this.clone();
+        convert(c, &this)
     }),
     member(T, "SelectToken(path, [required]): JToken", |c| {
         let found = select(c)?;
@@ -51,11 +51,12 @@ pub(super) const ROWS: &[Row] = &[
         Ok(found.into_iter().next().unwrap_or_default())
     }),
     member(T, "SelectTokens(path, [required]): IEnumerable<JToken>", |c| select(c).map(Value::sequence)),
-    member(T, "Children(): IEnumerable<JToken>", |c| c.this_items().map(Value::sequence)),
-    member(T, "Values(): IEnumerable<JToken>", |c| match this(c)? {
-        Json::Object(object) => Ok(Value::sequence(object.rows().into_iter().map(|row| Value::Json(row.1)).collect())),
-        _ => c.this_items().map(Value::sequence),
+    member(T, "Children(): IEnumerable<JToken>", |c| {
+        let kind = c.generic;
+        let items = c.this_items()?.into_iter().filter(|item| kind == Kind::Unknown || item.is(kind));
+        Ok(Value::sequence(items.collect()))
     }),
+    member(T, "Values([key]): IEnumerable<G>", values),
     member(T, "DeepClone(): this", |c| {
         let copy = this(c)?.deep_clone(0);
         Ok(Value::Json(copy))
@@ -65,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
     member(T, "Last: JToken", |c| Ok(c.this_items()?.last().cloned().unwrap_or_default())),
     member(Kind::JContainer, "Count: int", |c| Ok(Value::Int(super::string::number(c.this_items()?.len())))),
     member(Kind::JArray, "Add(item): void", |c| {
-        let item = token(c, 0)?;
+        let item = content(c, 0)?;
         array(c)?.push(item);
         Ok(Value::Null)
     }),
@@ -73,8 +74,7 @@ pub(super) const ROWS: &[Row] = &[
     member(Kind::JArray, "RemoveAt(index): void", remove_at),
     member(Kind::JArray, "Remove(item): bool", remove_item),
     member(Kind::JArray, "Clear(): void", |c| {
-        let old = array(c)?.change(std::mem::take);
-        drop(old);
+        array(c)?.clear();
         Ok(Value::Null)
     }),
     member(Kind::JArray, "Merge(other, [settings]): void", merge),
@@ -156,7 +156,8 @@ fn type_of(json: &Json) -> i32 {
         Json::Array(_) => 2,
         Json::Property(_) => 4,
         Json::Int(_) => 6,
-        Json::Float(_) => 7,
+        Json::Decimal(value) if value.trunc().is_none() => 6,
+        Json::Float(_) | Json::Decimal(_) => 7,
         Json::String(_) => 8,
         Json::Bool(_) => 9,
         Json::Null => 10,
@@ -167,6 +168,32 @@ fn type_of(json: &Json) -> i32 {
 fn token(c: &mut Call<'_, '_>, index: usize) -> Result<Json, Thrown> {
     let value = c.arg(index);
     token_of(c.machine, &value)
+}
+
+/// An argument as a token to put into the receiver.
+fn content(c: &mut Call<'_, '_>, index: usize) -> Result<Json, Thrown> {
+    let (this, value) = (c.this.clone(), c.arg(index));
+    content_of(c.machine, &this, &value)
+}
+
+/// A value as a token to put into an object or array. A property is no content, and what holds the container itself
+/// is copied: a tree stays a tree.
+pub(in crate::expression) fn content_of(
+    machine: &mut Machine<'_>,
+    container: &Value,
+    value: &Value,
+) -> Result<Json, Thrown> {
+    let token = token_of(machine, value)?;
+    if let Json::Property(_) = &token {
+        let message = format!("Can not add Newtonsoft.Json.Linq.JProperty to {}.", container.kind().full_name());
+        return Err(Thrown::argument(message));
+    }
+    let Value::Json(container) = container else { return Ok(token) };
+    let Some(target) = container.address().filter(|_| token.address().is_some()) else { return Ok(token) };
+    // A container that is in nothing can only be in itself.
+    let nested = token.address() == Some(target)
+        || container.is_placed() && token.encloses(target, &mut || machine.budget.step(1))?;
+    Ok(if nested { token.deep_clone(0) } else { token })
 }
 
 /// A value as a token; collections become arrays and objects.
@@ -228,7 +255,11 @@ fn new_object(c: &mut Call<'_, '_>) -> Outcome {
         };
         for item in items {
             match &item {
-                Value::Json(Json::Property(property)) => _ = target.set(property.0.clone(), property.1.clone()),
+                Value::Json(Json::Property(property)) => {
+                    if target.set(property.0.clone(), property.1.clone()) {
+                        return Err(twice(&property.0));
+                    }
+                }
                 other => return Err(Thrown::argument(format!("Can not add {} to JObject.", other.kind().full_name()))),
             }
         }
@@ -240,17 +271,19 @@ fn new_array(c: &mut Call<'_, '_>) -> Outcome {
     let args = c.args.clone();
     let spread = args.len() == 1 && matches!(args[0], Value::List(_) | Value::Json(Json::Array(_)));
     let items = if spread { c.items(0)? } else { args };
-    let tokens = items.iter().map(|item| token_of(c.machine, item)).collect::<Result<Vec<_>, _>>()?;
+    let made = Value::Json(Json::array([]));
+    let tokens = items.iter().map(|item| content_of(c.machine, &made, item)).collect::<Result<Vec<_>, _>>()?;
     Ok(Value::Json(Json::array(tokens)))
 }
 
 fn new_property(c: &mut Call<'_, '_>) -> Outcome {
     let name = c.text(0)?;
+    c.this = Value::Json(JsonProperty::token(name.clone(), Json::Null));
     let value = if c.count() > 2 {
-        let tokens = (1..c.count()).map(|at| token(c, at)).collect::<Result<Vec<_>, _>>()?;
+        let tokens = (1..c.count()).map(|at| content(c, at)).collect::<Result<Vec<_>, _>>()?;
         Json::array(tokens)
     } else {
-        token(c, 1)?
+        content(c, 1)?
     };
     Ok(Value::Json(JsonProperty::token(name, value)))
 }
@@ -267,21 +300,34 @@ fn deserialize(c: &mut Call<'_, '_>) -> Outcome {
     let text = c.text(0)?;
     c.machine.budget.grow(text.len().saturating_mul(4))?;
     let json = Value::Json(Json::parse(&text)?);
-    let kind = if c.generic == Kind::JsonConvert { Kind::Unknown } else { c.generic };
-    convert(c.machine, &json, kind)
+    if c.generic == Kind::JsonConvert {
+        c.generic = Kind::Unknown;
+    }
+    convert(c, &json)
 }
 
-/// `ToObject<T>`.
-pub(super) fn convert(machine: &mut Machine<'_>, value: &Value, kind: Kind) -> Outcome {
+/// `ToObject<T>`, with the types of items and values as far as they are simple.
+fn convert(c: &mut Call<'_, '_>, value: &Value) -> Outcome {
+    let (kind, element) = (c.generic, c.element);
     let Value::Json(json) = value else { return value.cast(kind) };
+    let item = |json: &Json| match element {
+        Kind::Unknown | Kind::Object => Ok(json.scalar()),
+        element => json.cast(element),
+    };
     match (json, kind) {
-        (Json::Array(array), Kind::List | Kind::Enumerable | Kind::Array) => {
-            let items = array.items().iter().map(Json::scalar).collect::<Vec<_>>();
-            machine.budget.grow(items.len() * 32)?;
-            Ok(if kind == Kind::Array { Value::array(items) } else { Value::list(items) })
+        (Json::Array(array), Kind::List | Kind::HashSet | Kind::Enumerable | Kind::Array) => {
+            let items = array.items().iter().map(item).collect::<Result<Vec<_>, _>>()?;
+            c.machine.budget.grow(items.len() * 32)?;
+            Ok(match kind {
+                Kind::Array => Value::array(items),
+                Kind::HashSet => super::set::of(items, false),
+                _ => Value::list(items),
+            })
         }
         (Json::Object(object), Kind::Dictionary) => {
-            let rows = object.rows().into_iter().map(|(name, value)| (Value::Text(name), value.scalar()));
+            let rows = object.rows().into_iter().map(|(name, value)| Ok((Value::Text(name), item(&value)?)));
+            let rows = rows.collect::<Result<Vec<_>, Thrown>>()?;
+            c.machine.budget.grow(rows.len() * 64)?;
             Ok(Value::Dict(crate::expression::value::Dict::of(false, rows).into()))
         }
         (Json::Null, _) => Ok(Value::Null),
@@ -291,16 +337,29 @@ pub(super) fn convert(machine: &mut Machine<'_>, value: &Value, kind: Kind) -> O
 
 fn value_of(c: &mut Call<'_, '_>) -> Outcome {
     let (this, key, kind) = (c.this.clone(), c.arg(0), c.generic);
-    if c.count() == 0 {
-        return this.cast(kind);
-    }
-    match c.machine.index(&this, &key)? {
-        Value::Null if kind.is_value_type() => Value::Int(0)
-            .cast(if kind == Kind::Bool { Kind::Int } else { kind })
-            .map(|zero| if kind == Kind::Bool { Value::Bool(false) } else { zero }),
-        Value::Null => Ok(Value::Null),
+    let found = if c.count() == 0 { this } else { c.machine.index(&this, &key)? };
+    match found {
+        Value::Json(Json::Null) | Value::Null if c.nullable => Ok(Value::Null),
+        Value::Null => Ok(Value::initial(kind)),
         found => found.cast(kind),
     }
+}
+
+/// The values of the children, or of their members of a name.
+fn values(c: &mut Call<'_, '_>) -> Outcome {
+    let items = match this(c)? {
+        Json::Object(object) if c.count() == 0 => object.rows().into_iter().map(|row| Value::Json(row.1)).collect(),
+        _ => c.this_items()?,
+    };
+    let (key, kind) = (c.arg(0), c.generic);
+    let mut found = Vec::with_capacity(items.len());
+    for item in items {
+        let value = if c.count() == 0 { item } else { c.machine.index(&item, &key)? };
+        if !value.is_null() {
+            found.push(if kind == Kind::Unknown { value } else { value.cast(kind)? });
+        }
+    }
+    Ok(Value::sequence(found))
 }
 
 fn select(c: &mut Call<'_, '_>) -> Result<Vec<Value>, Thrown> {
@@ -324,27 +383,30 @@ fn add(c: &mut Call<'_, '_>) -> Outcome {
     let object = object(c)?;
     let (name, value) = match c.arg(0) {
         Value::Json(Json::Property(property)) => (property.0.clone(), property.1.clone()),
-        name => (name.to_text(), token(c, 1)?),
+        name => (name.to_text(), content(c, 1)?),
     };
     if object.get(&name).is_some() {
-        let message = format!(
-            "Can not add property {name} to Newtonsoft.Json.Linq.JObject. Property with the same name already exists on object."
-        );
-        return Err(Thrown::argument(message));
+        return Err(twice(&name));
     }
     object.set(name, value);
     Ok(Value::Null)
 }
 
+fn twice(name: &str) -> Thrown {
+    Thrown::argument(format!(
+        "Can not add property {name} to Newtonsoft.Json.Linq.JObject. Property with the same name already exists on object."
+    ))
+}
+
 fn insert(c: &mut Call<'_, '_>) -> Outcome {
     let at = usize::try_from(c.int(0)?).unwrap_or(usize::MAX);
-    let item = token(c, 1)?;
+    let item = content(c, 1)?;
     let array = array(c)?;
     c.machine.budget.step(array.len() / 8 + 1)?;
     if at > array.len() {
         return Err(Thrown::range("Index must be within the bounds of the List."));
     }
-    array.change(|items| items.insert(at.min(items.len()), item));
+    array.insert(at, item);
     Ok(Value::Null)
 }
 
@@ -352,16 +414,14 @@ fn remove_at(c: &mut Call<'_, '_>) -> Outcome {
     let at = usize::try_from(c.int(0)?).unwrap_or(usize::MAX);
     let array = array(c)?;
     c.machine.budget.step(array.len() / 8 + 1)?;
-    let old = array.change(|items| (at < items.len()).then(|| items.remove(at)));
-    old.map(|_| Value::Null).ok_or_else(|| Thrown::range("index is equal to or greater than Count."))
+    array.take(at).map(|_| Value::Null).ok_or_else(|| Thrown::range("index is equal to or greater than Count."))
 }
 
 fn remove_item(c: &mut Call<'_, '_>) -> Outcome {
     let wanted = c.arg(0);
     let at = c.this_items()?.iter().position(|item| item.equals(&wanted));
     let Some(at) = at else { return Ok(Value::Bool(false)) };
-    let old = array(c)?.change(|items| (at < items.len()).then(|| items.remove(at)));
-    Ok(Value::Bool(old.is_some()))
+    Ok(Value::Bool(array(c)?.take(at).is_some()))
 }
 
 fn merge(c: &mut Call<'_, '_>) -> Outcome {

@@ -36,7 +36,8 @@ enum Step<'a> {
     All,
     Names(Vec<&'a str>),
     Indexes(Vec<i64>),
-    Slice(Option<i64>, Option<i64>),
+    /// From, to, and how far apart.
+    Slice(Option<i64>, Option<i64>, usize),
     Filter(&'a str),
 }
 
@@ -53,9 +54,11 @@ fn next_step(rest: &str) -> Result<(Step<'_>, &str), Thrown> {
     } else if let Some(filter) = inner.strip_prefix("?(").and_then(|filter| filter.strip_suffix(')')) {
         Step::Filter(filter.trim())
     } else if inner.starts_with(['\'', '"']) {
-        Step::Names(inner.split(',').map(unquoted).collect())
-    } else if let Some((from, to)) = inner.split_once(':') {
-        Step::Slice(from.trim().parse().ok(), to.trim().parse().ok())
+        Step::Names(split_outside(inner, ",").into_iter().map(unquoted).collect())
+    } else if let Some((from, rest)) = inner.split_once(':') {
+        let (to, every) = rest.split_once(':').unwrap_or((rest, ""));
+        let every = every.trim().parse().ok().filter(|every| *every > 0).unwrap_or(1);
+        Step::Slice(from.trim().parse().ok(), to.trim().parse().ok(), every)
     } else {
         let numbers = inner.split(',').map(|number| number.trim().parse()).collect::<Result<_, _>>();
         Step::Indexes(numbers.map_err(|_| broken(rest))?)
@@ -64,7 +67,9 @@ fn next_step(rest: &str) -> Result<(Step<'_>, &str), Thrown> {
 }
 
 fn unquoted(text: &str) -> &str {
-    text.trim().trim_matches(['\'', '"'])
+    let text = text.trim();
+    let inside = |quote| text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
+    inside('\'').or_else(|| inside('"')).unwrap_or(text)
 }
 
 fn closing(text: &str) -> Option<usize> {
@@ -73,6 +78,7 @@ fn closing(text: &str) -> Option<usize> {
         match (quote, letter) {
             (Some(open), letter) => quote = (open != letter).then_some(open),
             (None, '\'' | '"') => quote = Some(letter),
+            (None, '/') if depth > 0 => quote = Some(letter),
             (None, '[') => depth += 1,
             (None, ']') if depth == 1 => return Some(at),
             (None, ']') => depth = depth.saturating_sub(1),
@@ -111,7 +117,7 @@ fn apply(step: &Step<'_>, token: &Json, budget: &mut Budget, out: &mut Vec<Json>
             let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| array.get(index));
             out.extend(indexes.iter().filter_map(at));
         }
-        (Step::Slice(from, to), Json::Array(array)) => {
+        (Step::Slice(from, to, every), Json::Array(array)) => {
             let items = array.items();
             let place = |index: i64| {
                 if index < 0 {
@@ -121,7 +127,7 @@ fn apply(step: &Step<'_>, token: &Json, budget: &mut Budget, out: &mut Vec<Json>
                 }
             };
             let (from, to) = (from.map_or(0, place), to.map_or(items.len(), place));
-            out.extend(items.get(from..to).unwrap_or_default().iter().cloned());
+            out.extend(items.get(from..to).unwrap_or_default().iter().step_by(*every).cloned());
         }
         (Step::Filter(filter), token) => {
             for child in children(token) {
@@ -161,8 +167,27 @@ fn holds(filter: &str, token: &Json, budget: &mut Budget, depth: usize) -> Resul
     let Some((operator, left, right)) = found else {
         return Ok(!operand(filter, token, budget)?.is_empty());
     };
+    if operator == "=~" {
+        return matching(left, right, token, budget);
+    }
     let (left, right) = (operand(left, token, budget)?, operand(right, token, budget)?);
+    budget.step(left.len().saturating_mul(right.len()))?;
     Ok(left.iter().any(|left| right.iter().any(|right| compare(operator, left, right))))
+}
+
+/// `@.path =~ /pattern/i`.
+fn matching(left: &str, right: &str, token: &Json, budget: &mut Budget) -> Result<bool, Thrown> {
+    let (pattern, flags) = match right.trim().strip_prefix('/').and_then(|rest| rest.rsplit_once('/')) {
+        Some((pattern, flags)) => (pattern, flags.trim()),
+        None => (unquoted(right), ""),
+    };
+    let pattern = if flags.is_empty() { pattern.to_owned() } else { format!("(?{flags}){pattern}") };
+    for found in operand(left, token, budget)? {
+        if super::regex::has_match(&pattern, &found.scalar().to_text(), budget)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Splits outside quotes and brackets.
@@ -171,7 +196,8 @@ fn split_outside<'a>(text: &'a str, word: &str) -> Vec<&'a str> {
     for (at, letter) in text.char_indices() {
         match (quote, letter) {
             (Some(open), letter) => quote = (open != letter).then_some(open),
-            (None, '\'' | '"') => quote = Some(letter),
+            // After a slash comes a pattern, in which brackets mean something else.
+            (None, '\'' | '"' | '/') => quote = Some(letter),
             (None, '[' | '(') => depth += 1,
             (None, ']' | ')') => depth -= 1,
             _ if depth == 0 && at >= skip && text[at..].starts_with(word) => {
@@ -191,7 +217,7 @@ fn operand(text: &str, token: &Json, budget: &mut Budget) -> Result<Vec<Json>, T
     match text.strip_prefix('@') {
         Some("") => Ok(vec![token.clone()]),
         Some(path) => select(token, path, budget),
-        None => Json::parse(text).map(|json| vec![json]),
+        None => Json::parse(text).map(|json| vec![json]).map_err(|_| broken(text)),
     }
 }
 
@@ -203,11 +229,6 @@ fn compare(operator: &str, left: &Json, right: &Json) -> bool {
     match operator {
         "==" => both_null || left.equals(&right),
         "!=" => !both_null && !left.equals(&right),
-        "=~" => {
-            let pattern = right.to_text();
-            let pattern = pattern.trim_matches('/');
-            fancy_regex::Regex::new(pattern).is_ok_and(|regex| regex.is_match(&*left.to_text()).unwrap_or(false))
-        }
         _ if matches!(left, Value::Null) || matches!(right, Value::Null) => false,
         "<" => order.is_some_and(std::cmp::Ordering::is_lt),
         "<=" => order.is_some_and(std::cmp::Ordering::is_le),

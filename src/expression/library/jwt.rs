@@ -65,7 +65,7 @@ fn jwt(text: &str) -> Option<Jwt> {
     let (header, claims) = (parts.next()?, parts.next()?);
     let read = |part: &str| -> Option<Vec<(Arc<str>, Json)>> {
         let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
-        match Json::parse(std::str::from_utf8(&bytes).ok()?).ok()? {
+        match Json::parse_plain(std::str::from_utf8(&bytes).ok()?).ok()? {
             Json::Object(object) => Some(object.rows()),
             _ => None,
         }
@@ -98,7 +98,12 @@ fn token<'c>(c: &'c Call<'_, '_>) -> Result<&'c Jwt, Thrown> {
 }
 
 fn text_of(json: Option<&Json>) -> Value {
-    json.map_or(Value::Null, |json| Value::Text(json.scalar().to_text()))
+    match json {
+        None => Value::Null,
+        // As the token spells it.
+        Some(Json::Bool(value)) => Value::from(if *value { "true" } else { "false" }),
+        Some(json) => Value::Text(json.scalar().to_text()),
+    }
 }
 
 fn header(c: &mut Call<'_, '_>, name: &str) -> Outcome {

@@ -40,6 +40,10 @@ pub(super) const ROWS: &[Row] = &[
         let (items, count) = (c.this_items()?, usize::try_from(c.int(0)?).unwrap_or(0));
         Ok(Value::sequence(items[items.len().saturating_sub(count)..].to_vec()))
     }),
+    member(E, "SkipLast(count): IEnumerable<T>", |c| {
+        let (items, count) = (c.this_items()?, usize::try_from(c.int(0)?).unwrap_or(0));
+        Ok(Value::sequence(items[..items.len().saturating_sub(count)].to_vec()))
+    }),
     member(E, "Concat(other): IEnumerable<T>", |c| {
         let mut items = c.this_items()?;
         items.extend(c.items(0)?);
@@ -67,13 +71,20 @@ pub(super) const ROWS: &[Row] = &[
     }),
     member(E, "ToList(): List<T>", |c| c.this_items().map(Value::list)),
     member(E, "ToArray(): T[]", |c| c.this_items().map(Value::array)),
-    member(E, "ToHashSet(): HashSet<T>", |c| c.this_items().map(Value::list)),
+    member(E, "ToHashSet([comparer]): HashSet<T>", |c| {
+        let ignore = c.ignores_case(0);
+        c.this_items().map(|items| super::set::of(items, ignore))
+    }),
     member(E, "AsEnumerable(): IEnumerable<T>", |c| c.this_items().map(Value::sequence)),
     member(E, "ToDictionary(key, [value], [comparer]): Dictionary", to_dictionary),
-    member(E, "ToLookup(key, [value]): IEnumerable", super::linq_order::group_by),
+    member(E, "ToLookup(key, [value]): ILookup", super::linq_order::lookup),
     member(E, "DefaultIfEmpty([item]): IEnumerable<T>", |c| {
         let items = c.this_items()?;
-        Ok(Value::sequence(if items.is_empty() { vec![c.arg(0)] } else { items }))
+        Ok(Value::sequence(match items.is_empty() {
+            true if c.count() == 0 => vec![Value::initial(c.generic)],
+            true => vec![c.arg(0)],
+            false => items,
+        }))
     }),
     member(E, "SequenceEqual(other): bool", |c| {
         let (left, right) = (c.this_items()?, c.items(0)?);
@@ -137,7 +148,7 @@ fn found(c: &mut Call<'_, '_>, which: u8, required: bool) -> Outcome {
     match item {
         Some(item) => Ok(item.clone()),
         None if required => Err(Thrown::operation("Sequence contains no elements")),
-        None => Ok(Value::Null),
+        None => Ok(Value::initial(c.generic)),
     }
 }
 
@@ -147,7 +158,7 @@ fn element(c: &mut Call<'_, '_>, required: bool) -> Outcome {
     match item {
         Some(item) => Ok(item.clone()),
         None if required => Err(Thrown::range("Index was out of range. Parameter name: index")),
-        None => Ok(Value::Null),
+        None => Ok(Value::initial(c.generic)),
     }
 }
 
@@ -230,7 +241,9 @@ fn repeat(c: &mut Call<'_, '_>) -> Outcome {
 /// What a JSON or other value is as a key of a set.
 pub(super) fn key(value: &Value) -> String {
     let value = match value {
-        Value::Json(json @ (Json::String(_) | Json::Int(_) | Json::Bool(_) | Json::Float(_))) => json.scalar(),
+        Value::Json(json @ (Json::String(_) | Json::Int(_) | Json::Bool(_) | Json::Float(_) | Json::Decimal(_))) => {
+            json.scalar()
+        }
         other => other.clone(),
     };
     let tag = if value.as_double().is_some() { 'n' } else { 't' };

@@ -9,7 +9,7 @@ use std::{
 use super::{Call, Row, linq::key, member};
 use crate::expression::{
     Kind, Thrown, Value,
-    value::{Decimal, Object},
+    value::{Decimal, Dict, Object},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -35,8 +35,11 @@ pub(super) const ROWS: &[Row] = &[
         _ => Ok(Value::Null),
     }),
     member(E, "Distinct([comparer]): IEnumerable<T>", |c| {
+        let ignore = c.ignores_case(0);
         let items = c.this_items()?;
-        Ok(Value::sequence(distinct(items)))
+        let mut seen = HashSet::new();
+        let fold = |item: &Value| if ignore { key(item).to_lowercase() } else { key(item) };
+        Ok(Value::sequence(items.into_iter().filter(|item| seen.insert(fold(item))).collect()))
     }),
     member(E, "Union(other): IEnumerable<T>", |c| {
         let mut items = c.this_items()?;
@@ -82,6 +85,26 @@ fn sort(keyed: &mut Vec<(Value, Value)>, descending: bool) {
         if descending { order.reverse() } else { order }
     });
     *keyed = indexed.into_iter().map(|(_, row)| row).collect();
+}
+
+/// The items of the receiver in their order, or in that of the comparison that is the first argument.
+pub(super) fn sorted(c: &mut Call<'_, '_>) -> Result<Vec<Value>, Thrown> {
+    let mut items = c.this_items()?;
+    c.machine.budget.step(items.len().saturating_mul(8))?;
+    if !matches!(c.arg(0), Value::Lambda(_)) {
+        merge_sort(&mut items, &compare);
+        return Ok(items);
+    }
+    // Insertion keeps errors of the comparison simple; the budget is paid by each call.
+    let mut sorted: Vec<Value> = Vec::with_capacity(items.len());
+    for item in items {
+        let mut at = sorted.len();
+        while at > 0 && c.invoke(0, &[sorted[at - 1].clone(), item.clone()])?.as_long().unwrap_or(0) > 0 {
+            at -= 1;
+        }
+        sorted.insert(at, item);
+    }
+    Ok(sorted)
 }
 
 fn merge_sort<T: Clone>(items: &mut Vec<T>, compare: &dyn Fn(&T, &T) -> Ordering) {
@@ -166,6 +189,19 @@ pub(super) fn group_by(c: &mut Call<'_, '_>) -> Outcome {
     }
     let group = |(key, items)| Value::object(Object::Grouping(key, Value::sequence(items)));
     Ok(Value::sequence(groups.into_iter().map(group).collect()))
+}
+
+/// Groups that are found by their key; none is an empty one.
+pub(super) fn lookup(c: &mut Call<'_, '_>) -> Outcome {
+    let groups = group_by(c)?;
+    let rows = c.machine.items(&groups)?.into_iter().map(|group| match &group {
+        Value::Object(object) => match &**object {
+            Object::Grouping(key, _) => (key.clone(), group.clone()),
+            _ => (Value::Null, group.clone()),
+        },
+        _ => (Value::Null, group.clone()),
+    });
+    Ok(Value::object(Object::Lookup(Dict::of(false, rows))))
 }
 
 fn distinct(items: Vec<Value>) -> Vec<Value> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Call, Row, fixed, member};
 use crate::expression::{
     Kind, Thrown, Value,
-    value::{Object, guard},
+    value::{Decimal, Object, guard},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -14,15 +14,15 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::Math, "Abs(number): number", abs),
     fixed(Kind::Math, "Max(left, right): number", |c| extreme(c, std::cmp::Ordering::Less)),
     fixed(Kind::Math, "Min(left, right): number", |c| extreme(c, std::cmp::Ordering::Greater)),
-    fixed(Kind::Math, "Ceiling(number): double", |c| real(c, f64::ceil)),
-    fixed(Kind::Math, "Floor(number): double", |c| real(c, f64::floor)),
-    fixed(Kind::Math, "Truncate(number): double", |c| real(c, f64::trunc)),
+    fixed(Kind::Math, "Ceiling(number): number", |c| whole(c, f64::ceil)),
+    fixed(Kind::Math, "Floor(number): number", |c| whole(c, f64::floor)),
+    fixed(Kind::Math, "Truncate(number): number", |c| whole(c, f64::trunc)),
     fixed(Kind::Math, "Sqrt(number): double", |c| real(c, f64::sqrt)),
     fixed(Kind::Math, "Exp(number): double", |c| real(c, f64::exp)),
     fixed(Kind::Math, "Log10(number): double", |c| real(c, f64::log10)),
     fixed(Kind::Math, "Log(number, [base]): double", log),
     fixed(Kind::Math, "Pow(base, exponent): double", |c| Ok(Value::Double(c.double(0)?.powf(c.double(1)?)))),
-    fixed(Kind::Math, "Round(number, [digits], [mode]): double", round),
+    fixed(Kind::Math, "Round(number, [digits], [mode]): number", round),
     fixed(Kind::Math, "Sign(number): int", |c| {
         let number = c.double(0)?;
         Ok(Value::Int(i32::from(number > 0.0) - i32::from(number < 0.0)))
@@ -56,6 +56,20 @@ fn extreme(c: &mut Call<'_, '_>, worse: std::cmp::Ordering) -> Outcome {
 
 fn real(c: &mut Call<'_, '_>, map: fn(f64) -> f64) -> Outcome {
     c.double(0).map(|value| Value::Double(map(value)))
+}
+
+/// A `decimal` stays one.
+fn whole(c: &mut Call<'_, '_>, map: fn(f64) -> f64) -> Outcome {
+    let Value::Decimal(value) = c.arg(0) else { return real(c, map) };
+    let nearest = value.round(0, false);
+    let step = Decimal::from_long(1);
+    let wanted = map(value.to_f64());
+    let moved = match wanted.partial_cmp(&nearest.to_f64()) {
+        Some(std::cmp::Ordering::Greater) => nearest.plus(step),
+        Some(std::cmp::Ordering::Less) => nearest.minus(step),
+        _ => Some(nearest),
+    };
+    Ok(Value::Decimal(moved.unwrap_or(nearest).into()))
 }
 
 fn log(c: &mut Call<'_, '_>) -> Outcome {

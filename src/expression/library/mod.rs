@@ -19,9 +19,11 @@ mod json_path;
 mod jwt;
 mod linq;
 mod linq_order;
+mod list;
 mod math;
 mod number_format;
 mod regex;
+mod set;
 mod string;
 mod string_static;
 mod uri;
@@ -34,7 +36,7 @@ use std::{
 };
 
 pub(super) use convert::parse_text;
-pub(super) use json::token_of;
+pub(super) use json::content_of;
 pub(super) use number_format::format_value;
 pub(super) use regex::group_of;
 pub(super) use uri::query_rows;
@@ -53,6 +55,10 @@ pub(super) struct Call<'c, 'h> {
     pub(super) args: Vec<Value>,
     /// The generic argument, or for a constructor the type.
     pub(super) generic: Kind,
+    /// What a generic argument holds: `int` of `List<int>`.
+    pub(super) element: Kind,
+    /// Whether the generic argument is nullable.
+    pub(super) nullable: bool,
     /// What an `out` argument receives.
     pub(super) out: Value,
 }
@@ -119,6 +125,8 @@ const TABLES: &[&[Row]] = &[
     linq::ROWS,
     linq_order::ROWS,
     collection::ROWS,
+    list::ROWS,
+    set::ROWS,
     json::ROWS,
     regex::ROWS,
     uri::ROWS,
@@ -132,7 +140,9 @@ const TABLES: &[&[Row]] = &[
 
 struct Table {
     members: Vec<Member>,
-    index: HashMap<(Kind, bool, &'static str), usize>,
+    /// By owner, whether static, whether a property, name.
+    index: HashMap<(Kind, bool, bool, &'static str), usize>,
+    names: HashMap<&'static str, &'static str>,
     by_name: HashMap<&'static str, Vec<usize>>,
 }
 
@@ -143,36 +153,46 @@ fn table() -> &'static Table {
         let mut by_name: HashMap<_, Vec<usize>> = HashMap::new();
         let mut index = HashMap::new();
         for (at, member) in members.iter().enumerate() {
-            index.insert((member.owner, member.is_static, member.name), at);
+            index.insert((member.owner, member.is_static, member.is_property, member.name), at);
             if !member.is_static {
                 by_name.entry(member.name).or_default().push(at);
             }
         }
-        Table { members, index, by_name }
+        let names = members.iter().map(|member| (member.name, member.name)).collect();
+        Table { members, index, names, by_name }
     })
 }
 
-/// The member of that name on a type or what it derives from.
-pub(super) fn find(kind: Kind, is_static: bool, name: &str) -> Option<&'static Member> {
+/// The method of that name on a type or what it derives from.
+pub(super) fn method(kind: Kind, is_static: bool, name: &str) -> Option<&'static Member> {
+    find(kind, (is_static, false), name)
+}
+
+/// The property of that name on a type or what it derives from.
+pub(super) fn property(kind: Kind, is_static: bool, name: &str) -> Option<&'static Member> {
+    find(kind, (is_static, true), name)
+}
+
+fn find(kind: Kind, how: (bool, bool), name: &str) -> Option<&'static Member> {
     let table = table();
     // The table's names live forever; a borrowed name only serves the lookup.
-    let own = table.by_name.get_key_value(name).map(|(key, _)| *key);
-    let own = own.or_else(|| table.members.iter().find(|member| member.name == name).map(|member| member.name))?;
-    lookup(table, kind, is_static, own)
+    let own = table.names.get(name)?;
+    lookup(table, kind, how, own)
 }
 
-fn lookup(table: &'static Table, kind: Kind, is_static: bool, name: &'static str) -> Option<&'static Member> {
-    if let Some(at) = table.index.get(&(kind, is_static, name)) {
-        return table.members.get(*at);
-    }
-    let inherited = kind.parents().iter().find_map(|parent| lookup(table, *parent, is_static, name));
-    inherited.or_else(|| table.index.get(&(Kind::Object, is_static, name)).and_then(|at| table.members.get(*at)))
+fn lookup(table: &'static Table, kind: Kind, how: (bool, bool), name: &'static str) -> Option<&'static Member> {
+    let at = |kind| table.index.get(&(kind, how.0, how.1, name)).and_then(|at| table.members.get(*at));
+    // `Enumerable.Empty` is no static of `string`.
+    let parents = kind.parents().iter().filter(|parent| !(how.0 && **parent == Kind::Enumerable));
+    let inherited = || parents.clone().find_map(|parent| lookup(table, *parent, how, name));
+    at(kind).or_else(inherited).or_else(|| at(Kind::Object))
 }
 
-/// The members of that name of all types, for receivers whose type is only known later.
-pub(super) fn candidates(name: &str) -> Vec<&'static Member> {
+/// The methods or properties of that name of all types, for receivers whose type is only known later.
+pub(super) fn candidates(name: &str, properties: bool) -> Vec<&'static Member> {
     let table = table();
-    table.by_name.get(name).into_iter().flatten().filter_map(|at| table.members.get(*at)).collect()
+    let all = table.by_name.get(name).into_iter().flatten().filter_map(|at| table.members.get(*at));
+    all.filter(|member| member.is_property == properties).collect()
 }
 
 /// The member among `candidates` that a value of `kind` has; the nearest of its types wins.
@@ -182,6 +202,11 @@ pub(super) fn pick(candidates: &[&'static Member], kind: Kind) -> Option<&'stati
     }
     let inherited = kind.parents().iter().find_map(|parent| pick(candidates, *parent));
     inherited.or_else(|| candidates.iter().find(|member| member.owner == Kind::Object).copied())
+}
+
+/// Names of all members of values.
+pub(super) fn all_names() -> impl Iterator<Item = &'static str> {
+    table().by_name.keys().copied()
 }
 
 /// Names of members of a type, for "did you mean".
@@ -340,7 +365,7 @@ fn text_of(value: &Value) -> Option<std::sync::Arc<str>> {
     }
 }
 
-fn bytes_of(value: &Value) -> Result<std::sync::Arc<[u8]>, Thrown> {
+pub(super) fn bytes_of(value: &Value) -> Result<std::sync::Arc<[u8]>, Thrown> {
     match value {
         Value::Bytes(bytes) => Ok(bytes.clone()),
         Value::List(list) => {

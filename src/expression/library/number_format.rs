@@ -88,9 +88,17 @@ fn grouped(text: &str) -> String {
 }
 
 fn exponent(value: &Value, letter: char, places: usize) -> String {
-    let text = format!("{:.places$e}", value.as_double().unwrap_or_default());
+    let number = value.as_double().unwrap_or_default();
+    let text = format!("{number:.places$e}");
     let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
     let power: i32 = power.parse().unwrap_or_default();
+    // Halves go away from zero: the digits as written decide, not the nearest even.
+    let shortest = format!("{number:e}");
+    let exact = shortest.split_once('e').and_then(|(digits, _)| Decimal::parse(digits));
+    let rounded = exact
+        .map(|exact| fixed(&Value::Decimal(exact.round(u32::try_from(places).unwrap_or(28), true).into()), places));
+    let digits =
+        rounded.as_deref().filter(|rounded| !rounded.trim_start_matches('-').starts_with("10")).unwrap_or(digits);
     format!("{digits}{letter}{}{:03}", if power < 0 { '-' } else { '+' }, power.abs())
 }
 

@@ -8,14 +8,19 @@ use super::{
 };
 use crate::expression::{
     Kind, Thrown, Value,
+    bounds::Budget,
     value::{GroupObject, Inner, MatchObject, RegexObject, guard},
 };
 
 type Outcome = Result<Value, Thrown>;
 
 const R: Kind = Kind::Regex;
-/// Steps of backtracking; about 10 ms.
-const BACKTRACKS: usize = 200_000;
+/// Steps of backtracking of one search; about 5 ms.
+const BACKTRACKS: usize = 100_000;
+/// What a search costs that may backtrack: 200 searches at the worst are within the bounds of an evaluation.
+const BACKTRACKING: usize = 10_000;
+/// What any other search costs, beside its text.
+const LINEAR: usize = 20;
 /// Patterns kept by one expression.
 const KEPT: usize = 32;
 
@@ -40,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
     member(R, "Split(text): string[]", split),
     member(Kind::Group, "Success: bool", |c| Ok(Value::Bool(group(c)?.text.is_some()))),
     member(Kind::Group, "Value: string", |c| Ok(Value::Text(group(c)?.text.unwrap_or_default()))),
-    member(Kind::Group, "Index: int", |c| Ok(Value::Int(number(group(c)?.index)))),
+    member(Kind::Group, "Index: int", |c| group(c).map(|group| Value::Int(number(units(&group.input[..group.start]))))),
     member(Kind::Group, "Length: int", |c| Ok(Value::Int(number(units(&group(c)?.text.unwrap_or_default()))))),
     member(Kind::Group, "Name: string", |c| Ok(Value::Text(group(c)?.name))),
     member(Kind::Match, "Groups: Match", |c| Ok(c.this.clone())),
@@ -67,16 +72,19 @@ pub(in crate::expression) fn group_of(found: &MatchObject, key: &Value) -> Value
         let name = key.to_text();
         found.groups.iter().find(|group| group.name == name)
     };
-    let none = GroupObject { text: None, index: 0, name: key.to_text() };
+    let none = GroupObject { text: None, input: found.input.clone(), start: 0, name: key.to_text() };
     Value::library(Inner::Group(group.cloned().unwrap_or(none)))
 }
 
 fn group(c: &Call<'_, '_>) -> Result<GroupObject, Thrown> {
     match c.this.inner() {
         Some(Inner::Group(group)) => Ok(group.clone()),
-        Some(Inner::Match(found)) => {
-            Ok(found.groups.first().cloned().unwrap_or(GroupObject { text: None, index: 0, name: "0".into() }))
-        }
+        Some(Inner::Match(found)) => Ok(found.groups.first().cloned().unwrap_or(GroupObject {
+            text: None,
+            input: found.input.clone(),
+            start: 0,
+            name: "0".into(),
+        })),
         _ => Err(Thrown::null("the match")),
     }
 }
@@ -103,7 +111,8 @@ fn regex(c: &mut Call<'_, '_>, pattern: &Arc<str>) -> Outcome {
         .delegate_size_limit(2 << 20)
         .build()
         .map_err(|error| Thrown::new("RegexParseException", format!("Invalid pattern '{pattern}': {error}")))?;
-    let made = Value::library(Inner::Regex(RegexObject { regex: built, pattern: pattern.clone() }));
+    let price = if backtracks(pattern) { BACKTRACKING } else { LINEAR };
+    let made = Value::library(Inner::Regex(RegexObject { regex: built, pattern: pattern.clone(), price }));
     let mut kept = guard(c.machine.regexes);
     if kept.0.len() < KEPT {
         kept.0.insert(key, made.clone());
@@ -113,7 +122,33 @@ fn regex(c: &mut Call<'_, '_>, pattern: &Arc<str>) -> Outcome {
 
 /// .NET's `(?<name>…)` and `\z` are understood; `\Z` and `(?'name'…)` are spelt otherwise here.
 fn translated(pattern: &str) -> String {
-    pattern.replace("\\Z", "(?=\\n?\\z)").replace("(?'", "(?<").replace("'>", ">")
+    let pattern = pattern.replace("\\Z", "(?=\\n?\\z)");
+    let mut parts = pattern.split("(?'");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str("(?<");
+        out.push_str(&part.replacen('\'', ">", 1));
+    }
+    out
+}
+
+/// Whether the pattern needs the backtracking engine: it looks around, refers back or is atomic. All else is linear.
+fn backtracks(pattern: &str) -> bool {
+    let refers = |pair: &[u8]| pair[0] == b'\\' && (matches!(pair[1], b'1'..=b'9' | b'k' | b'G' | b'Z'));
+    ["(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(", "++", "*+", "?+"].iter().any(|word| pattern.contains(word))
+        || pattern.as_bytes().windows(2).any(refers)
+}
+
+/// Whether a text has a match; for the filters of JSONPath.
+pub(super) fn has_match(pattern: &str, text: &str, budget: &mut Budget) -> Result<bool, Thrown> {
+    budget.step(500 + pattern.len().saturating_mul(50) + text.len() / 4)?;
+    budget.step(if backtracks(pattern) { BACKTRACKING } else { LINEAR })?;
+    let built = fancy_regex::RegexBuilder::new(&translated(pattern))
+        .backtrack_limit(BACKTRACKS)
+        .delegate_size_limit(2 << 20)
+        .build()
+        .map_err(|error| Thrown::new("RegexParseException", format!("Invalid pattern '{pattern}': {error}")))?;
+    built.is_match(text).map_err(|error| failed(&error))
 }
 
 /// Moves the pattern of a static call into the receiver.
@@ -137,7 +172,8 @@ fn failed(error: &fancy_regex::Error) -> Thrown {
 
 fn is_match(c: &mut Call<'_, '_>) -> Outcome {
     let text = c.text(0)?;
-    c.machine.budget.step(text.len() / 4 + 20)?;
+    let price = compiled(&c.this)?.price;
+    c.machine.budget.step(text.len() / 4 + price)?;
     let found = compiled(&c.this)?.regex.is_match(&*text);
     found.map(Value::Bool).map_err(|error| failed(&error))
 }
@@ -157,18 +193,20 @@ fn match_from(
     if from > text.len() {
         return Ok(None);
     }
-    c.machine.budget.step((text.len() - from) / 4 + 20)?;
-    let compiled = &compiled(regex)?.regex;
-    let Some(found) = compiled.captures_from_pos(&**text, from).map_err(|error| failed(&error))? else {
-        return Ok(None);
-    };
+    let object = compiled(regex)?;
+    c.machine.budget.step(object.price)?;
+    let compiled = &object.regex;
+    let found = compiled.captures_from_pos(&**text, from).map_err(|error| failed(&error))?;
+    // What was searched is paid for: up to the match, or all of it.
+    let end = found.as_ref().and_then(|found| found.get(0)).map_or(text.len(), |whole| whole.end());
+    c.machine.budget.step(end.saturating_sub(from) / 4 + 1)?;
+    let Some(found) = found else { return Ok(None) };
     let names: Vec<_> = compiled.capture_names().collect();
     let group = |at: usize| {
         let name = names.get(at).copied().flatten().map_or_else(|| at.to_string().into(), Arc::from);
-        match found.get(at) {
-            Some(part) => GroupObject { text: Some(part.as_str().into()), index: units(&text[..part.start()]), name },
-            None => GroupObject { text: None, index: 0, name },
-        }
+        let part = found.get(at);
+        let start = part.map_or(0, |part| part.start());
+        GroupObject { text: part.map(|part| part.as_str().into()), input: text.clone(), start, name }
     };
     let groups: Vec<_> = (0..found.len()).map(group).collect();
     let whole = found.get(0).map_or((from, from), |whole| (whole.start(), whole.end()));
@@ -206,12 +244,11 @@ fn all(c: &mut Call<'_, '_>) -> Outcome {
     Ok(Value::sequence(found.collect()))
 }
 
-/// The text between matches and each match, in order.
-fn spans(text: &str, found: &[MatchObject]) -> Vec<(usize, usize)> {
+/// Where each match is, in bytes.
+fn spans(found: &[MatchObject]) -> Vec<(usize, usize)> {
     let place = |found: &MatchObject| {
         let group = found.groups.first()?;
-        let from = super::string::byte_at(text, i64::try_from(group.index).ok()?).ok()?;
-        Some((from, from + group.text.as_ref().map_or(0, |text| text.len())))
+        Some((group.start, group.start + group.text.as_ref().map_or(0, |text| text.len())))
     };
     found.iter().filter_map(place).collect()
 }
@@ -222,7 +259,7 @@ fn replace(c: &mut Call<'_, '_>) -> Outcome {
     let most =
         if matches!(c.arg(2), Value::Int(_)) { usize::try_from(c.int(2)?).unwrap_or(usize::MAX) } else { usize::MAX };
     let with = c.arg(1);
-    let places = spans(&text, &found);
+    let places = spans(&found);
     let (mut out, mut at) = (String::new(), 0);
     for (found, (from, to)) in found.into_iter().zip(places).take(most) {
         out.push_str(&text[at..from]);
@@ -269,7 +306,7 @@ fn split(c: &mut Call<'_, '_>) -> Outcome {
     let text = c.text(0)?;
     let found = matches(c)?;
     let (mut parts, mut at) = (Vec::new(), 0);
-    for (found, (from, to)) in found.iter().zip(spans(&text, &found)) {
+    for (found, (from, to)) in found.iter().zip(spans(&found)) {
         parts.push(Value::from(&text[at..from]));
         parts.extend(found.groups.iter().skip(1).filter_map(|group| group.text.clone()).map(Value::Text));
         at = to;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Call, Row, fixed, member, number_format};
 use crate::expression::{
     Kind, Thrown, Value,
-    value::{Object, guard},
+    value::{Inner, Object, guard},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -133,10 +133,12 @@ fn hash_code(c: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn get_type(c: &mut Call<'_, '_>) -> Outcome {
-    let kind = c.this.kind();
-    let name = |text: &str| Value::from(text);
-    let short = kind.full_name().rsplit('.').next().unwrap_or_default();
-    let fields = vec![("Name".into(), name(short)), ("FullName".into(), name(kind.full_name()))];
+    let full = match c.this.inner() {
+        Some(Inner::Exception(thrown)) => format!("System.{}", thrown.class),
+        _ => c.this.kind().full_name().to_owned(),
+    };
+    let short = full.rsplit('.').next().unwrap_or_default().into();
+    let fields = vec![("Name".into(), Value::Text(short)), ("FullName".into(), Value::from(full))];
     Ok(Value::object(Object::Record(fields)))
 }
 

@@ -20,7 +20,10 @@ const U: Kind = Kind::Uri;
 pub(super) const ROWS: &[Row] = &[
     fixed(U, "new(text, [relative]): Uri", new),
     fixed(U, "TryCreate(text, kind, out): bool", |c| {
-        Ok(Value::Bool(c.text_or_null(0).is_some_and(|text| url::Url::parse(&text).is_ok())))
+        let text = c.text_or_null(0).filter(|text| url::Url::parse(text).is_ok());
+        let is_address = text.is_some();
+        c.out = text.map_or(Value::Null, uri);
+        Ok(Value::Bool(is_address))
     }),
     fixed(U, "IsWellFormedUriString(text, kind): bool", |c| {
         Ok(Value::Bool(c.text_or_null(0).is_some_and(|text| url::Url::parse(&text).is_ok())))

@@ -61,6 +61,17 @@ pub(super) const ROWS: &[Row] = &[
         let found = all.into_iter().filter(|attribute| wanted.as_ref().is_none_or(|wanted| attribute.name == *wanted));
         Ok(Value::sequence(found.map(|attribute| Value::Xml(Xml::Attribute(attribute))).collect()))
     }),
+    member(Kind::XElement, "Parent: XElement", |c| {
+        let parent = element(&c.this)?.parent();
+        Ok(parent.map_or(Value::Null, |parent| Value::Xml(Xml::Element(parent))))
+    }),
+    member(Kind::XElement, "Remove(): void", |c| {
+        if element(&c.this)?.detach() { Ok(Value::Null) } else { Err(Thrown::operation("The parent is missing.")) }
+    }),
+    member(Kind::XElement, "RemoveNodes(): void", |c| {
+        guard(&element(&c.this)?.nodes).clear();
+        Ok(Value::Null)
+    }),
     member(Kind::XElement, "HasElements: bool", |c| Ok(Value::Bool(!element(&c.this)?.elements().is_empty()))),
     member(Kind::XElement, "HasAttributes: bool", |c| Ok(Value::Bool(!element(&c.this)?.attributes().is_empty()))),
     member(Kind::XElement, "IsEmpty: bool", |c| Ok(Value::Bool(element(&c.this)?.nodes().is_empty()))),
@@ -177,10 +188,10 @@ fn add(c: &mut Call<'_, '_>, target: &Arc<Element>, from: usize) -> Result<(), T
                     return Err(Thrown::operation("an element cannot hold itself"));
                 }
                 Value::Xml(Xml::Element(child) | Xml::Document(child)) => {
-                    guard(&target.nodes).push(Xml::Element(child));
+                    target.push(Xml::Element(child));
                 }
                 Value::Null => {}
-                other => guard(&target.nodes).push(Xml::Text(other.to_text())),
+                other => target.push(Xml::Text(other.to_text())),
             }
         }
     }

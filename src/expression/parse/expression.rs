@@ -21,28 +21,36 @@ const ASSIGNMENTS: &[(&str, &str)] = &[
 ];
 
 impl Parser {
-    /// Any expression.
+    /// Any expression. What recurs is spread over small functions: their frames are what nesting costs.
     pub(super) fn expression(&mut self) -> Parsed<Expr> {
-        self.deeper(|parser| {
-            let at = parser.offset();
-            if parser.is_word("throw") {
-                parser.advance();
-                let value = parser.expression()?;
-                return Ok(Expr { at, kind: ExprKind::Throw(Box::new(value)) });
-            }
-            if let Some(parameters) = parser.lambda_head() {
-                let body = parser.lambda_body()?;
-                return Ok(Expr { at, kind: ExprKind::Lambda(parameters, Box::new(body)) });
-            }
-            let left = parser.conditional()?;
-            for (symbol, operator) in ASSIGNMENTS {
-                if parser.eat(symbol) {
-                    let right = parser.expression()?;
-                    return Ok(Expr { at, kind: ExprKind::Assign(operator, Box::new(left), Box::new(right)) });
-                }
-            }
-            Ok(left)
-        })
+        self.deeper(Self::whole)
+    }
+
+    fn whole(&mut self) -> Parsed<Expr> {
+        if self.is_word("throw") {
+            return self.thrown();
+        }
+        match self.lambda_head() {
+            Some(parameters) => self.lambda(parameters),
+            None => self.conditional().and_then(|left| self.assignment(left)),
+        }
+    }
+
+    fn thrown(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        self.advance();
+        self.expression().map(|value| Expr::new(at, ExprKind::Throw(Box::new(value))))
+    }
+
+    fn lambda(&mut self, parameters: Vec<String>) -> Parsed<Expr> {
+        let at = self.offset();
+        self.lambda_body().map(|body| Expr::new(at, ExprKind::Lambda(parameters, Box::new(body))))
+    }
+
+    fn assignment(&mut self, left: Expr) -> Parsed<Expr> {
+        let at = left.at;
+        let Some((_, operator)) = ASSIGNMENTS.iter().find(|(symbol, _)| self.eat(symbol)) else { return Ok(left) };
+        self.expression().map(|right| Expr::new(at, ExprKind::Assign(operator, Box::new(left), Box::new(right))))
     }
 
     /// `x =>`, `(x, y) =>`, `(string x) =>`, `delegate (x)`; the arrow is eaten.
@@ -106,14 +114,15 @@ impl Parser {
     /// `c ? a : b` and all below.
     pub(super) fn conditional(&mut self) -> Parsed<Expr> {
         let condition = self.binary(0)?;
-        if !self.eat("?") {
-            return Ok(condition);
-        }
+        if self.eat("?") { self.branches(condition) } else { Ok(condition) }
+    }
+
+    fn branches(&mut self, condition: Expr) -> Parsed<Expr> {
         let at = condition.at;
-        let yes = self.expression()?;
+        let yes = self.expression().map(Box::new)?;
         self.expect(":")?;
-        let no = self.expression()?;
-        Ok(Expr { at, kind: ExprKind::Conditional(Box::new(condition), Box::new(yes), Box::new(no)) })
+        let no = self.expression().map(Box::new)?;
+        Ok(Expr::new(at, ExprKind::Conditional(Box::new(condition), yes, no)))
     }
 
     /// The arms of `value switch { … }`, after the brace.

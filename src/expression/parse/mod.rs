@@ -1,6 +1,7 @@
 //! From text to a syntax tree. Nothing is looked up here: names are names.
 
 mod expression;
+mod height;
 mod lexer;
 mod number;
 mod operators;
@@ -16,7 +17,11 @@ use syntax::{Body, Expr, TypeRef};
 use super::{Source, Trouble};
 
 /// Deepest nesting of an expression or statement; each level of it is a few calls deep here and in the checker.
-pub(super) const MAX_HEIGHT: u32 = 90;
+pub(super) const MAX_HEIGHT: u32 = 80;
+
+/// Highest tree: long chains of members add to the nesting. A level takes a few hundred bytes of stack when the tree is
+/// checked, evaluated and dropped.
+const MAX_TREE: u32 = 250;
 
 /// What parsing gives or the one place where it stopped.
 type Parsed<T> = Result<T, Trouble>;
@@ -127,6 +132,14 @@ impl Parser {
         let result = parse(self);
         self.height -= 1;
         result
+    }
+
+    /// Refuses a tree that loops of the grammar have made too high.
+    fn bounded(&self, value: Expr) -> Parsed<Expr> {
+        if value.height > MAX_TREE {
+            return Err(self.trouble("expected a shorter chain of members; put a part of it into a variable"));
+        }
+        Ok(value)
     }
 
     /// Tries `parse` and goes back if it fails.

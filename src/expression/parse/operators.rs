@@ -23,53 +23,60 @@ const RANKS: &[&[&str]] = &[
 const RELATIONAL: usize = 7;
 
 impl Parser {
-    /// Operators of `rank` and tighter.
-    pub(super) fn binary(&mut self, rank: usize) -> Parsed<Expr> {
-        if rank >= RANKS.len() {
-            return self.unary();
-        }
-        let first = self.binary(rank + 1)?;
-        if rank == 0 && self.is("??") {
-            let at = first.at;
-            self.advance();
-            let right =
-                self.deeper(|parser| if parser.is_word("throw") { parser.expression() } else { parser.binary(0) })?;
-            return Ok(Expr { at, kind: ExprKind::Binary("??", Box::new(first), Box::new(right)) });
-        }
-        let mut rest = Vec::new();
-        let mut left = first;
+    /// Operators of `least` rank and tighter.
+    pub(super) fn binary(&mut self, least: usize) -> Parsed<Expr> {
+        let mut left = self.unary()?;
         loop {
-            if rank == RELATIONAL && (self.is_word("is") || self.is_word("as")) {
-                left = self.type_test(chain(left, &mut rest))?;
+            if least <= RELATIONAL && (self.is_word("is") || self.is_word("as")) {
+                left = self.type_test(left).and_then(|test| self.bounded(test))?;
                 continue;
             }
-            let Some(operator) = self.operator(rank) else { break };
-            rest.push((operator, self.binary(rank + 1)?));
+            let Some((operator, rank)) = self.operator(least) else { return Ok(left) };
+            left = if operator == "??" { self.coalesce(left)? } else { self.same_rank(left, operator, rank)? };
         }
-        Ok(chain(left, &mut rest))
     }
 
-    fn operator(&mut self, rank: usize) -> Option<&'static str> {
-        // `>` is lexed alone; here it may be the start of `>=` or `>>`.
-        if self.is(">") {
-            let adjacent = |symbol: &str| {
-                self.looks(1, symbol) && self.tokens.get(self.at + 1).is_some_and(|next| next.at == self.offset() + 1)
-            };
-            let (operator, length) = if adjacent("=") || adjacent("==") || adjacent("=>") {
-                (">=", 2)
-            } else if adjacent(">") {
-                (">>", 2)
-            } else {
-                (">", 1)
-            };
-            let operator = RANKS[rank].iter().copied().find(|known| *known == operator)?;
-            self.at += length;
-            return Some(operator);
+    /// `left ?? right`, which groups to the right.
+    fn coalesce(&mut self, left: Expr) -> Parsed<Expr> {
+        let at = left.at;
+        let throws = self.is_word("throw");
+        let right = self.deeper(|parser| if throws { parser.expression() } else { parser.binary(0) })?;
+        Ok(Expr::new(at, ExprKind::Binary("??", Box::new(left), Box::new(right))))
+    }
+
+    /// The right side of an operator, and of those of its rank that follow.
+    fn same_rank(&mut self, left: Expr, operator: &'static str, rank: usize) -> Parsed<Expr> {
+        let mut rest = vec![(operator, self.deeper(|parser| parser.binary(rank + 1))?)];
+        while let Some((operator, _)) = self.operator(rank) {
+            rest.push((operator, self.deeper(|parser| parser.binary(rank + 1))?));
         }
+        Ok(chain(left, rest))
+    }
+
+    /// Eats an operator of `least` rank or tighter.
+    fn operator(&mut self, least: usize) -> Option<(&'static str, usize)> {
+        let (symbol, length) = self.operator_here()?;
+        let rank = RANKS.iter().position(|rank| rank.contains(&symbol)).filter(|rank| *rank >= least)?;
+        self.at += length;
+        RANKS[rank].iter().find(|known| **known == symbol).map(|known| (*known, rank))
+    }
+
+    /// The symbol here and how many tokens it takes: `>` is lexed alone, and may be the start of `>=` or `>>`.
+    fn operator_here(&self) -> Option<(&'static str, usize)> {
         let TokenKind::Symbol(symbol) = self.peek() else { return None };
-        let operator = RANKS[rank].iter().copied().find(|known| known == symbol)?;
-        self.at += 1;
-        Some(operator)
+        if *symbol != ">" {
+            return Some((symbol, 1));
+        }
+        let adjacent = |symbol: &str| {
+            self.looks(1, symbol) && self.tokens.get(self.at + 1).is_some_and(|next| next.at == self.offset() + 1)
+        };
+        Some(if adjacent("=") || adjacent("==") || adjacent("=>") {
+            (">=", 2)
+        } else if adjacent(">") {
+            (">>", 2)
+        } else {
+            (">", 1)
+        })
     }
 
     fn type_test(&mut self, left: Expr) -> Parsed<Expr> {
@@ -77,22 +84,21 @@ impl Parser {
         let value = Box::new(left);
         if self.eat_word("as") {
             let name = self.type_ref()?;
-            return Ok(Expr { at, kind: ExprKind::As(value, name) });
+            return Ok(Expr::new(at, ExprKind::As(value, name)));
         }
         self.advance();
         let pattern = self.pattern()?;
-        Ok(Expr { at, kind: ExprKind::Is(value, Box::new(pattern)) })
+        Ok(Expr::new(at, ExprKind::Is(value, Box::new(pattern))))
     }
 }
 
-fn chain(first: Expr, rest: &mut Vec<(&'static str, Expr)>) -> Expr {
+fn chain(first: Expr, mut rest: Vec<(&'static str, Expr)>) -> Expr {
     let at = first.at;
-    match rest.len() {
-        0 => first,
-        1 => {
-            let (operator, right) = rest.remove(0);
-            Expr { at, kind: ExprKind::Binary(operator, Box::new(first), Box::new(right)) }
-        }
-        _ => Expr { at, kind: ExprKind::Chain(Box::new(first), std::mem::take(rest)) },
+    if rest.len() > 1 {
+        return Expr::new(at, ExprKind::Chain(Box::new(first), rest));
+    }
+    match rest.pop() {
+        Some((operator, right)) => Expr::new(at, ExprKind::Binary(operator, Box::new(first), Box::new(right))),
+        None => first,
     }
 }

@@ -11,18 +11,8 @@ use crate::expression::Value;
 impl Parser {
     /// Prefix operators and casts.
     pub(super) fn unary(&mut self) -> Parsed<Expr> {
-        let at = self.offset();
-        for (symbol, by) in [("++", 1), ("--", -1)] {
-            if self.eat(symbol) {
-                let target = self.deeper(Self::unary)?;
-                return Ok(Expr { at, kind: ExprKind::Step(by, false, Box::new(target)) });
-            }
-        }
-        for operator in ["-", "+", "!", "~", "^"] {
-            if self.eat(operator) {
-                let value = self.deeper(Self::unary)?;
-                return Ok(Expr { at, kind: ExprKind::Unary(operator, Box::new(value)) });
-            }
+        if ["++", "--", "-", "+", "!", "~", "^"].iter().any(|symbol| self.is(symbol)) {
+            return self.prefix();
         }
         if self.is_word("await") {
             return Err(self.trouble("expected an expression: expressions cannot wait"));
@@ -30,17 +20,37 @@ impl Parser {
         if self.is("(")
             && let Some(name) = self.cast_head()
         {
-            let value = self.deeper(Self::unary)?;
-            return Ok(Expr { at, kind: ExprKind::Cast(name, Box::new(value)) });
+            return self.cast(name);
         }
-        let value = self.primary()?;
-        let value = self.postfix(value)?;
-        if self.is_word("switch") && self.looks(1, "{") {
-            self.at += 2;
-            let arms = self.switch_arms()?;
-            return Ok(Expr { at, kind: ExprKind::Switch(Box::new(value), arms) });
+        self.primary().and_then(|value| self.postfix(value)).and_then(|value| self.switch(value))
+    }
+
+    fn prefix(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
+        let TokenKind::Symbol(symbol) = self.advance() else { return Err(self.trouble("expected an operator")) };
+        let value = self.deeper(Self::unary).map(Box::new)?;
+        Ok(Expr::new(
+            at,
+            match symbol {
+                "++" => ExprKind::Step(1, false, value),
+                "--" => ExprKind::Step(-1, false, value),
+                operator => ExprKind::Unary(operator, value),
+            },
+        ))
+    }
+
+    fn cast(&mut self, name: TypeRef) -> Parsed<Expr> {
+        let at = name.at.saturating_sub(1);
+        self.deeper(Self::unary).map(|value| Expr::new(at, ExprKind::Cast(name, Box::new(value))))
+    }
+
+    fn switch(&mut self, value: Expr) -> Parsed<Expr> {
+        if !(self.is_word("switch") && self.looks(1, "{")) {
+            return Ok(value);
         }
-        Ok(value)
+        let at = value.at;
+        self.at += 2;
+        self.switch_arms().map(|arms| Expr::new(at, ExprKind::Switch(Box::new(value), arms)))
     }
 
     fn primary(&mut self) -> Parsed<Expr> {
@@ -58,23 +68,27 @@ impl Parser {
             TokenKind::Name(name) => return self.named(at, &name),
             _ => return Err(self.trouble("expected an expression")),
         };
-        Ok(Expr { at, kind })
+        Ok(Expr::new(at, kind))
     }
 
     fn parenthesis(&mut self) -> Parsed<Expr> {
-        let at = self.offset();
         self.expect("(")?;
         let first = self.expression()?;
         if self.is(",") {
-            let mut items = vec![("Item1".to_owned(), first)];
-            while self.eat(",") {
-                items.push((format!("Item{}", items.len() + 1), self.expression()?));
-            }
-            self.expect(")")?;
-            return Ok(Expr { at, kind: ExprKind::Record(items) });
+            return self.tuple(first);
         }
         self.expect(")")?;
         Ok(first)
+    }
+
+    fn tuple(&mut self, first: Expr) -> Parsed<Expr> {
+        let at = first.at;
+        let mut items = vec![("Item1".to_owned(), first)];
+        while self.eat(",") {
+            items.push((format!("Item{}", items.len() + 1), self.expression()?));
+        }
+        self.expect(")")?;
+        Ok(Expr::new(at, ExprKind::Record(items)))
     }
 
     fn named(&mut self, at: usize, name: &str) -> Parsed<Expr> {
@@ -106,70 +120,79 @@ impl Parser {
             }
             _ => ExprKind::Name(self.name()?),
         };
-        Ok(Expr { at, kind })
+        Ok(Expr::new(at, kind))
     }
 
     fn postfix(&mut self, mut value: Expr) -> Parsed<Expr> {
-        let mut length = 0;
         loop {
-            let at = value.at;
-            length += 1;
-            if length > super::MAX_HEIGHT {
-                return Err(self.trouble("expected a shorter chain of members; put a part of it into a variable"));
-            }
-            let kind = if self.is("?.") || self.is("?[") {
-                let member = self.eat("?.");
-                let hole = Expr { at: self.offset(), kind: ExprKind::Hole };
-                let first = if member { self.member(hole)? } else { self.null_index(hole)? };
-                let rest = self.deeper(|parser| parser.postfix(first))?;
-                ExprKind::NullSafe(Box::new(value), Box::new(rest))
-            } else if self.eat(".") {
-                value = self.member(value)?;
-                continue;
-            } else if self.eat("[") {
-                let index = self.expression()?;
-                self.expect("]")?;
-                ExprKind::Index(Box::new(value), Box::new(index))
-            } else if self.is("(") {
-                let args = self.arguments()?;
-                ExprKind::Call(Box::new(value), Vec::new(), args)
-            } else if let Some(generics) = self.call_generics(&value) {
-                let args = self.arguments()?;
-                ExprKind::Call(Box::new(value), generics, args)
-            } else if self.is("++") || self.is("--") {
-                let by = if self.advance_is("++") { 1 } else { -1 };
-                ExprKind::Step(by, true, Box::new(value))
-            } else if self.is("!")
-                && !self.looks(1, "=")
-                && matches!(self.look(1), TokenKind::Symbol("." | "[" | ")" | ";" | ","))
-            {
-                // The null-forgiving operator says nothing at run time.
-                self.advance();
-                continue;
-            } else {
-                return Ok(value);
+            value = self.bounded(value)?;
+            let TokenKind::Symbol(symbol) = self.peek() else { return Ok(value) };
+            value = match *symbol {
+                "?." | "?[" => self.null_safe(value)?,
+                "." => {
+                    self.advance();
+                    self.member(value)?
+                }
+                "[" => self.index(value)?,
+                "(" => self.call(value, Vec::new())?,
+                "<" => match self.call_generics(&value) {
+                    Some(generics) => self.call(value, generics)?,
+                    None => return Ok(value),
+                },
+                "++" | "--" => self.counted(value),
+                "!" if self.is_forgiving() => {
+                    self.advance();
+                    value
+                }
+                _ => return Ok(value),
             };
-            value = Expr { at, kind };
         }
     }
 
-    fn advance_is(&mut self, symbol: &str) -> bool {
-        let is = self.is(symbol);
-        self.at += 1;
-        is
+    fn null_safe(&mut self, value: Expr) -> Parsed<Expr> {
+        let at = value.at;
+        let member = self.eat("?.");
+        let hole = Expr::new(self.offset(), ExprKind::Hole);
+        let first = if member { self.member(hole)? } else { self.null_index(hole)? };
+        let rest = self.deeper(|parser| parser.postfix(first))?;
+        Ok(Expr::new(at, ExprKind::NullSafe(Box::new(value), Box::new(rest))))
+    }
+
+    fn index(&mut self, value: Expr) -> Parsed<Expr> {
+        let at = value.at;
+        self.expect("[")?;
+        let index = self.expression().map(Box::new)?;
+        self.expect("]")?;
+        Ok(Expr::new(at, ExprKind::Index(Box::new(value), index)))
+    }
+
+    fn call(&mut self, value: Expr, generics: Types) -> Parsed<Expr> {
+        let at = value.at;
+        self.arguments().map(|args| Expr::new(at, ExprKind::Call(Box::new(value), generics, args)))
+    }
+
+    fn counted(&mut self, value: Expr) -> Expr {
+        let by = if self.is("++") { 1 } else { -1 };
+        self.advance();
+        Expr::new(value.at, ExprKind::Step(by, true, Box::new(value)))
+    }
+
+    /// The null-forgiving operator, which says nothing at run time.
+    fn is_forgiving(&self) -> bool {
+        !self.looks(1, "=") && matches!(self.look(1), TokenKind::Symbol("." | "[" | ")" | ";" | ","))
     }
 
     fn null_index(&mut self, hole: Expr) -> Parsed<Expr> {
         self.expect("?[")?;
         let index = self.expression()?;
         self.expect("]")?;
-        Ok(Expr { at: hole.at, kind: ExprKind::Index(Box::new(hole), Box::new(index)) })
+        Ok(Expr::new(hole.at, ExprKind::Index(Box::new(hole), Box::new(index))))
     }
 
     fn member(&mut self, value: Expr) -> Parsed<Expr> {
         let at = self.offset();
         let name = self.name()?;
-        Ok(Expr { at, kind: ExprKind::Member(Box::new(value), name) })
+        Ok(Expr::new(at, ExprKind::Member(Box::new(value), name)))
     }
 
     fn call_generics(&mut self, value: &Expr) -> Option<Types> {
@@ -213,7 +236,7 @@ impl Parser {
             Some((name, variable)) => ExprKind::Out(Some(name), variable),
             None => ExprKind::Out(None, self.name()?),
         };
-        Ok(Expr { at, kind })
+        Ok(Expr::new(at, kind))
     }
 
     fn creation(&mut self) -> Parsed<Expr> {
@@ -222,7 +245,7 @@ impl Parser {
         if self.eat("[") {
             self.expect("]")?;
             let items = self.braced_list()?;
-            return Ok(Expr { at, kind: ExprKind::NewArray(None, None, items) });
+            return Ok(Expr::new(at, ExprKind::NewArray(None, None, items)));
         }
         if self.is("{") {
             return self.record(at);
@@ -233,7 +256,7 @@ impl Parser {
         }
         let args = if self.is("(") { self.arguments()? } else { Vec::new() };
         let initial = if self.is("{") { self.initializers()? } else { Vec::new() };
-        Ok(Expr { at, kind: ExprKind::New(name, args, initial) })
+        Ok(Expr::new(at, ExprKind::New(name, args, initial)))
     }
 
     fn array(&mut self, at: usize, mut name: TypeRef) -> Parsed<Expr> {
@@ -244,8 +267,11 @@ impl Parser {
             self.at += 2;
             name.ranks += 1;
         }
+        if name.ranks > super::types::MAX_RANKS {
+            return Err(self.trouble("expected fewer dimensions"));
+        }
         let items = if self.is("{") { self.braced_list()? } else { Vec::new() };
-        Ok(Expr { at, kind: ExprKind::NewArray(Some(name), size, items) })
+        Ok(Expr::new(at, ExprKind::NewArray(Some(name), size, items)))
     }
 
     fn record(&mut self, at: usize) -> Parsed<Expr> {
@@ -262,7 +288,7 @@ impl Parser {
             }
         }
         self.expect("}")?;
-        Ok(Expr { at, kind: ExprKind::Record(fields) })
+        Ok(Expr::new(at, ExprKind::Record(fields)))
     }
 
     fn braced_list(&mut self) -> Parsed<Exprs> {

@@ -150,12 +150,21 @@ impl Parser {
         Ok(parameters)
     }
 
+    /// A chain of `else if` is one statement, however long.
     fn if_statement(&mut self) -> Parsed<StmtKind> {
-        self.advance();
-        let condition = self.condition()?;
-        let yes = self.boxed()?;
-        let no = if self.eat_word("else") { Some(self.boxed()?) } else { None };
-        Ok(StmtKind::If(condition, yes, no))
+        let mut branches = Vec::new();
+        let mut last = None;
+        while last.is_none() {
+            self.advance();
+            branches.push((self.condition()?, self.statement()?));
+            if !self.eat_word("else") {
+                break;
+            }
+            if !self.is_word("if") {
+                last = Some(self.boxed()?);
+            }
+        }
+        Ok(StmtKind::If(branches, last))
     }
 
     fn do_statement(&mut self) -> Parsed<StmtKind> {

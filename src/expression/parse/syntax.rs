@@ -17,6 +17,8 @@ pub(in crate::expression) struct TypeRef {
 pub(in crate::expression) struct Expr {
     pub(in crate::expression) at: usize,
     pub(in crate::expression) kind: ExprKind,
+    /// Levels of the tree, itself included.
+    pub(in crate::expression) height: u32,
 }
 
 #[derive(Debug)]
@@ -121,7 +123,8 @@ pub(in crate::expression) enum StmtKind {
     Local(Option<TypeRef>, Vec<(String, Option<Expr>)>),
     Function(TypeRef, String, Vec<(TypeRef, String)>, Body),
     Block(Vec<Stmt>),
-    If(Expr, Box<Stmt>, Option<Box<Stmt>>),
+    /// `if`, every `else if`, and `else`.
+    If(Vec<(Expr, Stmt)>, Option<Box<Stmt>>),
     While(Expr, Box<Stmt>),
     Do(Box<Stmt>, Expr),
     For(Vec<Stmt>, Option<Expr>, Vec<Expr>, Box<Stmt>),

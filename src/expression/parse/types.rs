@@ -8,6 +8,9 @@ const KEYWORDS: &[&str] = &[
     "dynamic", "sbyte", "ushort",
 ];
 
+/// Most `[]` of a type.
+pub(super) const MAX_RANKS: usize = 8;
+
 impl TypeRef {
     /// Whether only a type can stand here, not a value.
     pub(super) fn is_certainly_a_type(&self) -> bool {
@@ -32,6 +35,9 @@ impl Parser {
             while parser.is("[") && parser.looks(1, "]") {
                 parser.at += 2;
                 base.ranks += 1;
+            }
+            if base.ranks > MAX_RANKS {
+                return Err(parser.trouble("expected fewer dimensions"));
             }
             Ok(base)
         })

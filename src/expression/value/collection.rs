@@ -19,8 +19,13 @@ pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub enum ListKind {
     /// `T[]`.
     Array,
-    /// `List<T>`, and `HashSet<T>`, `Queue<T>`, `Stack<T>`.
+    /// `List<T>`, and `Queue<T>`, `Stack<T>`.
     List,
+    /// `HashSet<T>`.
+    Set {
+        /// Whether text that differs in case only is the same.
+        ignore_case: bool,
+    },
     /// The result of a query.
     Sequence,
 }
@@ -61,10 +66,16 @@ impl List {
         change(&mut guard(&self.items))
     }
 
+    /// Whether it is a set of text without regard to case.
+    pub(crate) fn ignores_case(&self) -> bool {
+        self.kind == ListKind::Set { ignore_case: true }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         match self.kind {
             ListKind::Array => Kind::Array,
             ListKind::List => Kind::List,
+            ListKind::Set { .. } => Kind::HashSet,
             ListKind::Sequence => Kind::Enumerable,
         }
     }
@@ -78,7 +89,7 @@ impl Drop for List {
 }
 
 /// Drops values without recursion: a loop can nest lists deeper than a stack is.
-fn dismantle(mut pending: Vec<Value>) {
+pub(super) fn dismantle(mut pending: Vec<Value>) {
     if !pending.iter().any(|value| matches!(value, Value::List(_) | Value::Dict(_) | Value::Object(_))) {
         return;
     }
@@ -96,7 +107,7 @@ fn dismantle(mut pending: Vec<Value>) {
                 }
             }
             Value::Object(object) => {
-                if let Some(object) = Arc::into_inner(object) {
+                if let Some(mut object) = Arc::into_inner(object) {
                     object.surrender(&mut pending);
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::{Decimal, Json, Object, Thrown, Value};
+use super::{
+    DateTime, DateTimeOffset, Decimal, Inner, Json, Object, Thrown, TimeKind, TimeSpan, Value, Xml, xml::XName,
+};
 use crate::expression::types::Kind;
 
 impl Value {
@@ -95,6 +97,11 @@ impl Value {
             (_, Kind::Object | Kind::Unknown) => Some(self.clone()),
             (Self::Null, to) if to.is_value_type() => return Err(Thrown::null("the value that is cast")),
             (Self::Null, _) => Some(Self::Null),
+            (Self::Xml(xml), to) if !to.is_a(Kind::XNode) && !to.is_a(Kind::XObject) && to != Kind::XName => {
+                return Self::text(xml.value()).parse_as(to);
+            }
+            (Self::Text(name), Kind::XName) => Some(Self::Xml(Xml::Name(XName::parse(name).into()))),
+            (Self::Text(name), Kind::XNamespace) => Some(Self::library(Inner::Namespace(name.clone()))),
             (_, Kind::Int | Kind::Long | Kind::Double | Kind::Decimal | Kind::Char | Kind::Byte) => {
                 self.cast_number(to)
             }
@@ -102,9 +109,6 @@ impl Value {
             (Self::DateTimeOffset(value), Kind::DateTime) => Some(Self::DateTime(value.date_time())),
             (Self::DateTime(value), Kind::DateTimeOffset) => Some(Self::DateTimeOffset((*value).into())),
             (_, Kind::JToken | Kind::JValue) => self.to_token(),
-            (Self::Xml(xml), to) if !to.is_a(Kind::XNode) && !to.is_a(Kind::XObject) => {
-                return Self::text(xml.value()).parse_as(to);
-            }
             (value, to) if value.kind().is_a(to) => Some(value.clone()),
             _ => None,
         };
@@ -137,7 +141,7 @@ impl Value {
             Self::Bool(value) => Json::Bool(*value),
             Self::Text(text) => Json::String(text.clone()),
             Self::Double(value) => Json::Float(*value),
-            Self::Decimal(value) => Json::Float(value.to_f64()),
+            Self::Decimal(value) => Json::Decimal(value.clone()),
             Self::DateTime(time) => Json::Date(*time),
             Self::DateTimeOffset(time) => Json::string(time.to_iso()),
             Self::Guid(_) | Self::TimeSpan(_) | Self::Object(_) | Self::Char(_) => Json::String(self.to_text()),
@@ -150,6 +154,24 @@ impl Value {
     /// Whether `value is kind`.
     pub(crate) fn is(&self, kind: Kind) -> bool {
         !self.is_null() && (kind == Kind::Object || self.kind().is_a(kind))
+    }
+
+    /// `default(kind)`.
+    pub(crate) fn initial(kind: Kind) -> Self {
+        match kind {
+            Kind::Bool => Self::Bool(false),
+            Kind::Int | Kind::Byte => Self::Int(0),
+            Kind::Long => Self::Long(0),
+            Kind::Double => Self::Double(0.0),
+            Kind::Decimal => Self::Decimal(Arc::new(Decimal::from_long(0))),
+            Kind::Char => Self::Char('\0'),
+            Kind::Guid => Self::Guid([0; 16]),
+            Kind::TimeSpan => Self::TimeSpan(TimeSpan { ticks: 0 }),
+            Kind::DateTime => Self::DateTime(DateTime { ticks: 0, kind: TimeKind::Unspecified }),
+            Kind::DateTimeOffset => Self::DateTimeOffset(DateTimeOffset { utc: 0, offset: 0 }),
+            kind if kind.is_enum() => Self::Enum(kind, 0),
+            _ => Self::Null,
+        }
     }
 
     /// Reads text as a value type, with the invariant culture; the scalar conversions of JSON and XML.

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{DateTime, Value, collection::guard};
+use super::{DateTime, Decimal, Thrown, Value, collection::guard};
 use crate::expression::types::Kind;
 
 /// A `JToken`.
@@ -23,6 +23,8 @@ pub enum Json {
     Int(i64),
     /// Any other number.
     Float(f64),
+    /// A `decimal`, and a whole number beyond `long`.
+    Decimal(Arc<Decimal>),
     /// Text.
     String(Arc<str>),
     /// A date: Newtonsoft reads text in ISO 8601 as one.
@@ -176,8 +178,33 @@ impl JsonArray {
         guard(&self.items).push(item);
     }
 
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Vec<Json>) -> T) -> T {
-        change(&mut guard(&self.items))
+    /// Replaces the item at an index; false when there is none.
+    pub(crate) fn set(&self, index: usize, item: Json) -> bool {
+        let item = item.placed();
+        let old = guard(&self.items).get_mut(index).map(|slot| mem::replace(slot, item));
+        old.inspect(Json::free).is_some()
+    }
+
+    /// Puts an item before the one at an index, or at the end.
+    pub(crate) fn insert(&self, index: usize, item: Json) {
+        let item = item.placed();
+        let mut items = guard(&self.items);
+        let index = index.min(items.len());
+        items.insert(index, item);
+    }
+
+    /// Takes out the item at an index.
+    pub(crate) fn take(&self, index: usize) -> Option<Json> {
+        let mut items = guard(&self.items);
+        let old = (index < items.len()).then(|| items.remove(index));
+        drop(items);
+        old.inspect(Json::free)
+    }
+
+    /// Takes out all items.
+    pub(crate) fn clear(&self) {
+        let old = mem::take(&mut *guard(&self.items));
+        drop(old);
     }
 }
 
@@ -235,6 +262,46 @@ impl Json {
             Self::Array(_) => Kind::JArray,
             Self::Property(_) => Kind::JProperty,
             _ => Kind::JValue,
+        }
+    }
+
+    /// Whether `target` (an object or array, by its address) is this token or somewhere in it. Paid by the caller for
+    /// each container seen.
+    pub(crate) fn encloses(&self, target: usize, pay: &mut dyn FnMut() -> Result<(), Thrown>) -> Result<bool, Thrown> {
+        let mut pending = vec![self.clone()];
+        while let Some(token) = pending.pop() {
+            pay()?;
+            if token.address() == Some(target) {
+                return Ok(true);
+            }
+            match token {
+                Self::Object(object) => pending.extend(object.rows().into_iter().map(|row| row.1).filter(Self::nests)),
+                Self::Array(array) => pending.extend(array.items().into_iter().filter(Self::nests)),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn nests(&self) -> bool {
+        matches!(self, Self::Object(_) | Self::Array(_))
+    }
+
+    /// Whether it is in another token.
+    pub(crate) fn is_placed(&self) -> bool {
+        match self {
+            Self::Object(object) => object.placed.load(Relaxed),
+            Self::Array(array) => array.placed.load(Relaxed),
+            _ => true,
+        }
+    }
+
+    /// Where an object or array lives.
+    pub(crate) fn address(&self) -> Option<usize> {
+        match self {
+            Self::Object(object) => Some(Arc::as_ptr(object).addr()),
+            Self::Array(array) => Some(Arc::as_ptr(array).addr()),
+            _ => None,
         }
     }
 
@@ -310,6 +377,7 @@ impl Json {
             Self::Bool(value) => Value::Bool(*value),
             Self::Int(value) => Value::Long(*value),
             Self::Float(value) => Value::Double(*value),
+            Self::Decimal(value) => Value::Decimal(value.clone()),
             Self::String(text) => Value::Text(text.clone()),
             Self::Date(time) => Value::DateTime(*time),
             _ => Value::Json(self.clone()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Json, Thrown, Value,
+    Decimal, Json, Thrown, Value,
     json::{JsonArray, JsonObject, MAX_DEPTH},
     time_parse,
 };
@@ -14,7 +14,19 @@ impl Json {
     /// # Errors
     /// `JsonReaderException` for what is not JSON, for what follows it, and for nesting beyond 128.
     pub fn parse(text: &str) -> Result<Self, Thrown> {
-        let mut reader = Reader { text: text.trim_start_matches('\u{feff}'), at: 0 };
+        Self::read(text, true)
+    }
+
+    /// Reads a document in which text stays text, whatever it looks like.
+    ///
+    /// # Errors
+    /// As [`Json::parse`].
+    pub(crate) fn parse_plain(text: &str) -> Result<Self, Thrown> {
+        Self::read(text, false)
+    }
+
+    fn read(text: &str, dates: bool) -> Result<Self, Thrown> {
+        let mut reader = Reader { text: text.trim_start_matches('\u{feff}'), at: 0, dates };
         let json = reader.value(0)?;
         reader.space()?;
         if reader.at < reader.text.len() {
@@ -37,6 +49,8 @@ impl Value {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether text that looks like a date becomes one.
+    dates: bool,
 }
 
 impl Reader<'_> {
@@ -83,7 +97,8 @@ impl Reader<'_> {
             Some(b'[') => self.array(depth),
             Some(quote @ (b'"' | b'\'')) => {
                 let text = self.string(quote)?;
-                Ok(time_parse::json_date(&text).map_or_else(|| Json::String(text.into()), Json::Date))
+                let date = if self.dates { time_parse::json_date(&text) } else { None };
+                Ok(date.map_or_else(|| Json::String(text.into()), Json::Date))
             }
             Some(_) => self.word(),
             None => Err(self.unexpected()),
@@ -232,9 +247,14 @@ fn number(word: &str) -> Option<Json> {
     {
         return None;
     }
-    match word.parse::<i64>() {
-        Ok(value) => Some(Json::Int(value)),
-        Err(_) => word.parse::<f64>().ok().map(Json::Float),
+    if let Ok(value) = word.parse::<i64>() {
+        return Some(Json::Int(value));
+    }
+    // Beyond `long` Newtonsoft keeps every digit; here 28 of them are kept.
+    let whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+    match Decimal::parse(word).filter(|_| whole) {
+        Some(big) => Some(Json::Decimal(big.into())),
+        None => word.parse::<f64>().ok().map(Json::Float),
     }
 }
 

@@ -151,7 +151,9 @@ impl Writer {
     fn decimal(&mut self, value: Decimal) {
         let text = value.to_string();
         self.out.push_str(&text);
-        self.out.push_str(if text.contains('.') { "" } else { ".0" });
+        // A whole number beyond `long` was read as one.
+        let is_big = value.trunc().is_none();
+        self.out.push_str(if text.contains('.') || is_big { "" } else { ".0" });
     }
 
     fn string(&mut self, text: &str) {

@@ -156,7 +156,7 @@ impl Value {
     pub fn as_double(&self) -> Option<f64> {
         match self {
             Self::Double(value) | Self::Json(Json::Float(value)) => Some(*value),
-            Self::Decimal(value) => Some(value.to_f64()),
+            Self::Decimal(value) | Self::Json(Json::Decimal(value)) => Some(value.to_f64()),
             other => other.as_long().map(|value| value as f64),
         }
     }

@@ -111,19 +111,22 @@ pub(crate) enum Algorithm {
 /// A keyed hash.
 pub(crate) struct Mac {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key: Arc<[u8]>,
+    pub(crate) key: Mutex<Arc<[u8]>>,
 }
 
 pub(crate) struct RegexObject {
     pub(crate) regex: fancy_regex::Regex,
     pub(crate) pattern: Arc<str>,
+    /// Steps that a search costs, beside its text.
+    pub(crate) price: usize,
 }
 
-/// A group of a match: its text, where it starts and how long it is, in UTF-16 units.
+/// A group of a match: its text, and the byte of the input where it starts.
 #[derive(Clone)]
 pub(crate) struct GroupObject {
     pub(crate) text: Option<Arc<str>>,
-    pub(crate) index: usize,
+    pub(crate) input: Arc<str>,
+    pub(crate) start: usize,
     pub(crate) name: Arc<str>,
 }
 
@@ -149,6 +152,8 @@ pub enum Object {
     Pair(Value, Value),
     #[doc(hidden)]
     Grouping(Value, Value),
+    #[doc(hidden)]
+    Lookup(Dict),
     #[doc(hidden)]
     Record(Vec<(Arc<str>, Value)>),
     /// A fetched response.
@@ -200,6 +205,7 @@ impl Object {
         match self {
             Self::Pair(..) => Kind::KeyValuePair,
             Self::Grouping(..) => Kind::Grouping,
+            Self::Lookup(_) => Kind::Lookup,
             Self::Record(_) => Kind::Record,
             Self::Response(_) => Kind::Response,
             Self::Jwt(_) => Kind::Jwt,
@@ -215,12 +221,23 @@ impl Object {
     }
 
     /// Gives its values to a caller that drops them without recursion.
-    pub(super) fn surrender(self, pending: &mut Vec<Value>) {
+    pub(super) fn surrender(&mut self, pending: &mut Vec<Value>) {
         match self {
-            Self::Pair(key, value) | Self::Grouping(key, value) => pending.extend([key, value]),
-            Self::Record(fields) => pending.extend(fields.into_iter().map(|(_, value)| value)),
+            Self::Pair(key, value) | Self::Grouping(key, value) => {
+                pending.extend([std::mem::take(key), std::mem::take(value)]);
+            }
+            Self::Record(fields) => pending.extend(std::mem::take(fields).into_iter().map(|(_, value)| value)),
+            Self::ResponseBody(value) => pending.push(std::mem::take(value)),
             _ => {}
         }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let mut pending = Vec::new();
+        self.surrender(&mut pending);
+        super::collection::dismantle(pending);
     }
 }
 

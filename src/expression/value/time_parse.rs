@@ -88,7 +88,9 @@ impl Scan<'_> {
         if self.rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return self.named_date();
         }
+        let before = self.rest.len();
         let first = self.number(1, 4)?;
+        let year_first = before - self.rest.len() > 2;
         let separator = self.rest.chars().next()?;
         self.rest = self.rest.strip_prefix(['-', '/', '.', ' '])?;
         if self.rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -101,7 +103,7 @@ impl Scan<'_> {
             return None;
         }
         let third = self.number(1, 4)?;
-        Some(if first > 31 { [first, second, third] } else { [century(third), first, second] })
+        Some(if year_first { [first, second, third] } else { [century(third), first, second] })
     }
 
     /// `Mon, 02 Jan 2006` or `January 2, 2006`.

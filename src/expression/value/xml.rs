@@ -2,7 +2,10 @@
 
 #![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
 
 use super::collection::guard;
 use crate::expression::types::Kind;
@@ -52,6 +55,8 @@ pub struct Element {
     pub(crate) written: Arc<str>,
     pub(crate) attributes: Mutex<Vec<Arc<Attribute>>>,
     pub(crate) nodes: Mutex<Vec<Xml>>,
+    /// The element that it was put into.
+    parent: Mutex<Weak<Element>>,
 }
 
 /// An attribute, namespace declarations included.
@@ -73,7 +78,38 @@ pub(crate) const MAX_DEPTH: usize = 128;
 impl Element {
     pub(crate) fn new(name: XName) -> Self {
         let written = name.local.clone();
-        Self { name, written, attributes: Mutex::default(), nodes: Mutex::default() }
+        Self { name, written, attributes: Mutex::default(), nodes: Mutex::default(), parent: Mutex::default() }
+    }
+
+    /// Adds a node at the end.
+    pub(crate) fn push(self: &Arc<Self>, node: Xml) {
+        if let Xml::Element(child) = &node {
+            *guard(&child.parent) = Arc::downgrade(self);
+        }
+        guard(&self.nodes).push(node);
+    }
+
+    pub(crate) fn parent(&self) -> Option<Arc<Self>> {
+        guard(&self.parent).upgrade()
+    }
+
+    /// Tells all elements below who their parent is; for elements that were read.
+    pub(crate) fn adopt(self: &Arc<Self>) {
+        let mut pending = vec![self.clone()];
+        while let Some(element) = pending.pop() {
+            for child in element.elements() {
+                *guard(&child.parent) = Arc::downgrade(&element);
+                pending.push(child);
+            }
+        }
+    }
+
+    /// Takes this element out of its parent.
+    pub(crate) fn detach(self: &Arc<Self>) -> bool {
+        let Some(parent) = self.parent() else { return false };
+        *guard(&self.parent) = Weak::new();
+        guard(&parent.nodes).retain(|node| !matches!(node, Xml::Element(child) if Arc::ptr_eq(child, self)));
+        true
     }
 
     pub(crate) fn nodes(&self) -> Vec<Xml> {
@@ -151,6 +187,20 @@ impl Element {
             new_line(out, depth);
         }
         out.push_str(&format!("</{}>", self.written));
+    }
+}
+
+impl Drop for Element {
+    /// Without recursion: a loop can nest elements deeper than a stack is.
+    fn drop(&mut self) {
+        let mut pending = mem::take(self.nodes.get_mut().unwrap_or_else(PoisonError::into_inner));
+        while let Some(node) = pending.pop() {
+            if let Xml::Element(element) | Xml::Document(element) = node
+                && let Some(mut element) = Arc::into_inner(element)
+            {
+                pending.append(element.nodes.get_mut().unwrap_or_else(PoisonError::into_inner));
+            }
+        }
     }
 }
 

@@ -63,7 +63,9 @@ pub(crate) fn read(text: &str) -> Result<Arc<Element>, Thrown> {
     if !stack.is_empty() {
         return Err(broken("the document ends inside an element"));
     }
-    root.ok_or_else(|| broken("Root element is missing"))
+    let root: Arc<Element> = root.ok_or_else(|| broken("Root element is missing"))?;
+    root.adopt();
+    Ok(root)
 }
 
 fn broken(what: &str) -> Thrown {

@@ -22,6 +22,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::{
     Service,
     caps::Place,
+    clients::Asking,
     door::{Door, House},
     drain::Drain,
     watch::Watch,
@@ -116,6 +117,8 @@ pub(super) struct Server<S> {
     pub(super) house: Arc<House<S>>,
     pub(super) protocols: Protocols,
     pub(super) tls: Option<TlsAcceptor>,
+    /// Judges the certificates that clients show.
+    pub(super) asking: Option<Arc<Asking>>,
     pub(super) drain: Drain,
     pub(super) sight: Sight,
 }
@@ -142,6 +145,7 @@ impl<S: Service> Server<S> {
                 let _open = open;
                 if let Some(stream) = server.shake(tls, socket, addr).await {
                     let version = Version::by_alpn(stream.get_ref().1.alpn_protocol());
+                    let peer = server.shown(&stream, peer);
                     Box::pin(server.drive(stream, version, peer, place)).await;
                 }
             }),
@@ -154,6 +158,15 @@ impl<S: Service> Server<S> {
         tokio::select! {
             seen = tokio::time::timeout(self.house.settings.header_timeout.0, socket.peek(start)) => seen.ok()?.ok(),
             () = self.drain.started() => None,
+        }
+    }
+
+    /// The peer, with the certificate that it has shown.
+    fn shown(&self, stream: &TlsStream<TcpStream>, peer: Arc<Peer>) -> Arc<Peer> {
+        let asking = self.asking.as_ref();
+        match asking.and_then(|asking| asking.client(stream.get_ref().1.peer_certificates())) {
+            None => peer,
+            certificate => Arc::new(Peer { certificate, ..Peer::clone(&peer) }),
         }
     }
 

@@ -7,6 +7,7 @@
 mod accept;
 mod bind;
 mod caps;
+mod clients;
 mod connection;
 mod door;
 mod drain;
@@ -71,10 +72,12 @@ pub async fn serve<S: Service>(
 ) {
     let caps = caps::Caps::new(settings.max_connections, settings.max_connections_per_ip);
     let tls = bound.certificates.as_ref().map(|certificates| TlsAcceptor::from(certificates.config()));
+    let asking = bound.certificates.as_ref().and_then(|certificates| certificates.asking());
     let protocols = connection::Protocols::new(&settings);
     let house = Arc::new(door::House { service, settings, trusted });
     let sight = bound.sight;
-    let server = Arc::new(connection::Server { house, protocols, tls, drain: drain.clone(), sight: sight.clone() });
+    let server =
+        Arc::new(connection::Server { house, protocols, tls, asking, drain: drain.clone(), sight: sight.clone() });
     let follow = async {
         match bound.certificates {
             Some(certificates) => certificates.follow(&sight).await,

@@ -1,4 +1,5 @@
 //! The certificate of a listener: read at start, read again when its files change, kept when the new ones are bad.
+//! Certificates of clients are the business of `clients`.
 
 use std::{
     fs, io,
@@ -17,6 +18,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use sha2::{Digest, Sha256};
 
+use super::clients::{Asking, Authorities};
 use crate::{settings::server::Tls, telemetry::metrics::Sight};
 
 /// How often the files are looked at. Tools such as cert-manager and certbot replace them without telling.
@@ -41,6 +43,14 @@ pub enum TlsProblem {
         /// What should be in it.
         wanted: &'static str,
     },
+    /// The authorities of clients cannot be used.
+    #[error("{} cannot be used to verify clients: {reason}; check `tls.client_ca` and `tls.client_crl`", path.display())]
+    Clients {
+        /// The file of authorities.
+        path: PathBuf,
+        /// What rustls said.
+        reason: String,
+    },
     /// Certificate and key do not belong together, or the key's kind is not supported.
     #[error("the certificate {} and its key do not fit: {reason}", certificate.display())]
     Unfit {
@@ -57,11 +67,19 @@ pub struct Certificates {
     current: Arc<Current>,
 }
 
-struct Current(ArcSwap<Loaded>);
+pub(super) struct Current(ArcSwap<Loaded>);
 
 struct Loaded {
     key: Arc<CertifiedKey>,
+    authorities: Arc<Authorities>,
     digest: [u8; 32],
+}
+
+impl Current {
+    /// What clients' certificates are held against at the moment.
+    pub(super) fn authorities(&self) -> Arc<Authorities> {
+        Arc::clone(&self.0.load().authorities)
+    }
 }
 
 impl std::fmt::Debug for Certificates {
@@ -105,9 +123,17 @@ impl Certificates {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider supports TLS 1.2 and 1.3");
-        let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
+        let mut config = match self.asking() {
+            Some(asking) => builder.with_client_cert_verifier(asking).with_cert_resolver(resolver),
+            None => builder.with_no_client_auth().with_cert_resolver(resolver),
+        };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Arc::new(config)
+    }
+
+    /// Asks clients for their certificates; `None`: they are not asked.
+    pub(super) fn asking(&self) -> Option<Arc<Asking>> {
+        Asking::new(Arc::clone(&self.current), &self.files)
     }
 
     /// Looks at the files every few seconds, for ever.
@@ -146,8 +172,9 @@ impl Certificates {
 fn load(files: &Tls, known: Option<[u8; 32]>) -> Result<Option<Loaded>, TlsProblem> {
     let certificate = contents(&files.certificate)?;
     let key = zeroize::Zeroizing::new(contents(&files.key)?);
-    let digest: [u8; 32] =
-        Sha256::new().chain_update(&certificate).chain_update([0]).chain_update(&*key).finalize().into();
+    let (authorities, of_clients) = Authorities::read(files)?;
+    let digest = Sha256::new().chain_update(&certificate).chain_update([0]).chain_update(&*key);
+    let digest: [u8; 32] = digest.chain_update([0]).chain_update(of_clients).finalize().into();
     if known == Some(digest) {
         return Ok(None);
     }
@@ -157,13 +184,13 @@ fn load(files: &Tls, known: Option<[u8; 32]>) -> Result<Option<Loaded>, TlsProbl
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| not_pem(&files.key, "a private key"))?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
         .map_err(|reason| TlsProblem::Unfit { certificate: files.certificate.clone(), reason })?;
-    Ok(Some(Loaded { key: Arc::new(key), digest }))
+    Ok(Some(Loaded { key: Arc::new(key), authorities: Arc::new(authorities), digest }))
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>, TlsProblem> {
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, TlsProblem> {
     fs::read(path).map_err(|source| TlsProblem::Unreadable { path: path.to_path_buf(), source })
 }
 
-fn not_pem(path: &Path, wanted: &'static str) -> TlsProblem {
+pub(super) fn not_pem(path: &Path, wanted: &'static str) -> TlsProblem {
     TlsProblem::NotPem { path: path.to_path_buf(), wanted }
 }

@@ -3,6 +3,7 @@
 //! Lives here: handing an exchange to its pipeline and taking the answer back. `wire` is what the pipeline is lent
 //! (bodies and backends), `target` finds the backend that a policy names. What the policies do is `crate::policies`.
 
+mod coding;
 mod debug;
 mod dress;
 mod redirect;
@@ -22,7 +23,11 @@ use super::{
 use crate::{
     exchange::Fault,
     openapi,
-    policies::{Body, Ended, Facts, Flow, Pipeline, Request, Route, Services, flow::Variables},
+    policies::{
+        Body, Ended, Facts, Flow, Pipeline, Request, Route, Services,
+        flow::{Cached, Variables},
+        tracing::Trace,
+    },
     policy::Section,
     snapshot::Holders,
 };
@@ -51,9 +56,14 @@ pub async fn journey(exchange: &mut Exchange) -> Result<Answer, Fault> {
         Ok(_) if is_preflight => route::resolve_as_sent(exchange).and_then(|target| admit(exchange, target)),
         routed => routed.and_then(|target| admit(exchange, target)),
     };
+    let trace = debug::wanted(exchange);
     exchange.clean_headers();
-    match (pipeline(exchange), target) {
-        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline).await),
+    let pipeline = pipeline(exchange);
+    if let (None, Some(trace)) = (&pipeline, &trace) {
+        debug::keep(exchange, trace);
+    }
+    match (pipeline, target) {
+        (Some(pipeline), target) => Ok(through(exchange, target, &pipeline, trace).await),
         (None, Ok(target)) => super::dispatch(exchange, target).await,
         (None, Err(fault)) => Err(fault),
     }
@@ -98,9 +108,13 @@ async fn preflight(exchange: &mut Exchange, pipeline: &Pipeline) -> Option<Answe
     }
 }
 
-async fn through(exchange: &mut Exchange, target: Result<Target, Fault>, pipeline: &Pipeline) -> Answer {
+async fn through(
+    exchange: &mut Exchange,
+    target: Result<Target, Fault>,
+    pipeline: &Pipeline,
+    trace: Option<Box<Trace>>,
+) -> Answer {
     let (facts, services) = (facts(exchange), exchange.gateway.services.clone());
-    let trace = debug::wanted(exchange);
     let request = request(exchange, target.as_ref().ok());
     let (target, refused) = match target {
         Ok(target) => (Some(target), None),
@@ -145,6 +159,7 @@ fn flow<'f>(
         after: Vec::new(),
         trace: None,
         is_preflight: false,
+        cached: Cached::Unasked,
         began,
     }
 }
@@ -175,7 +190,7 @@ fn request(exchange: &mut Exchange, target: Option<&Target>) -> Request {
         },
         original: (exchange.settlement.path.clone(), uri.query().unwrap_or_default().into()),
         ip: Some(exchange.peer.client),
-        certificate: None,
+        certificate: exchange.peer.certificate.clone(),
     }
 }
 

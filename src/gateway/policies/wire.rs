@@ -11,14 +11,14 @@ use super::{
     super::{
         answer::{Answer, Upstream},
         body,
-        decode::Decoder,
+        copying::Copying,
         dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
         route::Target,
     },
-    Dress,
+    Dress, coding,
     redirect::{self, Hop},
     target,
 };
@@ -26,7 +26,10 @@ use crate::{
     exchange::{Blame, Fault, FaultKind, Outcome, Watcher},
     limits::Scope,
     model::{Timestamp, clock::Ticks},
-    policies::{Body, Ended, Failure, Forwarding, Link, Request, Response, Route},
+    policies::{
+        Body, Ended, Failure, Forwarding, Link, Request, Response, Route,
+        link::{Keep, Screening},
+    },
     usage::Metered,
 };
 
@@ -41,10 +44,12 @@ pub struct Wire<'e> {
     answer: Option<Answer>,
     /// Why there is no answer, where policies were given one in its place.
     fault: Option<Fault>,
-    /// The content coding of a plain API's answer, which is taken off only when the answer is read.
-    coding: Option<HeaderValue>,
     /// Whether the caller's body has been sent and is gone.
     spent: bool,
+    /// Who gets a copy of the answer's body.
+    keep: Option<Keep>,
+    /// How the answer's events are checked.
+    screening: Option<Box<Screening>>,
     /// As what counters count the exchange, said before they were asked.
     counts: Vec<(Arc<str>, u64)>,
 }
@@ -52,7 +57,16 @@ pub struct Wire<'e> {
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
     pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
-        Self { exchange, target, answer: None, fault: None, coding: None, spent: false, counts: Vec::new() }
+        Self {
+            exchange,
+            target,
+            answer: None,
+            fault: None,
+            spent: false,
+            keep: None,
+            screening: None,
+            counts: Vec::new(),
+        }
     }
 
     /// When the exchange began.
@@ -155,11 +169,12 @@ impl<'e> Wire<'e> {
                 headers: std::mem::take(answer.headers_mut()),
                 body: Body::Held(answer.body().clone()),
             },
-            Answer::Upstream(upstream) => {
-                let headers = std::mem::take(&mut upstream.head.headers);
-                self.coding = headers.get(header::CONTENT_ENCODING).filter(|_| upstream.decoder.is_none()).cloned();
-                Response { status: upstream.head.status, reason: None, headers, body: Body::Passing }
-            }
+            Answer::Upstream(upstream) => Response {
+                status: upstream.head.status,
+                reason: None,
+                headers: coding::leave(&mut upstream.head.headers),
+                body: Body::Passing,
+            },
             Answer::Upgraded(upgraded) => Response {
                 status: upgraded.head.status,
                 reason: None,
@@ -253,7 +268,11 @@ impl<'e> Wire<'e> {
         upstream.head.status = response.status;
         upstream.head.headers = response.headers;
         let bytes = match response.body {
-            Body::Passing => return Answer::Upstream(upstream),
+            Body::Passing => {
+                upstream.screening = self.screening.take();
+                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                return Answer::Upstream(upstream);
+            }
             Body::Held(bytes) => bytes,
             Body::Consumed => Bytes::new(),
         };
@@ -276,11 +295,11 @@ impl Link for Wire<'_> {
     fn read_response(&mut self) -> BoxFuture<'_, Result<Bytes, Failure>> {
         async move {
             let Some(Answer::Upstream(upstream)) = &mut self.answer else { return Ok(Bytes::new()) };
-            if let Some(coding) = self.coding.take() {
-                upstream.decoder = Decoder::of(&mut HeaderMap::from_iter([(header::CONTENT_ENCODING, coding)]))
-                    .map_err(|why| undecodable(&why))?;
-            }
+            coding::take_off(upstream)?;
             let read = body::all(upstream, LARGEST_ANSWER).await?;
+            if let Some(keep) = self.keep.take().filter(|keep| read.len() <= keep.largest) {
+                (keep.to)(read.clone(), upstream.decoder.is_some());
+            }
             Ok(read)
         }
         .boxed()
@@ -347,6 +366,18 @@ impl Link for Wire<'_> {
         }
     }
 
+    fn keep(&mut self, keep: Keep) {
+        self.keep = Some(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screening = Some(Box::new(screening));
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.exchange.cache_status = Some(status);
+    }
+
     fn when_settled(&mut self, work: Watcher) {
         self.exchange.settlement.watch(work);
     }
@@ -369,11 +400,6 @@ fn outcome(failure: &Failure) -> Outcome {
         Some(Blame::Backend | Blame::Credential) => Outcome::UpstreamError,
         _ => Outcome::Refused,
     }
-}
-
-/// An answer in a coding that nobody here knows cannot be read; it could have been relayed.
-fn undecodable(why: &str) -> Failure {
-    Failure::from(Fault::new(FaultKind::BackendUnreachable, format!("The backend's answer cannot be read: {why}")))
 }
 
 /// Headers of a body that is in memory.

@@ -9,10 +9,13 @@ pub mod named;
 #[cfg(test)]
 pub mod scripted;
 pub mod tokens;
+pub mod turns;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::{background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens};
+pub use self::{
+    background::Background, loggers::Loggers, metrics::CustomMetrics, named::Named, tokens::Tokens, turns::Turns,
+};
 use super::jwt::issuers::Issuers;
 use crate::{
     cache::{self, Cache},
@@ -33,6 +36,8 @@ pub struct Outside {
     pub tokens: Tokens,
     /// Values and answers that are kept.
     pub cache: Cache,
+    /// Who makes a value of the cache for all.
+    pub turns: Turns,
     /// Issuers of tokens and their keys.
     pub issuers: Issuers,
     /// Messages of `log-to-eventhub`.
@@ -60,6 +65,7 @@ impl Outside {
         Self {
             background: Background::default(),
             tokens: Tokens::new(calls.clone(), clock.clone()),
+            turns: Turns::default(),
             cache: Cache::new(cache::ROOM, clock.clone()),
             issuers: Issuers::new(calls.clone(), clock.clone()),
             loggers: Loggers::new(calls.clone()),

@@ -11,7 +11,10 @@ use super::{header, joined};
 use crate::{
     exchange::Watcher,
     limits::Scope as Counter,
-    policies::{Body, Failure, Forwarding, Link, Request, Response, Route},
+    policies::{
+        Body, Failure, Forwarding, Link, Request, Response, Route,
+        link::{Keep, Screening},
+    },
 };
 
 /// What the backend does with a request.
@@ -94,6 +97,9 @@ pub(super) struct Wire {
     pub(super) counters: Vec<Counter>,
     pub(super) corrected: Vec<(Arc<str>, u64)>,
     pub(super) settled: Vec<Watcher>,
+    pub(super) keeps: Vec<Keep>,
+    pub(super) screenings: Vec<Screening>,
+    pub(super) cache_status: Option<&'static str>,
     pub(super) began: Instant,
 }
 
@@ -108,6 +114,9 @@ impl Wire {
             counters: Vec::new(),
             corrected: Vec::new(),
             settled: Vec::new(),
+            keeps: Vec::new(),
+            screenings: Vec::new(),
+            cache_status: None,
             began,
         }
     }
@@ -177,6 +186,18 @@ impl Link for Wire {
 
     fn when_settled(&mut self, work: Watcher) {
         self.settled.push(work);
+    }
+
+    fn keep(&mut self, keep: Keep) {
+        self.keeps.push(keep);
+    }
+
+    fn screen(&mut self, screening: Screening) {
+        self.screenings.push(screening);
+    }
+
+    fn cache_status(&mut self, status: &'static str) {
+        self.cache_status = Some(status);
     }
 }
 

@@ -40,7 +40,7 @@ impl ChainKey {
     pub fn derive(secret: &[u8]) -> Self {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, b"tollgate ledger chain 1").as_ref());
-        let id = hex(&hmac::sign(&key, b"id").as_ref()[..8]);
+        let id = crate::model::hex(&hmac::sign(&key, b"id").as_ref()[..8]);
         Self { key, id }
     }
 
@@ -187,13 +187,4 @@ impl<'a> Follower<'a> {
         }
         None
     }
-}
-
-/// Bytes in hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
 }

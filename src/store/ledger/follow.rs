@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     super::{ChainFinding, ChainProblem, ChainReport, StoreError, sums::clamped},
     booked::Booked,
-    chain::{ChainKey, Follower, HEAD, Head, hex},
+    chain::{ChainKey, Follower, HEAD, Head},
     plan::{Period, Run},
     rollup::{Span, is_whole},
     series::{Series, SeriesId},
@@ -38,7 +38,7 @@ async fn chain_report(tables: &mut dyn Tables, key: &ChainKey, chain: &StoredCha
 async fn try_chain(tables: &mut dyn Tables, key: &ChainKey, chain: &StoredChain) -> Result<ChainReport, StoreError> {
     let start = tables.checkpoint(chain.id).await?;
     let from = start.as_ref().map(|start| start.head.clone()).unwrap_or_default();
-    let (replica, pruned, head) = (chain.replica.clone(), from.length, hex(&chain.head.code));
+    let (replica, pruned, head) = (chain.replica.clone(), from.length, crate::model::hex(&chain.head.code));
     let mut report = ChainReport { replica, pruned, verified: 0, head, finding: None };
     let seals = [
         (chain.key == key.id(), ChainProblem::Key),

@@ -12,10 +12,10 @@ use crate::{
     model::{Clock, Timestamp, clock::Ticks},
     telemetry::{AccessLog, Metrics, Telemetry},
     tokens::Learned,
-    usage::{Meter, Settlement, Sink, Wish, refused_rows::RefusedRows},
+    usage::{Meter, Settlement, Sink, Wish, complaints::Complaints, refused_rows::RefusedRows},
 };
 
-fn sink(disk: &MemoryDisk) -> Arc<Sink> {
+pub(super) fn sink(disk: &MemoryDisk) -> Arc<Sink> {
     let options = Options { sync: Sync::Always, ..Options::new(1) };
     let (journal, _) = Journal::open(Arc::new(disk.clone()), &options, 0).expect("opens");
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
@@ -25,6 +25,7 @@ fn sink(disk: &MemoryDisk) -> Arc<Sink> {
         leases: None,
         journal: Arc::new(journal),
         refused_rows: RefusedRows::default(),
+        unwritten: Complaints::default(),
         learned: Arc::new(Learned::new()),
         clock: clock.clone(),
         telemetry: telemetry.clone(),
@@ -33,7 +34,7 @@ fn sink(disk: &MemoryDisk) -> Arc<Sink> {
     Arc::new(Sink::new(telemetry, Arc::new(meter), clock))
 }
 
-fn settlement(sink: &Arc<Sink>, number: u128) -> Settlement {
+pub(super) fn settlement(sink: &Arc<Sink>, number: u128) -> Settlement {
     let time = Timestamp::from_secs(1_800_000_000);
     let record = Record::open(Uuid::from_u128(number), time, Ticks::default(), http::Method::POST, "/");
     Settlement::open(record, sink.clone())

@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod admission;
+mod cancelled;
 mod drain;
 mod invariants;
 

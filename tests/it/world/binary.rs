@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -19,12 +19,39 @@ pub struct Binary {
     folder: TempDir,
     /// The data plane's address.
     pub gateway: SocketAddr,
+    /// The console's address.
+    pub console: SocketAddr,
 }
 
 impl Binary {
     /// Starts it on free ports and waits until it is ready. `config` is YAML without `server`; `server` are lines of
     /// that section.
     pub async fn start(config: &str, server: &str) -> Self {
+        Self::started(config, server, spawned).await
+    }
+
+    /// The same with its data on a disk of its own of that size (as mount(8) takes it); `None` where this user may
+    /// have none.
+    pub async fn on_small_disk(config: &str, server: &str, size: &str) -> Option<Self> {
+        if !may_mount() {
+            return None;
+        }
+        let server = format!("  data_dir: ./{SMALL_DISK}\n{server}");
+        let spawned = |folder: &Path| {
+            std::fs::create_dir(folder.join(SMALL_DISK)).expect("a writable folder");
+            let script = format!("mount -t tmpfs -o size={size} tmpfs {SMALL_DISK} && exec \"$0\" \"$@\"");
+            spawned_by(&[UNSHARE, &["sh", "-c", script.as_str()]].concat(), folder)
+        };
+        Some(Self::started(config, &server, spawned).await)
+    }
+
+    /// Where the small disk is, for this process.
+    pub fn small_disk(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id()));
+        root.join(self.folder.path().strip_prefix("/").expect("an absolute path")).join(SMALL_DISK)
+    }
+
+    async fn started(config: &str, server: &str, spawned: impl FnOnce(&Path) -> Child) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (gateway, console) = (Vendor::nobody().await, Vendor::nobody().await);
         let access_log = folder.path().join("access.log");
@@ -34,7 +61,7 @@ impl Binary {
         );
         let file = folder.path().join("tollgate.yaml");
         std::fs::write(&file, text).expect("a writable folder");
-        let mut binary = Self { child: spawned(folder.path()), folder, gateway };
+        let mut binary = Self { child: spawned(folder.path()), folder, gateway, console };
         binary.until_ready().await;
         binary
     }
@@ -118,12 +145,31 @@ impl Binary {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
 fn spawned(folder: &Path) -> Child {
+    spawned_by(&[], folder)
+}
+
+/// The name of the small disk in the binary's folder.
+const SMALL_DISK: &str = "disk";
+
+/// A mount namespace of one's own, without being root.
+const UNSHARE: &[&str] = &["unshare", "--user", "--map-root-user", "--mount"];
+
+#[expect(clippy::disallowed_methods, reason = "the kernel says it best")]
+fn may_mount() -> bool {
+    let script = "mount -t tmpfs tmpfs /mnt";
+    let tried = Command::new(UNSHARE[0]).args(&UNSHARE[1..]).args(["sh", "-c", script]).output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
+/// Starts it, by another program that takes its command line as arguments where one is given.
+#[expect(clippy::disallowed_methods, reason = "a test of the binary needs the binary")]
+fn spawned_by(launcher: &[&str], folder: &Path) -> Child {
     let output = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("output.txt"));
     let output = output.expect("a writable folder");
-    Command::new(env!("CARGO_BIN_EXE_tollgate"))
-        .args(["serve", "--config", "tollgate.yaml"])
+    let line = [launcher, &[env!("CARGO_BIN_EXE_tollgate"), "serve", "--config", "tollgate.yaml"]].concat();
+    Command::new(line[0])
+        .args(&line[1..])
         .current_dir(folder)
         .env("TOLLGATE_ADMIN_TOKEN", ADMIN_TOKEN)
         .stdin(Stdio::null())

@@ -23,6 +23,9 @@ use super::{ADMIN_TOKEN, metrics::Metrics};
 /// Each gateway draws its own ids: two on one database are two.
 static SEED: AtomicU64 = AtomicU64::new(7);
 
+/// However busy this machine is, nobody is refused for want of a lease that is on its way.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A gateway in this process.
 pub struct Host {
     /// The data plane's address.
@@ -69,6 +72,7 @@ impl Host {
                 _ => None,
             }),
             out: Output::new(printed.clone()),
+            lease_wait: PATIENCE,
             ..Options::embedded(folder.join("data"), clock, Entropy::seeded(SEED.fetch_add(1, Ordering::Relaxed)))
         };
         collect_diagnostics();

@@ -12,7 +12,7 @@ use crate::{model::HumanDuration, settings::server::Tls};
 /// Writes a fresh certificate for `localhost`; gives it back as PEM.
 fn issue(folder: &Path) -> (Tls, String) {
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let files = Tls { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
+    let files = Tls { certificate: folder.join("tls.crt"), key: folder.join("tls.key"), ..Tls::default() };
     fs::write(&files.certificate, issued.cert.pem()).unwrap();
     fs::write(&files.key, issued.signing_key.serialize_pem()).unwrap();
     (files, issued.cert.pem())
