@@ -47,10 +47,11 @@ mod tests {
         let to = got.clone();
         let keep = Keep { largest, to: Box::new(move |body, _| *to.lock().expect("no panic") = Some(body)) };
         let mut copying = Copying::new(keep);
-        pieces.iter().for_each(|piece| copying.add(&Bytes::from_static(piece.as_bytes())));
+        for piece in pieces {
+            copying.add(&Bytes::from_static(piece.as_bytes()));
+        }
         copying.finish();
-        let got = got.lock().expect("no panic").take();
-        got
+        got.lock().expect("no panic").take()
     }
 
     #[test]
