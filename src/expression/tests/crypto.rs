@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::{encoding::AsDer, rsa::KeySize, signature::RsaKeyPair};
 
-use super::{NOW, check, check_with, compiled, fixture};
+use super::{check, check_with, compiled, fixture};
 use crate::{
     expression::{Bounds, Certificate, Fact, Fixture, Headers, Host, Part, Side, Thrown, UrlParts, Value, Which},
     model::Timestamp,
