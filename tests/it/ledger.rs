@@ -136,7 +136,7 @@ async fn round(binary: &mut Binary, round: u32, moment: Duration) -> Seen {
     }
     tokio::time::sleep(moment).await;
     binary.signal(Signal::KILL);
-    binary.ended(Duration::from_secs(5)).await;
+    binary.ended(Duration::from_secs(30)).await;
     workers.join_all().await.into_iter().flatten().collect()
 }
 
