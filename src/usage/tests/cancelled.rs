@@ -95,7 +95,8 @@ async fn whoever_leaves_at_whichever_poll_holds_nothing() {
         }
         assert_eq!(meter.journal.stats().open, 0, "after {polls} polls");
         if has_ended {
-            assert!(polls >= 4, "it waits for a count, for the disk and for its answer: {polls}");
+            // A count and the disk may be ready at once; the answer is waited for twice.
+            assert!(polls >= 3, "it waits for its answer: {polls}");
             return;
         }
     }
