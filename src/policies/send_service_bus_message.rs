@@ -82,7 +82,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     };
     let element = reading.element;
     let mut properties = Vec::new();
-    for property in element.child("message-properties").into_iter().flat_map(|all| all.elements()) {
+    for property in element.child("message-properties").into_iter().flat_map(crate::policy::Element::elements) {
         let mut below = reading.child(property);
         let name = below.literal("name")?;
         let Ok(header) = HeaderName::try_from(name.trim()) else {
