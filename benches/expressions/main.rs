@@ -178,7 +178,7 @@ fn fastest(clock: &Clock, mut run: impl FnMut()) -> f64 {
     for _ in 0..ROUNDS {
         let began = clock.ticks();
         let mut count = 0_u32;
-        while count % 64 != 0 || count == 0 || clock.ticks().since(began) < AT_LEAST {
+        while !count.is_multiple_of(64) || count == 0 || clock.ticks().since(began) < AT_LEAST {
             run();
             count += 1;
         }

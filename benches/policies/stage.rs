@@ -18,7 +18,7 @@ use tollgate::{
         compile::Known,
         debugging::Debugging,
         facts::{ApiFacts, SubscriptionFacts},
-        flow::Variables,
+        flow::{Cached, Variables},
         link::Target,
     },
     policy::Section,
@@ -83,6 +83,7 @@ impl Stage {
             after: Vec::new(),
             trace: None,
             is_preflight: false,
+            cached: Cached::Unasked,
         };
         let ended = Pipeline::run(&mut flow).now_or_never().expect("nothing waits here");
         assert!(matches!(ended, Ended::Answered), "{ended:?}");

@@ -269,6 +269,7 @@ impl Type {
             Kind::Bytes => Self::plain(Kind::Int),
             Kind::JToken | Kind::JArray | Kind::JContainer => Self::plain(Kind::JToken),
             Kind::JObject => Self::UNKNOWN,
+            Kind::Dynamic => Self::plain(Kind::Dynamic),
             Kind::Grouping => self.arg(1),
             Kind::Headers => {
                 Self::of(Kind::KeyValuePair, vec![Self::plain(Kind::String), Self::plain(Kind::String).array()])

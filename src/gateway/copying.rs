@@ -49,8 +49,7 @@ mod tests {
         let mut copying = Copying::new(keep);
         pieces.iter().for_each(|piece| copying.add(&Bytes::from_static(piece.as_bytes())));
         copying.finish();
-        let got = got.lock().expect("no panic").take();
-        got
+        Arc::into_inner(got).expect("nobody else has it").into_inner().expect("no panic")
     }
 
     #[test]

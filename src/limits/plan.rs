@@ -172,7 +172,8 @@ impl Candidate<'_> {
             Class::Rate => self.rate_obstacle(ask, least),
             Class::Reserving { is_strict } => self.reserving_obstacle(ask, is_strict, least),
         };
-        kind.map(|kind| Obstacle { at, kind, needed: least })
+        // Also what needs nothing of a quota needs one to be left: a lease of none would not do.
+        kind.map(|kind| Obstacle { at, kind, needed: least.max(1) })
     }
 
     fn rate_obstacle(&self, ask: &Ask<'_>, least: i64) -> Option<RefusalKind> {

@@ -162,8 +162,8 @@ impl CacheLookup {
             let allows_private = allows_private || by_developer;
             flow.cached = Cached::Missed(Arc::new(Missed { key, downstream, allows_private, headers }));
         }
-        for name in CONDITIONS {
-            while flow.request.headers.remove(&name).is_some() {}
+        for name in &CONDITIONS {
+            while flow.request.headers.remove(name).is_some() {}
         }
         Ok(Verdict::Continue)
     }

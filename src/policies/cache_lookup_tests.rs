@@ -42,6 +42,15 @@ fn status(played: &Played) -> (&'static str, usize) {
     (played.cache_status.unwrap_or("none"), played.sent.len())
 }
 
+/// What it is about, the lookup, who asks first and second, and what the second gets.
+type Row<T> = (&'static str, &'static str, T, T, (&'static str, usize));
+
+/// Method, target and headers of a request.
+type Ask = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Subscription, user, groups and product of a caller.
+type Who = (&'static str, Option<&'static str>, &'static [&'static str], &'static str);
+
 const HIT: (&str, usize) = ("hit", 0);
 const MISS: (&str, usize) = ("miss", 1);
 const BYPASS: (&str, usize) = ("bypass", 1);
@@ -72,8 +81,7 @@ fn only_requests_that_ask_for_the_same_get_it() {
     let by_header = r#"<cache-lookup vary-by-developer="false" vary-by-developer-groups="false"><vary-by-header>Accept</vary-by-header></cache-lookup>"#;
     let private = r#"<cache-lookup vary-by-developer="false" vary-by-developer-groups="false" allow-private-response-caching="true"><vary-by-header>Authorization</vary-by-header></cache-lookup>"#;
     let get = |target: &'static str| ("GET", target, &[][..]);
-    type Ask = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
-    let rows: &[(&str, &str, Ask, Ask, (&str, usize))] = &[
+    let rows: &[Row<Ask>] = &[
         ("same", LOOKUP, get("/a?x=1"), get("/a?x=1"), HIT),
         ("path", LOOKUP, get("/a"), get("/b"), MISS),
         ("query", LOOKUP, get("/a?x=1"), get("/a?x=2"), MISS),
@@ -118,9 +126,7 @@ fn only_requests_that_ask_for_the_same_get_it() {
 fn developers_and_products_are_kept_apart() {
     let own = r#"<cache-lookup vary-by-developer="true" vary-by-developer-groups="false" />"#;
     let groups = r#"<cache-lookup vary-by-developer="false" vary-by-developer-groups="true" />"#;
-    // Subscription, user, groups, product.
-    type Who = (&'static str, Option<&'static str>, &'static [&'static str], &'static str);
-    let rows: &[(&str, &str, Who, Who, (&str, usize))] = &[
+    let rows: &[Row<Who>] = &[
         ("shared", LOOKUP, ("s1", Some("u1"), &[], "p"), ("s2", Some("u2"), &[], "p"), HIT),
         ("other product", LOOKUP, ("s1", Some("u1"), &[], "p"), ("s1", Some("u1"), &[], "q"), MISS),
         ("other developer", own, ("s1", Some("u1"), &[], "p"), ("s2", Some("u2"), &[], "p"), MISS),

@@ -62,8 +62,8 @@ pub fn store(cache: &Cache, missed: &Missed, mut answer: StoredResponse, lasts: 
             return false;
         }
     }
-    for name in NOT_KEPT {
-        while answer.headers.remove(&name).is_some() {}
+    for name in &NOT_KEPT {
+        while answer.headers.remove(name).is_some() {}
     }
     cache.store_response(&variant(&missed.key, &names, &missed.headers), answer, lasts)
 }

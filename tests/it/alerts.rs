@@ -111,7 +111,7 @@ async fn each_threshold_is_told_once_though_receiver_and_process_go_and_come_bac
     // Nobody takes it: it is due again five seconds later, and the process dies meanwhile.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     binary.signal(Signal::KILL);
-    binary.ended(Duration::from_secs(5)).await;
+    binary.ended(Duration::from_secs(30)).await;
     binary.restart().await;
     let received = receiver(address).await;
     assert_eq!(told(&received, 1).await, [50]);
@@ -119,7 +119,7 @@ async fn each_threshold_is_told_once_though_receiver_and_process_go_and_come_bac
     spend(&binary, 100).await;
     assert_eq!(told(&received, 3).await, [50, 80, 100]);
     binary.signal(Signal::KILL);
-    binary.ended(Duration::from_secs(5)).await;
+    binary.ended(Duration::from_secs(30)).await;
     binary.restart().await;
     // The new process looks over all counters a second after its start: everything has been told.
     tokio::time::sleep(Duration::from_millis(2_500)).await;

@@ -379,11 +379,11 @@ async fn a_client_that_leaves_inside_a_retry_is_settled_once() {
 
 #[tokio::test]
 async fn what_is_set_for_the_backend_gets_there() {
-    let policy = inbound(&format!(
-        r#"<authentication-basic username="gate" password="{{{{way}}}}" /><set-method>PUT</set-method>
-           <rewrite-uri template="/v2/{{id}}/all?x=1" /><set-query-parameter name="y" exists-action="append"><value>2</value><value>3</value></set-query-parameter>
-           <set-header name="x-drop" exists-action="delete" /><set-body>@("made " + context.Request.Body.As<string>(preserveContent: true))</set-body>"#
-    ));
+    let policy = inbound(
+        r#"<authentication-basic username="gate" password="{{way}}" /><set-method>PUT</set-method>
+           <rewrite-uri template="/v2/{id}/all?x=1" /><set-query-parameter name="y" exists-action="append"><value>2</value><value>3</value></set-query-parameter>
+           <set-header name="x-drop" exists-action="delete" /><set-body>@("made " + context.Request.Body.As<string>(preserveContent: true))</set-body>"#,
+    );
     let config = format!(
         "{}named_values: [{{ id: way, value: {BACKEND_KEY}, secret: true }}]\n",
         orders(&policy).replace(

@@ -62,9 +62,8 @@ async fn a_stream_stays_a_stream_through_policies_on_heads() {
 async fn a_policy_on_the_answers_body_waits_for_all_of_it_and_usage_is_counted_once() {
     let policy = outbound(r#"<find-and-replace from="secret" to="******" />"#);
     for streamed in [true, false] {
-        let vendor = Vendor::start(move |seen, _| match streamed {
-            true => dialect::chat_stream(&seen.json(), &["a secret"]),
-            false => dialect::chat("a secret"),
+        let vendor = Vendor::start(move |seen, _| {
+            if streamed { dialect::chat_stream(&seen.json(), &["a secret"]) } else { dialect::chat("a secret") }
         });
         let world = world(&policy, vendor.await).await;
         let answer = world.send(&chat(streamed)).await.expect_whole(200);

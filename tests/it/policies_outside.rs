@@ -25,9 +25,12 @@ async fn metrics_of_documents_stand_beside_the_gateways() {
            <azure-openai-emit-token-metric namespace="llm"><dimension name="API ID" /><dimension name="Backend ID" /></azure-openai-emit-token-metric>"#,
     );
     let config = format!("{}{}", one_backend("openai"), models(&policy));
-    let vendor = Vendor::start(|seen, _| match seen.json()["stream"] == true {
-        true => dialect::chat_stream(&seen.json(), &["one", " two"]),
-        false => dialect::chat("hello"),
+    let vendor = Vendor::start(|seen, _| {
+        if seen.json()["stream"] == true {
+            dialect::chat_stream(&seen.json(), &["one", " two"])
+        } else {
+            dialect::chat("hello")
+        }
     });
     let world = World::builder().config(&config).vendor("one", vendor.await).start().await;
     for streamed in [true, false] {

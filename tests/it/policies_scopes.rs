@@ -164,7 +164,7 @@ const YAML: &str = r#"inbound:
 
 #[tokio::test]
 async fn every_spelling_does_the_same() {
-    let indented: String = YAML.lines().map(|line| format!("\n      {line}")).collect();
+    let indented = format!("\n      {}", YAML.replace('\n', "\n      "));
     let spellings = [
         ("an XML file", "./orders.xml".to_owned()),
         ("a YAML file", "./orders.yaml".to_owned()),

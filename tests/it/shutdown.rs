@@ -98,7 +98,7 @@ async fn a_second_signal_ends_it_at_once() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(binary.is_running(), "the stream is given its time");
     binary.signal(Signal::TERM);
-    binary.ended(Duration::from_secs(5)).await;
+    binary.ended(Duration::from_secs(30)).await;
     assert_eq!(open.finish().await.end, End::Cut);
 }
 
@@ -109,7 +109,7 @@ async fn an_idle_gateway_ends_at_once() {
         let mut binary = Binary::start(&config(&vendor), "  shutdown_grace: 1h\n").await;
         let idle = tokio::net::TcpStream::connect(binary.gateway).await.expect("listening");
         binary.signal(signal);
-        assert_eq!(binary.ended(Duration::from_secs(5)).await.code(), Some(0), "{signal:?}: {}", binary.output());
+        assert_eq!(binary.ended(Duration::from_secs(30)).await.code(), Some(0), "{signal:?}: {}", binary.output());
         drop(idle);
     }
 }

@@ -83,7 +83,8 @@ async fn the_same_seed_gives_the_same_answer() {
 async fn flaky_fails_as_often_as_told() {
     let world = world().await;
     for (header, status) in [("x-sim-rate-429", 429), ("x-sim-rate-500", 500)] {
-        let call = chat("sim-flaky", &json!({})).header(header, "1");
+        let others = ["x-sim-rate-429", "x-sim-rate-500", "x-sim-rate-cut"].into_iter().filter(|name| *name != header);
+        let call = others.fold(chat("sim-flaky", &json!({})).header(header, "1"), |call, name| call.header(name, "0"));
         let answer = world.send(&call).await;
         let failed = if status == 429 { answer.status == 429 } else { answer.status >= 500 };
         assert!(failed, "{header}: {} {}", answer.status, answer.text());

@@ -160,7 +160,8 @@ fn table(judged: &[Judged]) -> String {
         let azure = NOT_AZURES.iter().find(|(end, _)| one.place.file.ends_with(end)).map_or("", |(_, why)| why);
         let azure = if azure.is_empty() { String::new() } else { format!("refused too: {azure}") };
         let (file, reason) = (one.place.file.replace("__", "/"), short(reason).replace('|', "\\|"));
-        text.extend([format!("| {file} | {}:{} | {reason} | {azure} |\n", place.line, place.column)]);
+        let row = format!("| {file} | {}:{} | {reason} | {azure} |\n", place.line, place.column);
+        text.push_str(&row);
     }
     text
 }

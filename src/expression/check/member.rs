@@ -12,7 +12,7 @@ use crate::expression::{
 };
 
 /// Members of `context` that are objects.
-const PARTS: &[(Kind, &str, Handle)] = &[
+pub(in crate::expression) const PARTS: &[(Kind, &str, Handle)] = &[
     (Kind::Context, "Api", Handle::Part(Part::Api)),
     (Kind::Context, "Deployment", Handle::Part(Part::Deployment)),
     (Kind::Context, "Gateway", Handle::Part(Part::Gateway)),

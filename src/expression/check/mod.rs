@@ -24,6 +24,7 @@ use super::{
     types::Kind,
     value::Handle,
 };
+pub(super) use member::PARTS;
 use scope::Scope;
 
 /// What checking gives.

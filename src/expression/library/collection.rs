@@ -28,6 +28,19 @@ pub(super) const ROWS: &[Row] = &[
         let (items, item) = (c.items(0)?, c.arg(1));
         Ok(Value::Int(items.iter().position(|other| other.equals(&item)).map_or(-1, super::string::number)))
     }),
+    fixed(Kind::Array, "Sort(array): void", |c| {
+        let array = c.arg(0);
+        c.this = array.clone();
+        c.args.clear();
+        let sorted = super::linq_order::sorted(c)?;
+        replace_items(&array, sorted)
+    }),
+    fixed(Kind::Array, "Reverse(array): void", |c| {
+        let array = c.arg(0);
+        let mut items = c.items(0)?;
+        items.reverse();
+        replace_items(&array, items)
+    }),
     fixed(D, "new([source], [comparer]): Dictionary", new_dict),
     member(D, "Add(key, value): void", |c| {
         let (key, value) = (c.arg(0), c.arg(1));
@@ -74,6 +87,14 @@ fn length(c: &mut Call<'_, '_>) -> Outcome {
         _ => c.this_items()?.len(),
     };
     Ok(Value::Int(super::string::number(count)))
+}
+
+fn replace_items(array: &Value, new: Vec<Value>) -> Outcome {
+    match array {
+        Value::List(list) => list.change(|items| *items = new),
+        other => return Err(Thrown::cast(other.kind().full_name(), "System.Array")),
+    }
+    Ok(Value::Null)
 }
 
 fn new_dict(c: &mut Call<'_, '_>) -> Outcome {

@@ -50,7 +50,8 @@ pub(super) use xml::set_xml_value;
 pub(super) use xml_reader::Walk;
 
 use super::{
-    Thrown, Value,
+    Fact, Thrown, Value,
+    check::PARTS,
     eval::Machine,
     types::{Kind, Type},
 };
@@ -278,14 +279,25 @@ pub fn catalogue() -> String {
     for kind in kinds {
         let mut lines: Vec<_> = table().members.iter().filter(|member| member.owner == *kind).map(line).collect();
         lines.extend(kind.members().iter().map(|(name, _)| format!("{}.{name}", kind.name())));
+        lines.extend(facts_of(*kind));
         if !lines.is_empty() {
             lines.sort();
+            // `ServiceUrl` is a fact that a function of the library presents.
+            lines.dedup();
             let lines: Vec<_> = lines.iter().map(|line| format!("* `{line}`")).collect();
             // Writing to a `String` cannot fail.
             write!(out, "### {}\n\n{}\n\n", kind.name(), lines.join("\n")).unwrap_or_default();
         }
     }
     out
+}
+
+/// The members of an object of `context` that are no functions of the library.
+fn facts_of(kind: Kind) -> impl Iterator<Item = String> {
+    let facts = Fact::ALL.iter().map(|fact| fact.declaration()).filter(move |fact| Kind::of_part(fact.0) == kind);
+    let parts = PARTS.iter().filter(move |part| part.0 == kind);
+    let facts = facts.map(|(_, name, of)| format!("{name}: {of}"));
+    facts.chain(parts.map(|(_, name, handle)| format!("{name}: {}", handle.kind().name())))
 }
 
 fn line(member: &Member) -> String {

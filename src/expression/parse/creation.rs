@@ -61,7 +61,8 @@ impl Parser {
         Ok(Expr::new(at, ExprKind::Record(fields)))
     }
 
-    fn braced_list(&mut self) -> Parsed<Exprs> {
+    /// `{ a, b }`.
+    pub(super) fn braced_list(&mut self) -> Parsed<Exprs> {
         self.expect("{")?;
         let mut items = Vec::new();
         while !self.is("}") {

@@ -3,7 +3,7 @@
 use super::{
     Parsed, Parser,
     lexer::TokenKind,
-    syntax::{Body, Catch, Expr, Label, Pattern, Stmt, StmtKind},
+    syntax::{Body, Catch, Expr, ExprKind, Label, Pattern, Stmt, StmtKind, TypeRef},
 };
 
 impl Parser {
@@ -118,26 +118,37 @@ impl Parser {
             };
             return Ok(StmtKind::Function(of, name, parameters, body));
         }
-        let mut names = vec![(name, self.initial()?)];
+        let mut names = vec![(name, self.initial(&of)?)];
         while self.eat(",") {
             let name = self.name()?;
-            names.push((name, self.initial()?));
+            names.push((name, self.initial(&of)?));
         }
         let of = if of.name == "var" && of.ranks == 0 { None } else { Some(of) };
         Ok(StmtKind::Local(of, names))
     }
 
-    fn initial(&mut self) -> Parsed<Option<Expr>> {
+    fn initial(&mut self, of: &TypeRef) -> Parsed<Option<Expr>> {
         if !self.eat("=") {
             return Ok(None);
         }
         if self.is("{") {
-            return Err(self.trouble("expected a value; write `new[] { … }` for an array"));
+            return self.bare_array(of).map(Some);
         }
         self.expression().map(Some)
     }
 
-    fn parameters(&mut self) -> Parsed<Vec<(super::syntax::TypeRef, String)>> {
+    /// `int[] a = { 1, 2 }`.
+    fn bare_array(&mut self, of: &TypeRef) -> Parsed<Expr> {
+        if of.ranks == 0 {
+            return Err(self.trouble("expected a value; write `new[] { … }` for an array"));
+        }
+        let at = self.offset();
+        let item = TypeRef { ranks: of.ranks - 1, ..of.clone() };
+        let items = self.braced_list()?;
+        Ok(Expr::new(at, ExprKind::NewArray(Some(item), None, items)))
+    }
+
+    fn parameters(&mut self) -> Parsed<Vec<(TypeRef, String)>> {
         self.expect("(")?;
         let mut parameters = Vec::new();
         while !self.is(")") {

@@ -201,7 +201,8 @@ fn long_code_that_is_flat_runs() {
         (
             format!(
                 "{{ var i = 70; {} return -1; }}",
-                (0..80).map(|n| format!("if (i == {n}) {{ return {n}; }} else ")).collect::<String>() + "{ i = 0; }"
+                (0..80).map(|n| format!("if (i == {n}) {{ return {n}; }} else ")).collect::<Vec<_>>().concat()
+                    + "{ i = 0; }"
             ),
             "70",
         ),

@@ -10,7 +10,7 @@ fn check(rows: &[(&str, &str)]) {
         let offset = marked.find('«').expect("a mark");
         let text = marked.replace('«', "");
         // Blocks are compiled without their braces.
-        let skipped = if text.starts_with('{') { 1 } else { 0 };
+        let skipped = usize::from(text.starts_with('{'));
         let troubles = refused(&text);
         match troubles.first() {
             None => wrong.push(format!("{text}\n    compiles")),

@@ -234,6 +234,10 @@ fn trees_stay_trees_and_loops_see_what_is_there() {
             r#"{ var o = JObject.Parse("{'a':1,'b':2}"); o.Properties().Where(p => p.Name == "a").ToList().ForEach(p => p.Remove()); return o; }"#,
             r#"json:{"b":2}"#,
         ),
+        (
+            r#"{ dynamic o = JObject.Parse("{'a':[{'b':1}]}"); foreach (var x in o.a) { return x.b; } return 0; }"#,
+            "json:1",
+        ),
         (r#"{ dynamic o = JObject.Parse("{'a':1}"); o.b = "x"; return o; }"#, r#"json:{"a":1,"b":"x"}"#),
     ]);
 }

@@ -29,6 +29,10 @@ fn lists_and_arrays() {
         ("new List<int> { 1, 2, 3 }.Exists(x => x > 5)", "false"),
         ("Array.IndexOf(new[] { \"a\", \"b\" }, \"b\")", "1"),
         ("new List<int> { 1 }.Contains(1)", "true"),
+        ("{ int[] a = { 1, 2 }; return a; }", "[1, 2]"),
+        ("{ var a = new[] { 3, 1, 2 }; Array.Sort(a); return a; }", "[1, 2, 3]"),
+        ("{ var a = new[] { 3, 1, 2 }; Array.Reverse(a); return a; }", "[2, 1, 3]"),
+        ("{ var b = new byte[2]; b[0] = 255; return BitConverter.ToString(b); }", "'FF-00'"),
         (
             "{ var s = new HashSet<string>(); return s.Add(\"a\") + \"|\" + s.Add(\"a\") + \"|\" + s.Count; }",
             "'True|False|1'",

@@ -271,6 +271,18 @@ async fn at_once_three_gateways_spend_a_quota_to_its_last_unit() {
     assert!(held >= 900, "{held}: what others hold may be left over, hardly more");
 }
 
+/// A call of a plain API under a quota of tokens: it needs none of them, and that there are some.
+#[tokio::test]
+async fn what_needs_nothing_of_a_quota_waits_for_its_lease_once() {
+    let (authority, clock, scope) = (authority().await, clock(), scope(1_000));
+    let mut gateway = Gateway::new("a", &authority, &clock, &scope);
+    assert!(gateway.request(&scope, 0).await);
+    assert!(gateway.limits.view(scope.account()).and_then(|view| view.leased).is_some_and(|leased| leased > 0));
+    gateway.settle(0, 0);
+    gateway.ship().await;
+    assert_balanced(&mut [gateway], &scope, (1_000, 0)).await;
+}
+
 #[tokio::test]
 async fn while_the_authority_is_away_what_is_held_is_spent_and_nothing_more() {
     let (authority, clock, scope) = (authority().await, clock(), scope(1_000));
