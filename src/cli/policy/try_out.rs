@@ -16,7 +16,7 @@ use crate::{
         print,
     },
     document::{self, Format},
-    policies::{Ended, Pipeline, Trouble, compile::OnUnsupported, tracing::TraceStep},
+    policies::{Ended, Pipeline, Response, Trouble, compile::OnUnsupported, tracing::TraceStep},
     policy::{Document, Fragment, Scope, Section},
 };
 
@@ -120,7 +120,7 @@ fn to_json(played: &Played, differences: &[String]) -> Json {
         "steps": played.trace.steps.iter().map(step_json).collect::<Vec<_>>(),
         "sent": played.sent.iter().map(sent_json).collect::<Vec<_>>(),
         "status": response.map(|response| response.status.as_u16()),
-        "reason": response.map(crate::policies::Response::reason),
+        "reason": response.map(Response::reason),
         "headers": response.map(|response| headers_json(&response.headers)),
         "body": String::from_utf8_lossy(&played.body),
         "failure": failure(played),

@@ -140,20 +140,23 @@ impl World {
         Ok(())
     }
 
-    /// With loggers and token sources of whatever names the documents have, so that they can be run without a network.
+    /// With loggers, token sources and services of whatever names the documents have, so that they can be run without a network.
     #[must_use]
     pub fn with_names_of<'d>(mut self, documents: impl Iterator<Item = &'d Document>) -> Self {
-        let mut loggers = Vec::new();
+        let (mut loggers, mut services) = (Vec::new(), Vec::new());
         let mut sources = vec![json!({"id": "stand-in", "default": true, "token": "stand-in-token"})];
         for document in documents {
             attributes(&document.root, "logger-id", &mut loggers);
             let mut providers = Vec::new();
             attributes(&document.root, "provider-id", &mut providers);
             sources.extend(providers.iter().map(|id| json!({"id": id, "token": "stand-in-token"})));
+            checkers(&document.root, &mut services);
         }
+        let service = |id: &String| json!({"id": id, "kind": "http", "url": "https://service.stand-in.example/"});
+        let services: Vec<_> = services.iter().map(service).collect();
         let loggers: Vec<_> =
             loggers.iter().map(|id| json!({"id": id, "url": "https://logger.stand-in.example/"})).collect();
-        let settings = json!({"token_sources": sources, "loggers": loggers});
+        let settings = json!({"token_sources": sources, "loggers": loggers, "backends": services});
         let settings: Result<Settings, _> = serde_json::from_value(settings);
         // Names that no setting can have are left out: the compiler says what is wrong with them.
         if let Ok(settings) = settings
@@ -162,6 +165,16 @@ impl World {
             self.named = Arc::new(named);
         }
         self
+    }
+}
+
+/// The services that are asked about content, anywhere below an element.
+fn checkers(element: &Element, found: &mut Vec<String>) {
+    for child in element.elements() {
+        if &*child.name == "llm-content-safety" {
+            attributes(child, "backend-id", found);
+        }
+        checkers(child, found);
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn keep(exchange: &mut Exchange, trace: &Trace) {
     secrets.extend(exchange.shown_key.as_ref().map(crate::model::secret::Secret::expose));
     let about = json!({
         "method": exchange.parts.method.as_str(),
-        "path": exchange.parts.uri.path(),
+        "path": &*exchange.settlement.path,
         "api": exchange.api.as_ref().map(|api| api.id.as_str()),
         "request_id": exchange.request_id(),
     });
