@@ -96,13 +96,15 @@ async fn pages_stay_where_they_are(world: &World) {
         rows.map(|row| row["request_id"].as_str().expect("an id").to_owned()).collect()
     };
     let before = ids(&read(world, "/requests?model=sim-echo").await);
+    let mut there = before.len();
     for order in ["newest", "oldest"] {
         let mut page = read(world, &format!("/requests?model=sim-echo&order={order}&limit=1")).await;
         let mut seen = ids(&page);
         while let Some(next) = page["next"].as_str().map(str::to_owned) {
             if seen.len() < 3 {
                 assert_eq!(world.send(&ask(KEY, false)).await.status, 200);
-                rows(world, before.len() + 1).await;
+                there += 1;
+                rows(world, there).await;
             }
             page = read(world, &format!("/requests?model=sim-echo&order={order}&limit=1&after={next}")).await;
             seen.extend(ids(&page));
