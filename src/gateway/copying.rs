@@ -47,7 +47,9 @@ mod tests {
         let to = got.clone();
         let keep = Keep { largest, to: Box::new(move |body, _| *to.lock().expect("no panic") = Some(body)) };
         let mut copying = Copying::new(keep);
-        pieces.iter().for_each(|piece| copying.add(&Bytes::from_static(piece.as_bytes())));
+        for piece in pieces {
+            copying.add(&Bytes::from_static(piece.as_bytes()));
+        }
         copying.finish();
         Arc::into_inner(got).expect("nobody else has it").into_inner().expect("no panic")
     }

@@ -1,7 +1,7 @@
 //! Policy documents: the text that people write (XML as Azure API Management takes it, or YAML), as one tree of elements
 //! that know where they stand.
 //!
-//! Lives here: reading ([`read`]), printing, named values, fragments, and the splicing of scopes at `<base />`.
+//! Lives here: reading ([`Document::read`]), printing, named values, fragments, and the splicing of scopes at `<base />`.
 //! Deliberately not here: which policies exist and what they do (`policies`), and the language inside `@(...)`
 //! (`expression`): to this module code is text with known borders.
 
