@@ -93,6 +93,53 @@ async fn quotas_end_in_403_until_their_window_does() {
 }
 
 #[tokio::test]
+async fn a_quota_by_key_counts_what_its_condition_and_amount_say() {
+    let policy = r#"<quota-by-key calls="4" renewal-period="3600" counter-key="@(context.Request.Headers.GetValueOrDefault("x-team", ""))" increment-condition="@(context.Response.StatusCode >= 200 &amp;&amp; context.Response.StatusCode &lt; 400)" increment-count="2" first-period-start="2018-03-01T00:00:00Z" />"#;
+    let world = world(policy).await;
+    let call = |team: &str, path: &str| Call::get(&format!("/orders/{path}")).key(KEY).header("x-team", team);
+    for (team, path, status) in [
+        ("red", "404", 404),
+        ("red", "500", 500),
+        ("red", "404", 404),
+        ("red", "200", 200),
+        ("red", "404", 404),
+        ("red", "200", 200),
+        ("red", "200", 403),
+        ("red", "404", 403),
+        ("blue", "200", 200),
+    ] {
+        let answer = world.send(&call(team, path)).await;
+        assert_eq!(answer.status, status, "{team} {path}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_a_document_gives_count_and_a_quota_is_refused_where_it_stands() {
+    let document = r#"<policies>
+        <inbound>
+          <base />
+          <quota calls="2" renewal-period="3600" />
+          <choose><when condition="@(context.Request.Url.Path.EndsWith("/own"))"><return-response /></when></choose>
+        </inbound>
+        <on-error>
+          <base />
+          <set-header name="x-from"><value>@(context.LastError.Source + "/" + context.LastError.Section)</value></set-header>
+        </on-error>
+      </policies>"#;
+    let vendor = Vendor::start(|_, _| Reply::text(200, "text/plain", "fine")).await;
+    let world = World::builder().config(&orders(document)).vendor("svc", vendor).start().await;
+    let own = Call::get("/orders/own").key(KEY);
+    for call in [&own, &get(KEY)] {
+        world.send(call).await.expect_whole(200);
+    }
+    for call in [&own, &get(KEY)] {
+        let refused = world.send(call).await.expect_whole(403);
+        assert_eq!(refused.header("x-from"), Some("quota/inbound"));
+    }
+    assert_eq!(world.vendor("svc").count(), 1);
+}
+
+#[tokio::test]
 async fn bandwidth_is_a_quota_too() {
     let policy = r#"<quota-by-key bandwidth="1" renewal-period="3600" counter-key="all" />"#;
     let world = world(policy).await;
