@@ -83,8 +83,8 @@ fn read(path: &Path) -> Result<Found, Failure> {
         if template::is_template(&text) {
             // Policies that it links to lie beside it.
             let files = folder::files(if root.as_os_str().is_empty() { Path::new(".") } else { root });
-            let linked: Vec<PathBuf> =
-                files.unwrap_or_default().into_iter().filter(|file| single::is_document_name(file)).collect();
+            let files = files.map_err(|error| cannot(&error))?;
+            let linked: Vec<PathBuf> = files.into_iter().filter(|file| single::is_document_name(file)).collect();
             template::read(root, &[vec![path.to_owned()], linked].concat(), &mut found);
         } else {
             single::read(root, &[path.to_owned()], &mut found);
