@@ -4,6 +4,7 @@
 
 mod api;
 mod backend;
+mod cache;
 mod caching;
 mod ledger;
 mod limits;

@@ -9,8 +9,8 @@ const LATER: &[(&str, &[&str])] = &[
     ("Credential", &["auth"]),
     ("Model", &["policy"]),
     ("Subscription", &["policy"]),
-    ("Api", &["cache", "releases", "revisions", "tags"]),
-    ("Operation", &["cache", "limits"]),
+    ("Api", &["releases", "revisions", "tags"]),
+    ("Operation", &["limits"]),
     ("Workspace", &["limits"]),
     ("Group", &["limits"]),
 ];
