@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BackendId, HumanDuration, HumanSize};
+use crate::model::{HumanDuration, HumanSize};
 
 /// Keeps answers of models and gives them again to the same or an equivalent prompt.
 ///

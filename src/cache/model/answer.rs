@@ -16,8 +16,7 @@ pub fn is_normal(surface: Surface, body: &Value) -> bool {
         Surface::GenerateContent | Surface::StreamGenerateContent => is_gemini(body),
         Surface::Embeddings => has_items(&body["data"], |item| is_vector(&item["embedding"])),
         Surface::EmbedContent => {
-            is_vector(&body["embedding"]["values"])
-                || has_items(&body["embeddings"], |item| is_vector(&item["values"]))
+            is_vector(&body["embedding"]["values"]) || has_items(&body["embeddings"], |item| is_vector(&item["values"]))
         }
         _ => false,
     }
@@ -64,7 +63,9 @@ fn is_chat(body: &Value) -> bool {
     let message = &choice["message"];
     choice["finish_reason"] == "stop"
         && is_said(&message["content"])
-        && ["tool_calls", "function_call", "refusal", "audio", "annotations"].iter().all(|name| is_unset(&message[name]))
+        && ["tool_calls", "function_call", "refusal", "audio", "annotations"]
+            .iter()
+            .all(|name| is_unset(&message[name]))
         && is_unset(&choice["logprobs"])
         && !is_filtered(&choice["content_filter_results"])
         && is_unset(&body["error"])
@@ -81,7 +82,10 @@ fn is_completion(body: &Value) -> bool {
 
 fn is_response(body: &Value) -> bool {
     let is_text = |part: &Value| {
-        part["type"] == "output_text" && is_said(&part["text"]) && is_unset(&part["annotations"]) && is_unset(&part["logprobs"])
+        part["type"] == "output_text"
+            && is_said(&part["text"])
+            && is_unset(&part["annotations"])
+            && is_unset(&part["logprobs"])
     };
     let is_good = |item: &Value| match item["type"].as_str() {
         Some("message") => has_items(&item["content"], is_text),
@@ -102,9 +106,7 @@ fn is_message(body: &Value) -> bool {
         Some("thinking" | "redacted_thinking") => true,
         _ => false,
     };
-    let speaks = |blocks: &Value| {
-        blocks.as_array().is_some_and(|all| all.iter().any(|block| is_said(&block["text"])))
-    };
+    let speaks = |blocks: &Value| blocks.as_array().is_some_and(|all| all.iter().any(|block| is_said(&block["text"])));
     body["type"] == "message"
         && matches!(body["stop_reason"].as_str(), Some("end_turn" | "stop_sequence"))
         && has_items(&body["content"], is_good)
@@ -116,7 +118,8 @@ fn is_gemini(body: &Value) -> bool {
     let is_blocked = |rating: &Value| rating["blocked"] == true;
     let ratings = candidate["safetyRatings"].as_array();
     let is_text = |part: &Value| {
-        part["text"].is_string() && ["functionCall", "inlineData", "executableCode"].iter().all(|name| part[name].is_null())
+        part["text"].is_string()
+            && ["functionCall", "inlineData", "executableCode"].iter().all(|name| part[name].is_null())
     };
     let speaks = |parts: &Value| parts.as_array().is_some_and(|all| all.iter().any(|part| is_said(&part["text"])));
     candidate["finishReason"] == "STOP"

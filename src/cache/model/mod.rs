@@ -7,8 +7,8 @@
 //! the database (`store`).
 
 pub mod answer;
-pub mod key;
 pub mod kept;
+pub mod key;
 pub mod question;
 pub mod tree;
 

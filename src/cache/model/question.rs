@@ -106,7 +106,10 @@ pub struct Question {
 
 impl std::fmt::Debug for Question {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question").field("partition", &self.partition).field("exact", &self.exact).finish_non_exhaustive()
+        f.debug_struct("Question")
+            .field("partition", &self.partition)
+            .field("exact", &self.exact)
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,12 +223,14 @@ fn refusal(surface: Surface, body: &Tree, rules: &Rules) -> Option<Why> {
     }) {
         return Some(Why::Temperature);
     }
-    if is_set("audio") || speaks_otherwise(either(["modalities", "modalities"]))
+    if is_set("audio")
+        || speaks_otherwise(either(["modalities", "modalities"]))
         || speaks_otherwise(either(["responseModalities", "response_modalities"]))
     {
         return Some(Why::Media);
     }
-    let of_provider = ["conversation", "web_search_options", "cachedContent", "cached_content", "container", "mcp_servers"];
+    let of_provider =
+        ["conversation", "web_search_options", "cachedContent", "cached_content", "container", "mcp_servers"];
     if of_provider.into_iter().any(is_set) || (surface == Surface::Responses && is_set("prompt")) || runs_tools(body) {
         return Some(Why::ProviderState);
     }
@@ -250,8 +255,10 @@ fn runs_tools(body: &Tree) -> bool {
     let is_function = |tool: &Tree| match tool.get("type") {
         Some(kind) => matches!(kind.as_text(), Some("function" | "custom")),
         // Anthropic's and Gemini's own tools.
-        None => ["name", "functionDeclarations", "function_declarations"].iter().any(|name| tool.get(name).is_some())
-            && matches!(tool, Tree::Object(members) if members.iter().all(|(name, _)| !name.to_ascii_lowercase().contains("search"))),
+        None => {
+            ["name", "functionDeclarations", "function_declarations"].iter().any(|name| tool.get(name).is_some())
+                && matches!(tool, Tree::Object(members) if members.iter().all(|(name, _)| !name.to_ascii_lowercase().contains("search")))
+        }
     };
     !tools.iter().all(is_function)
 }
@@ -317,14 +324,23 @@ fn check_parts(content: Option<&Tree>) -> Result<(), Why> {
         Some(kind) => matches!(
             kind.as_text(),
             Some(
-                "text" | "input_text" | "output_text" | "refusal" | "tool_use" | "tool_result" | "thinking"
+                "text"
+                    | "input_text"
+                    | "output_text"
+                    | "refusal"
+                    | "tool_use"
+                    | "tool_result"
+                    | "thinking"
                     | "redacted_thinking"
             )
         ),
         // Gemini's parts say what they are by their one member.
-        None => ["text", "functionCall", "function_call", "functionResponse", "function_response"]
-            .iter()
-            .any(|name| part.get(name).is_some()) && ["inlineData", "inline_data", "fileData", "file_data"].iter().all(|name| part.get(name).is_none()),
+        None => {
+            ["text", "functionCall", "function_call", "functionResponse", "function_response"]
+                .iter()
+                .any(|name| part.get(name).is_some())
+                && ["inlineData", "inline_data", "fileData", "file_data"].iter().all(|name| part.get(name).is_none())
+        }
     };
     for part in parts {
         if !is_plain(part) {

@@ -10,8 +10,7 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body,
-        dispatch,
+        body, dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
