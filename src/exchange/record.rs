@@ -128,6 +128,8 @@ pub struct Record {
     pub bytes_in: u64,
     /// Body bytes sent to the caller.
     pub bytes_out: u64,
+    /// What became of a look into a cache: `hit`, `semantic`, `miss`, `bypass`; `None`: nobody looked.
+    pub cache: Option<&'static str>,
     /// The body's `user`.
     pub end_user: Option<Arc<str>>,
     /// Labels for chargeback: those of the subscription, and what the configured headers and body fields say.
@@ -174,6 +176,7 @@ impl Record {
             ttft: None,
             bytes_in: 0,
             bytes_out: 0,
+            cache: None,
             end_user: None,
             metadata: Vec::new(),
         }

@@ -27,8 +27,8 @@ pub use ledger::{Alerts, Ledger, LedgerSync, Webhook};
 pub use load::{Loaded, Source, load};
 
 pub use objects::{
-    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Certificate, ClientAuth, Credential, Group, LimitSet,
-    Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool,
+    Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Certificate, ClientAuth, Credential, Group, HttpCache,
+    LimitSet, Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool,
     Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};

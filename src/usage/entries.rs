@@ -49,7 +49,7 @@ pub fn settle(
         cost,
         saved_tokens: 0,
         saved_nanos: 0,
-        cache: None,
+        cache: record.cache.map(Into::into),
         amounts,
         attempts: record.attempts.iter().map(attempt).collect(),
         ttft_nanos: record.ttft.map(nanos),

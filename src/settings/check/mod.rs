@@ -4,6 +4,7 @@
 
 mod api;
 mod backend;
+mod cache;
 mod ledger;
 mod limits;
 mod outside;

@@ -10,8 +10,8 @@ const LATER: &[(&str, &[&str])] = &[
     ("Model", &["cache", "policy"]),
     ("Product", &["cache"]),
     ("Subscription", &["policy"]),
-    ("Api", &["cache", "releases", "revisions", "tags"]),
-    ("Operation", &["cache", "limits"]),
+    ("Api", &["releases", "revisions", "tags"]),
+    ("Operation", &["limits"]),
     ("Workspace", &["limits"]),
     ("Group", &["limits"]),
 ];
