@@ -128,10 +128,23 @@ pub struct Record {
     pub bytes_in: u64,
     /// Body bytes sent to the caller.
     pub bytes_out: u64,
+    /// What became of a look into a cache: `hit`, `semantic`, `miss`, `bypass`; `None`: nobody looked.
+    pub cache: Option<&'static str>,
     /// The body's `user`.
     pub end_user: Option<Arc<str>>,
     /// Labels for chargeback: those of the subscription, and what the configured headers and body fields say.
     pub metadata: Vec<(Arc<str>, Arc<str>)>,
+    /// What a cache saved.
+    pub saved: Saved,
+}
+
+/// What an answer from a cache would have cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Tokens of all buckets.
+    pub tokens: u64,
+    /// Money, in 10⁻⁹ of the currency's unit; 0 where the model is unpriced.
+    pub nanos: i64,
 }
 
 impl Record {
@@ -174,8 +187,10 @@ impl Record {
             ttft: None,
             bytes_in: 0,
             bytes_out: 0,
+            cache: None,
             end_user: None,
             metadata: Vec::new(),
+            saved: Saved::default(),
         }
     }
 }

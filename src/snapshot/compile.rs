@@ -386,6 +386,7 @@ fn read_openapi(path: &PathBuf) -> Result<Vec<settings::Operation>, Vec<String>>
         method: operation.method,
         path: operation.path,
         title: operation.title,
+        cache: None,
         policy: None,
     });
     Ok(named.collect())

@@ -70,6 +70,8 @@ pub struct ExchangeEvent<'a> {
     pub bytes_in: u64,
     /// Body bytes sent to the caller.
     pub bytes_out: u64,
+    /// What became of a look into a cache: `hit`, `semantic`, `miss`, `bypass`; `None`: nobody looked.
+    pub cache: Option<&'static str>,
     /// The body's `user`: the caller's own text.
     pub end_user: Option<&'a str>,
 }
@@ -155,6 +157,7 @@ pub(crate) mod sample {
             ttft: Some(Duration::from_millis(240)),
             bytes_in: 1_024,
             bytes_out: 9_000,
+            cache: None,
             end_user: None,
         }
     }

@@ -79,6 +79,7 @@ impl Sink {
             ttft: record.ttft,
             bytes_in: record.bytes_in,
             bytes_out: record.bytes_out,
+            cache: record.cache,
             end_user: record.end_user.as_deref(),
         });
     }

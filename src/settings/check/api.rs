@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Index, Report, text};
+use super::{Index, Report, cache, text};
 use crate::settings::{Api, ApiKind, ObjectKind, Settings, objects::VersionScheme};
 
 /// Paths that the gateway answers itself, before any API.
@@ -17,6 +17,7 @@ pub fn check(settings: &Settings, index: &Index<'_>, report: &mut Report<'_>) {
         behind(api, &path, index, report);
         operations(api, &path, report);
         names(api, &path, report);
+        cache::check(api, &path, report);
     }
     overlaps(settings, report);
 }

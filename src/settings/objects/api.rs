@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ApiId, BackendId, OperationId, PoolId, WorkspaceId};
 
-use super::{Limits, PolicySource, yes};
+use super::{HttpCache, Limits, PolicySource, yes};
 
 /// An API offered on the gateway port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +50,9 @@ pub struct Api {
     /// What it may consume by all callers together, unless `per` says otherwise. One mapping, or a list of them.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// Keeps answers of an http API to GET requests and gives them again. Left out: nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<HttpCache>,
     /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySource>,
@@ -79,6 +82,7 @@ impl Api {
             subscription_required: true,
             key_names: None,
             limits: Limits::default(),
+            cache: None,
             policy: None,
             operation_policies: BTreeMap::new(),
             workspace: None,
@@ -115,6 +119,9 @@ pub struct Operation {
     /// Name for people.
     #[serde(default)]
     pub title: Option<String>,
+    /// Keeps answers of this operation by rules of its own, in place of the API's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<HttpCache>,
     /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySource>,

@@ -5,6 +5,7 @@
 pub mod amounts;
 pub mod api;
 pub mod backend;
+pub mod cache;
 pub mod limits;
 pub mod model;
 pub mod outside;
@@ -18,6 +19,7 @@ pub mod subscription;
 pub use amounts::{AmountKey, Amounts, Period, Quantity};
 pub use api::{Api, ApiKind, KeyNames, Operation, VersionScheme, Versioning};
 pub use backend::{Backend, BackendTls, BreakerRule, Credential, FailureCondition, HealthCheck, HttpVersion, Timeouts};
+pub use cache::{HttpCache, VaryBy};
 pub use limits::{LimitSet, Limits, Per, Percent, Reserve, Unpriced};
 pub use model::Model;
 pub use outside::{Certificate, ClientAuth, Logger, TokenSource};
