@@ -1,18 +1,27 @@
 //! Whether one prompt's answer may be given to another that looks like it.
 //!
-//! Deliberately not here: which prompts look alike (`index`).
+//! Every word that carries one question must be found in the other, bound the same way and in an order that says the
+//! same; what is not known to be the same is taken to differ. Deliberately not here: which prompts look alike (`index`),
+//! and how a prompt is taken apart (`form`).
 
-use super::{mode::Mode, normalise};
+use super::{
+    align::{Aligned, align},
+    builtin::builtin,
+    form::Form,
+    lexicon::{Ask, DENYING, LOOSE},
+    mode::Mode,
+    token::Kind,
+};
 
-/// A prompt, read once and held against several.
+/// A prompt, taken apart once and held against several.
 pub(super) struct Prompt {
-    form: String,
+    form: Form,
 }
 
 impl Prompt {
     /// Of its text.
     pub(super) fn of(text: &str) -> Self {
-        Self { form: normalise(text) }
+        Self { form: Form::of(text) }
     }
 
     /// Whether the answer to `other`, this near, serves in this mode.
@@ -20,7 +29,112 @@ impl Prompt {
         match mode {
             Mode::Off => false,
             Mode::ThresholdOnly { similarity: least } => similarity >= least,
-            Mode::Strict | Mode::Balanced | Mode::Loose => self.form == normalise(other),
+            Mode::Loose => similarity >= mode.least() && loose(&self.form, &Form::of(other)),
+            Mode::Strict => similarity >= mode.least() && refusal(&self.form, &Form::of(other), false).is_none(),
+            Mode::Balanced => similarity >= mode.least() && refusal(&self.form, &Form::of(other), true).is_none(),
         }
     }
+}
+
+/// Why one prompt's answer does not serve the other; `None` when it does.
+pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static str> {
+    if one.quoted != other.quoted {
+        return Some("quoted");
+    }
+    if !same_ask(one, other, wide) {
+        return Some("ask");
+    }
+    if one.tense != other.tense {
+        return Some("tense");
+    }
+    if one.owners != other.owners {
+        return Some("owner");
+    }
+    if one.subject != other.subject {
+        return Some("subject");
+    }
+    let Some(aligned) = align(one, other, wide) else { return Some("words") };
+    if !same_bonds(&aligned, wide) {
+        return Some("bonds");
+    }
+    (!same_order(&aligned)).then_some("order")
+}
+
+/// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
+fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
+    let near = |ask: Ask| match ask {
+        Ask::Which if wide => Ask::What,
+        Ask::Time if wide => Ask::When,
+        Ask::Do if wide => Ask::Exists,
+        _ => ask,
+    };
+    let bare = |one: Ask, other: Ask| one == Ask::None && (other == Ask::What || wide && other == Ask::How);
+    near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
+}
+
+/// Prepositions say the same. Those that compounds go without may be missing, on one side only: `Tokyo population`.
+fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
+    let loose = |role: &str| LOOSE.contains(&role);
+    let differing = || aligned.iter().filter(|pair| pair.left.role != pair.right.role);
+    let compound = |pair: &Aligned<'_>| {
+        let (left, right) = (pair.left.role.as_str(), pair.right.role.as_str());
+        loose(left) && loose(right) && (left.is_empty() || right.is_empty() || wide && (left == "of" || right == "of"))
+    };
+    let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();
+    let rights = differing().filter(|pair| pair.right.role.is_empty()).count();
+    differing().all(compound) && (lefts == 0 || rights == 0)
+}
+
+/// Words bound alike keep their order: `A beats B` is not `B beats A`; what denies stays before what it denies.
+fn same_order(aligned: &[Aligned<'_>]) -> bool {
+    let in_order = |one: &Aligned<'_>, two: &Aligned<'_>| (one.at < two.at) == (one.to < two.to);
+    let alike = |one: &Aligned<'_>, two: &Aligned<'_>| one.left.role == two.left.role && one.right.role == two.right.role;
+    let fixed = |pair: &Aligned<'_>| pair.left.kind != Kind::Word || DENYING.contains(&pair.left.name.as_str());
+    let crossed = |one: &Aligned<'_>, two: &Aligned<'_>| {
+        let near = one.at.abs_diff(two.at) == 1 || one.to.abs_diff(two.to) == 1;
+        !in_order(one, two) && (alike(one, two) || near && (fixed(one) || fixed(two)))
+    };
+    !aligned.iter().enumerate().any(|(at, one)| aligned[at + 1..].iter().any(|two| crossed(one, two)))
+}
+
+/// Numbers, ids, quoted text and denials are the same; all else is left to the cosine.
+fn loose(one: &Form, other: &Form) -> bool {
+    let hard = |form: &Form| {
+        let hard = form.items.iter().filter(|item| item.kind != Kind::Word || DENYING.contains(&item.name.as_str()));
+        let mut names: Vec<_> = hard.map(|item| item.name.clone()).collect();
+        names.sort_unstable();
+        names
+    };
+    let opposed = || one.items.iter().any(|left| other.items.iter().any(|right| opposite(&left.name, &right.name)));
+    one.quoted == other.quoted && one.ask == other.ask && hard(one) == hard(other) && !opposed()
+}
+
+/// One is the other denied by its first letters, or they are a pair that everybody mixes up in vectors.
+fn opposite(one: &str, other: &str) -> bool {
+    let denied = |one: &str, other: &str| {
+        ["un", "in", "im", "dis", "non", "ir", "de"].iter().any(|not| one.strip_prefix(not) == Some(other))
+    };
+    let pair = |(left, right): &&(&str, &str)| one == *left && other == *right || one == *right && other == *left;
+    denied(one, other) || denied(other, one) || OPPOSITES.iter().any(|found| pair(&found))
+}
+
+/// Stems that vectors take for one another.
+const OPPOSITES: &[(&str, &str)] = &[
+    ("open", "close"), ("enable", "disable"), ("increase", "decrease"), ("raise", "lower"), ("accept", "reject"),
+    ("accept", "decline"), ("add", "remove"), ("begin", "end"), ("begin", "stop"), ("buy", "sell"), ("allow", "forbidden"),
+    ("include", "exclude"), ("import", "export"), ("upload", "download"), ("push", "pull"), ("max", "min"),
+    ("maximum", "minimum"), ("most", "least"), ("more", "less"), ("before", "after"), ("first", "last"), ("hot", "cold"),
+    ("high", "low"), ("big", "little"), ("long", "short"), ("fast", "slow"), ("easy", "hard"), ("good", "bad"), ("best", "worst"),
+    ("benefit", "drawback"), ("pro", "con"), ("public", "private"), ("ascend", "descend"), ("expand", "contract"),
+    ("join", "leave"), ("on", "off"), ("in", "out"), ("up", "down"), ("left", "right"), ("win", "lose"), ("lend", "borrow"),
+    ("encrypt", "decrypt"), ("compress", "decompress"), ("lock", "unlock"), ("show", "hide"), ("above", "below"),
+    ("rise", "fall"), ("start", "stop"), ("eat", "avoid"), ("approve", "reject"), ("male", "female"), ("man", "woman"),
+];
+
+/// Whether one word is the other misspelt: one letter away, and only one of them a word that is known.
+pub(super) fn is_misspelt(one: &str, other: &str) -> bool {
+    let (known, unknown) = if builtin().knows(one) { (one, other) } else { (other, one) };
+    let letters = |word: &str| word.len() > 4 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let told = builtin().knows(known) && !builtin().knows(unknown) && letters(known) && letters(unknown);
+    told && known.as_bytes()[0] == unknown.as_bytes()[0] && strsim::osa_distance(known, unknown) == 1
 }

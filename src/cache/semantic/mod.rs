@@ -8,10 +8,18 @@
 pub mod builtin;
 pub mod eligible;
 pub mod embedding;
+mod align;
+mod form;
 mod guard;
 pub mod index;
+mod lexicon;
 pub mod mode;
 mod normalise;
+#[cfg(test)]
+mod quality;
+mod stem;
+mod synonyms;
+mod token;
 mod wordpiece;
 
 pub use self::{

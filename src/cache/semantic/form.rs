@@ -1,0 +1,221 @@
+//! What a prompt asks, taken apart: what kind of question, about when, of whom, and the words that carry it, each with
+//! what binds it to the others.
+//!
+//! Deliberately not here: what two prompts must share (`guard`).
+
+use super::{
+    lexicon::{
+        ASKING, Ask, BINDING, DENYING, EMPTY, FUTURE, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
+    },
+    stem::stem,
+    synonyms::synonyms,
+    token::{Kind, Token, tokens},
+};
+
+/// When the question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tense {
+    Present,
+    Past,
+    Future,
+}
+
+/// A word that carries the question.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) kind: Kind,
+    /// Its group's name, or its stem.
+    pub(super) name: String,
+    /// As it was written, in lower case.
+    pub(super) written: String,
+    /// The preposition that binds it, or nothing.
+    pub(super) role: String,
+    /// Written as a name.
+    pub(super) is_name: bool,
+}
+
+/// A prompt, taken apart.
+pub(super) struct Form {
+    pub(super) ask: Ask,
+    pub(super) tense: Tense,
+    /// Whose things it speaks of, sorted.
+    pub(super) owners: Vec<&'static str>,
+    /// Who does it, where that is not whoever asks.
+    pub(super) subject: &'static str,
+    pub(super) quoted: Vec<String>,
+    pub(super) items: Vec<Item>,
+}
+
+impl Form {
+    /// Of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let (all, quoted) = tokens(text);
+        let all = turned(without_manners(all));
+        let (ask, taken) = asked(&all);
+        let subject = subject(&all, ask);
+        let told = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
+        let tense = if told(PAST) { Tense::Past } else if told(FUTURE) { Tense::Future } else { Tense::Present };
+        let rest = all[taken..].to_vec();
+        let mut form = Self { ask, tense, owners: owners(&rest), subject, quoted, items: Vec::new() };
+        form.items = items(&rest);
+        form.price();
+        form
+    }
+
+    /// `How much does it cost to` asks for the price of.
+    fn price(&mut self) {
+        let at = self.items.iter().position(|item| item.name == "price");
+        if let (Ask::HowMuch, Some(at)) = (self.ask, at) {
+            self.ask = Ask::What;
+            let price = self.items.remove(at);
+            self.items.insert(0, Item { role: String::new(), ..price });
+        }
+    }
+}
+
+/// Without what is said for manners before and after.
+fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
+    let whole = tokens.clone();
+    while let Some(taken) = MANNERS.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
+        tokens.drain(..taken);
+    }
+    let order = tokens.first().is_some_and(|first| matches!(first.text.as_str(), "can" | "could" | "would" | "will"));
+    let you = tokens.get(1).is_some_and(|second| second.text == "you");
+    if order && you && tokens.get(2).is_some_and(|third| ORDERS.contains(&third.text.as_str())) {
+        tokens.drain(..2);
+        tokens.drain(..usize::from(tokens[0].text == "please"));
+    }
+    while let Some(taken) = THANKS.iter().filter_map(|phrase| ends(&tokens, phrase)).max() {
+        tokens.truncate(tokens.len() - taken);
+    }
+    if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
+}
+
+/// How many tokens a phrase takes where the tokens begin with it; pauses before it count.
+fn begins(tokens: &[Token], phrase: &str) -> Option<usize> {
+    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
+    let taken = fits(&tokens[pauses..], phrase)?;
+    Some(pauses + taken)
+}
+
+fn ends(tokens: &[Token], phrase: &str) -> Option<usize> {
+    let pauses = tokens.iter().rev().take_while(|token| token.kind == Kind::Pause).count();
+    let kept = &tokens[..tokens.len() - pauses];
+    let length = phrase.split(' ').count();
+    let tail = kept.get(kept.len().checked_sub(length)?..)?;
+    (kept.len() > length && fits(tail, phrase).is_some()).then_some(pauses + length)
+}
+
+fn fits(tokens: &[Token], phrase: &str) -> Option<usize> {
+    let mut count = 0;
+    for word in phrase.split(' ') {
+        let text = tokens.get(count)?.text.as_str();
+        let number = NUMBERS.iter().find(|(spelt, _)| *spelt == word).map(|(_, value)| value.to_string());
+        let same = text == word || number.as_deref() == Some(text) || word == "SUBJECT" && SUBJECTS.contains(&text);
+        count += usize::from(same);
+        if !same {
+            return None;
+        }
+    }
+    Some(count)
+}
+
+/// `In nginx, how can I ...` is `how can I ... in nginx`.
+fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
+    let pause = tokens.iter().position(|token| token.kind == Kind::Pause);
+    let Some(pause) = pause.filter(|at| tokens.len() > at + 3) else { return tokens };
+    let fronted = tokens.first().is_some_and(|first| {
+        BINDING.contains(&first.text.as_str()) || matches!(first.text.as_str(), "if" | "when" | "after" | "before" | "during")
+    });
+    let again = asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
+    if fronted && again && asked(&tokens[..pause]).0 != Ask::How {
+        while tokens.last().is_some_and(|last| last.kind == Kind::Pause) {
+            tokens.pop();
+        }
+        let mut tail = tokens.split_off(pause + 1);
+        tokens.pop();
+        tail.push(Token { kind: Kind::Pause, text: ",".to_owned(), name: false });
+        tail.extend(tokens);
+        return tail;
+    }
+    tokens
+}
+
+/// What the first words ask, and how many they are.
+fn asked(tokens: &[Token]) -> (Ask, usize) {
+    let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
+    let inner = &tokens[embedded..];
+    let best = ASKING.iter().filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask))).rev().max_by_key(|found| found.0);
+    if let Some((taken, ask)) = best {
+        return (ask, taken + embedded);
+    }
+    if embedded == 0 {
+        return (Ask::None, 0);
+    }
+    // "whether I can pay": the auxiliary stands after its subject.
+    let later = inner.iter().take(4).find_map(|token| {
+        let found = ASKING.iter().find(|(phrase, _)| *phrase == token.text).map(|(_, ask)| *ask);
+        found.filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
+    });
+    (later.unwrap_or(Ask::Do), embedded)
+}
+
+/// Who acts: `you` and those asked about differ from whoever asks, except where everybody is meant.
+fn subject(tokens: &[Token], ask: Ask) -> &'static str {
+    if matches!(ask, Ask::How | Ask::Exists | Ask::None) {
+        return "";
+    }
+    let first = tokens.iter().take(6).find_map(|token| match token.text.as_str() {
+        "i" | "we" => Some("i"),
+        "you" => Some("you"),
+        "he" | "she" | "they" => Some("they"),
+        _ => None,
+    });
+    first.unwrap_or_default()
+}
+
+fn owners(tokens: &[Token]) -> Vec<&'static str> {
+    let owner = |token: &Token| OWNERS.iter().find(|(word, _)| *word == token.text).map(|(_, owner)| *owner);
+    let mut found: Vec<_> = tokens.iter().filter_map(owner).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The words that carry the question. Phrases are made one word before their parts can bind or vanish.
+fn items(tokens: &[Token]) -> Vec<Item> {
+    let stems: Vec<_> = tokens.iter().map(|token| if token.kind == Kind::Word { stem(&token.text) } else { token.text.clone() }).collect();
+    let texts: Vec<_> = stems.iter().map(String::as_str).collect();
+    let (mut items, mut role, mut at) = (Vec::new(), String::new(), 0);
+    while at < tokens.len() {
+        let token = &tokens[at];
+        let phrase = synonyms().phrase_at(&texts[at..]);
+        let (taken, name) = phrase.unwrap_or((1, texts[at]));
+        at += taken;
+        if phrase.is_none() && binds(token, &mut role) {
+            continue;
+        }
+        let name = synonyms().name(name).to_owned();
+        let written = tokens[at - taken..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
+        items.push(Item { kind: token.kind, name, written, role: role.clone(), is_name: token.name });
+    }
+    items
+}
+
+/// Whether a token only binds or says nothing; a pause and a preposition change what binds the next words.
+fn binds(token: &Token, role: &mut String) -> bool {
+    let text = token.text.as_str();
+    if token.kind == Kind::Pause {
+        role.clear();
+    } else if token.kind == Kind::Word && BINDING.contains(&text) {
+        text.clone_into(role);
+        if text == "'s" {
+            role.clear();
+        }
+    } else {
+        let says = token.kind != Kind::Word || DENYING.contains(&text);
+        let empty = EMPTY.contains(&text) || OWNERS.iter().any(|(word, _)| *word == text);
+        return !says && empty;
+    }
+    true
+}

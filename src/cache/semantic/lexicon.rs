@@ -1,0 +1,157 @@
+//! The closed classes of English that the guards know: what asks, what binds, what counts, what says nothing.
+//!
+//! Deliberately not here: open classes; words outside these lists carry the question and must be found on the other side
+//! (synonyms: `synonyms.txt`).
+
+/// What an auxiliary or question word asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Nothing: an order, or a few words.
+    None,
+    What,
+    Which,
+    When,
+    Time,
+    Where,
+    Who,
+    Whose,
+    Why,
+    How,
+    HowMany,
+    HowMuch,
+    /// `how long`, `how far`: the measure stays a word of the question.
+    Degree,
+    Is,
+    Do,
+    Can,
+    Should,
+    Must,
+    Will,
+    Have,
+    Exists,
+}
+
+/// Said for manners, before the question.
+pub(super) const MANNERS: &[&str] = &[
+    "hi", "hello", "hey", "hiya", "there", "team", "all", "everyone", "um", "uh", "er", "erm", "so", "okay", "ok", "well",
+    "please", "kindly", "sorry", "thanks", "good morning", "good afternoon", "good evening", "to bother you", "but",
+    "just wondering", "just curious", "i was wondering", "i wonder", "i am wondering", "quick question", "a quick question",
+    "silly question", "excuse me", "can you tell me", "could you tell me", "can you please tell me",
+    "could you please tell me", "would you tell me", "could you let me know", "can you let me know", "do you know",
+    "do you happen to know", "i want to know", "i would like to know", "i need to know", "tell me", "let me know",
+    "i have a question", "one question", "any idea", "can you explain to me", "i would be grateful to know",
+];
+/// Said for manners, after it.
+pub(super) const THANKS: &[&str] = &[
+    "please", "thanks", "thank you", "many thanks", "thanks in advance", "thank you very much", "thanks a lot", "cheers",
+    "thanks so much", "thank you in advance", "by any chance",
+];
+/// `Can you` before one of these is an order.
+pub(super) const ORDERS: &[&str] = &[
+    "give", "show", "list", "tell", "write", "summarize", "summarise", "translate", "convert", "generate", "create",
+    "calculate", "sort", "classify", "explain", "describe", "recommend", "suggest", "compare", "please", "help",
+];
+/// First words and what they ask for, longer ones first within a beginning.
+pub(super) const ASKING: &[(&str, Ask)] = &[
+    ("how do SUBJECT go about", Ask::How), ("how can SUBJECT go about", Ask::How), ("how do SUBJECT", Ask::How),
+    ("how can SUBJECT", Ask::How), ("how could SUBJECT", Ask::How), ("how would SUBJECT", Ask::How), ("how to", Ask::How),
+    ("how SUBJECT can", Ask::How), ("how SUBJECT", Ask::How), ("how come", Ask::Why), ("how many", Ask::HowMany),
+    ("how much", Ask::HowMuch), ("how do", Ask::How), ("how does", Ask::How), ("how is", Ask::How), ("how are", Ask::How),
+    ("how did", Ask::How), ("how was", Ask::How), ("how can", Ask::How), ("how should SUBJECT", Ask::Degree), ("how", Ask::Degree),
+    ("what is the way to", Ask::How), ("what is the way of", Ask::How), ("what is the best way to", Ask::How),
+    ("what is the best way of", Ask::How), ("what is the right way to", Ask::How), ("what is the correct way to", Ask::How),
+    ("what is the proper way to", Ask::How), ("what are the steps to", Ask::How), ("what are the steps for", Ask::How),
+    ("what steps do i take to", Ask::How), ("what steps should i take to", Ask::How), ("what is the process for", Ask::How),
+    ("what is the process to", Ask::How), ("what is the process of", Ask::How), ("what is the procedure for", Ask::How),
+    ("what is the procedure to", Ask::How), ("what is the method for", Ask::How), ("what do i need to do to", Ask::How),
+    ("what do i have to do to", Ask::How), ("what do i do to", Ask::How), ("what must i do to", Ask::How),
+    ("explain how to", Ask::How), ("show me how to", Ask::How), ("teach me how to", Ask::How), ("in what way", Ask::How),
+    ("steps to", Ask::How), ("what is the reason for", Ask::Why), ("what is the reason", Ask::Why),
+    ("for what reason", Ask::Why), ("what causes", Ask::Why), ("what caused", Ask::Why), ("why", Ask::Why), ("when", Ask::When), ("on what date", Ask::When),
+    ("what date", Ask::When), ("at what time", Ask::Time), ("what time", Ask::Time), ("where", Ask::Where), ("in what place", Ask::Where),
+    ("who", Ask::Who), ("whom", Ask::Who), ("whose", Ask::Whose), ("what is the number of", Ask::HowMany),
+    ("what number of", Ask::HowMany), ("which", Ask::Which), ("what", Ask::What), ("give me", Ask::What), ("list", Ask::What),
+    ("provide me with", Ask::What), ("provide", Ask::What),
+    ("show me", Ask::What), ("is it possible for SUBJECT to", Ask::Can), ("is it possible to", Ask::Can),
+    ("am i able to", Ask::Can), ("am i allowed to", Ask::Can), ("are we allowed to", Ask::Can), ("are you able to", Ask::Can),
+    ("is it allowed to", Ask::Can), ("is it okay to", Ask::Can), ("is it ok to", Ask::Can), ("is it fine to", Ask::Can),
+    ("is it permitted to", Ask::Can), ("may", Ask::Can), ("can", Ask::Can), ("could", Ask::Can), ("should", Ask::Should), ("ought", Ask::Should),
+    ("do i need to", Ask::Must), ("do i have to", Ask::Must), ("do we need to", Ask::Must), ("do we have to", Ask::Must),
+    ("do you need to", Ask::Must), ("do you have to", Ask::Must), ("is it necessary to", Ask::Must), ("is it required to", Ask::Must),
+    ("must", Ask::Must), ("will", Ask::Will), ("would", Ask::Will), ("shall", Ask::Will), ("is there", Ask::Exists),
+    ("are there", Ask::Exists), ("do you have", Ask::Exists), ("have you got", Ask::Exists), ("do you offer", Ask::Exists),
+    ("do you provide", Ask::Exists), ("is", Ask::Is), ("are", Ask::Is), ("am", Ask::Is), ("was", Ask::Is), ("were", Ask::Is),
+    ("does", Ask::Do), ("do", Ask::Do), ("did", Ask::Do), ("has", Ask::Have), ("have", Ask::Have), ("had", Ask::Have),
+];
+/// Who may stand for SUBJECT above: whoever asks.
+pub(super) const SUBJECTS: &[&str] = &["i", "you", "we", "one", "1", "people", "someone"];
+/// Says nothing once the question is known.
+pub(super) const EMPTY: &[&str] = &[
+    "a", "an", "the", "is", "are", "am", "be", "been", "being", "was", "were", "do", "does", "did", "please", "kindly",
+    "just", "really", "actually", "exactly", "any", "some", "there", "it", "its", "i", "we", "you", "me", "'s", "will",
+    "would", "shall", "also", "had",
+];
+/// Tell of the past; of what comes.
+pub(super) const PAST: &[&str] = &["was", "were", "did", "had"];
+pub(super) const FUTURE: &[&str] = &["will", "shall"];
+/// Bind the next words to what stands before.
+pub(super) const BINDING: &[&str] =
+    &["of", "for", "in", "on", "at", "to", "from", "by", "with", "about", "into", "as", "than", "through", "via", "'s"];
+/// Of them, those that a compound goes without: `the population of Tokyo`, `Tokyo population`.
+pub(super) const LOOSE: &[&str] = &["", "of", "for", "in", "on", "at", "'s"];
+/// Words whose place decides what they deny or set apart.
+pub(super) const DENYING: &[&str] = &[
+    "not", "no", "never", "without", "none", "nobody", "nothing", "neither", "nor", "cannot", "except", "unless", "non",
+    "only", "hardly", "barely", "excluding", "besides", "instead", "rather",
+];
+/// Whose it is: `my` and `our` are one, as are the others.
+pub(super) const OWNERS: &[(&str, &str)] = &[
+    ("my", "my"), ("our", "my"), ("mine", "my"), ("your", "your"), ("his", "his"), ("her", "her"), ("their", "their"),
+];
+/// Contractions, with and without their sign where that is no other word.
+pub(super) const CONTRACTIONS: &[(&str, &str)] = &[
+    ("can't", "can not"), ("cannot", "can not"), ("cant", "can not"), ("won't", "will not"), ("don't", "do not"),
+    ("dont", "do not"), ("doesn't", "does not"), ("doesnt", "does not"), ("didn't", "did not"), ("didnt", "did not"),
+    ("isn't", "is not"), ("isnt", "is not"), ("aren't", "are not"), ("arent", "are not"), ("wasn't", "was not"),
+    ("weren't", "were not"), ("haven't", "have not"), ("hasn't", "has not"), ("hadn't", "had not"), ("couldn't", "could not"),
+    ("shouldn't", "should not"), ("wouldn't", "would not"), ("mustn't", "must not"), ("i'm", "i am"), ("im", "i am"),
+    ("i've", "i have"), ("i'd", "i would"), ("i'll", "i will"), ("you're", "you are"), ("you've", "you have"),
+    ("you'll", "you will"), ("we're", "we are"), ("we've", "we have"), ("we'll", "we will"), ("they're", "they are"),
+    ("it's", "it is"), ("that's", "that is"), ("there's", "there is"), ("here's", "here is"), ("he's", "he is"),
+    ("she's", "she is"), ("what's", "what is"), ("whats", "what is"), ("who's", "who is"), ("where's", "where is"),
+    ("wheres", "where is"), ("when's", "when is"), ("how's", "how is"), ("why's", "why is"), ("let's", "let us"),
+    ("what're", "what are"), ("how'd", "how did"), ("hows", "how is"), ("n't", "not"),
+];
+/// Numbers in words.
+pub(super) const NUMBERS: &[(&str, u32)] = &[
+    ("zero", 0), ("one", 1), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7), ("eight", 8),
+    ("nine", 9), ("ten", 10), ("eleven", 11), ("twelve", 12), ("thirteen", 13), ("fourteen", 14), ("fifteen", 15),
+    ("sixteen", 16), ("seventeen", 17), ("eighteen", 18), ("nineteen", 19), ("twenty", 20), ("thirty", 30), ("forty", 40),
+    ("fifty", 50), ("sixty", 60), ("seventy", 70), ("eighty", 80), ("ninety", 90),
+];
+/// What a number below ten completes.
+pub(super) const TENS: &[&str] = &["20", "30", "40", "50", "60", "70", "80", "90"];
+/// Beside them an ordinal is a day.
+pub(super) const MONTHS: &[&str] = &[
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec",
+];
+/// Units that are written against their number.
+pub(super) const UNITS: &[&str] = &[
+    "s", "ms", "sec", "min", "mins", "h", "hr", "hrs", "d", "w", "am", "pm", "mg", "g", "kg", "lb", "lbs", "oz", "t", "mm",
+    "cm", "m", "km", "mi", "ft", "in", "ml", "cl", "l", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "px", "pt", "em", "rem", "hz",
+    "khz", "mhz", "ghz", "w", "kw", "kwh", "mw", "v", "a", "ma", "mah", "k", "bn", "mph", "kph", "rpm", "fps", "dpi", "c", "f", "usd", "eur",
+    "gbp", "x", "gbps", "mbps",
+];
+/// Plurals and other words that are no form of the word they look like.
+pub(super) const UNBENDING: &[&str] = &[
+    "news", "customs", "goods", "arms", "means", "pants", "glasses", "savings", "physics", "series", "species", "thing",
+    "nothing", "something", "anything", "everything", "during", "morning", "evening", "building", "wedding", "king",
+    "string", "spring", "ring", "wing", "sing", "bring", "need", "seed", "feed", "speed", "bed", "red", "hundred", "indeed",
+    "species", "lens", "gas", "bus", "yes", "this", "his", "us", "was", "has", "does", "always", "perhaps", "sales", "works",
+    "beijing", "boeing", "sterling", "ceiling", "sibling", "shilling", "herring", "earring", "exceed", "proceed", "succeed",
+    "united", "sacred", "naked", "wicked", "aged", "breed", "bleed", "weed", "greed", "shed", "sled", "texas", "paris",
+    "wales", "athens", "vegas", "dallas", "christmas", "jesus", "james", "mercedes", "canvas", "atlas", "kansas",
+    "windows", "rails", "pandas", "keras", "redis", "kubernetes", "aws", "css", "sms", "gps", "dns", "tls", "https", "ios",
+    "outlook", "cleaning", "gaming", "banking", "clothing", "settings", "listing", "training", "marketing", "engineering",
+];
