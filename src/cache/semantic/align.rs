@@ -5,6 +5,7 @@
 use super::{
     form::{Form, Item},
     guard::is_misspelt,
+    lexicon::SPARE,
     synonyms::synonyms,
     token::Kind,
 };
@@ -22,7 +23,8 @@ const MOST_ITEMS: usize = 48;
 
 /// Pairs all words of both, or nothing: a word that only one side has may change the answer.
 pub(super) fn align<'a>(one: &'a Form, other: &'a Form, wide: bool) -> Option<Vec<Aligned<'a>>> {
-    if one.items.len() != other.items.len() || one.items.is_empty() || one.items.len() > MOST_ITEMS {
+    let most = one.items.len().max(other.items.len());
+    if one.items.is_empty() || most > MOST_ITEMS || !wide && one.items.len() != other.items.len() {
         return None;
     }
     let mut free: Vec<_> = (0..other.items.len()).collect();
@@ -38,7 +40,14 @@ pub(super) fn align<'a>(one: &'a Form, other: &'a Form, wide: bool) -> Option<Ve
             false
         });
     }
-    rest.is_empty().then_some(aligned)
+    let spared = rest.iter().all(|at| wide && is_spare(one, &one.items[*at], other));
+    let spares = free.iter().all(|to| wide && is_spare(other, &other.items[*to], one));
+    (spared && spares && !aligned.is_empty()).then_some(aligned)
+}
+
+/// Whether this kind of question is the same without the word.
+fn is_spare(form: &Form, item: &Item, other: &Form) -> bool {
+    SPARE.iter().any(|(word, asks)| *word == item.name && asks.contains(&form.ask) && asks.contains(&other.ask))
 }
 
 fn same(left: &Item, right: &Item, _: bool) -> bool {

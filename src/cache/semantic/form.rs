@@ -5,7 +5,7 @@
 
 use super::{
     lexicon::{
-        ASKING, Ask, BINDING, DENYING, EMPTY, FUTURE, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
+        ASKING, Ask, BINDING, DATED, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, NEEDS, TAILS, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
     },
     stem::stem,
     synonyms::synonyms,
@@ -50,16 +50,39 @@ impl Form {
     /// Of a text.
     pub(super) fn of(text: &str) -> Self {
         let (all, quoted) = tokens(text);
-        let all = turned(without_manners(all));
+        let all = turned(told(without_manners(all)));
         let (ask, taken) = asked(&all);
         let subject = subject(&all, ask);
-        let told = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
-        let tense = if told(PAST) { Tense::Past } else if told(FUTURE) { Tense::Future } else { Tense::Present };
+        let said = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
+        let tense = if said(PAST) { Tense::Past } else if said(FUTURE) { Tense::Future } else { Tense::Present };
         let rest = all[taken..].to_vec();
         let mut form = Self { ask, tense, owners: owners(&rest), subject, quoted, items: Vec::new() };
         form.items = items(&rest);
         form.price();
+        form.date();
+        form.measure();
         form
+    }
+
+    /// `How tall is` asks for the height of.
+    fn measure(&mut self) {
+        let named = self.items.first().and_then(|item| MEASURES.iter().find(|(word, _)| *word == item.name));
+        if let (Ask::Degree, Some((_, noun))) = (self.ask, named) {
+            self.ask = Ask::What;
+            (*noun).clone_into(&mut self.items[0].name);
+        }
+    }
+
+    /// `What is the deadline` asks when it is; `Is a table available` asks whether there is one.
+    fn date(&mut self) {
+        let has = |name: &str| self.items.iter().any(|item| item.name == name);
+        if self.ask == Ask::What && DATED.iter().any(|name| has(name)) {
+            self.ask = Ask::When;
+        }
+        if self.ask == Ask::Is && has("available") && !self.items.iter().any(|item| DENYING.contains(&item.name.as_str())) {
+            self.ask = Ask::Exists;
+            self.items.retain(|item| item.name != "available");
+        }
     }
 
     /// `How much does it cost to` asks for the price of.
@@ -79,6 +102,8 @@ fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
     while let Some(taken) = MANNERS.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
         tokens.drain(..taken);
     }
+    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
+    tokens.drain(..pauses);
     let order = tokens.first().is_some_and(|first| matches!(first.text.as_str(), "can" | "could" | "would" | "will"));
     let you = tokens.get(1).is_some_and(|second| second.text == "you");
     if order && you && tokens.get(2).is_some_and(|third| ORDERS.contains(&third.text.as_str())) {
@@ -89,6 +114,18 @@ fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
         tokens.truncate(tokens.len() - taken);
     }
     if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
+}
+
+/// `I want to ..., how do I do that` is `how do I ...`.
+fn told(mut tokens: Vec<Token>) -> Vec<Token> {
+    let lead = NEEDS.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
+    let tail = TAILS.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
+    if let (Some(lead), Some(tail)) = (lead, tail) && lead + tail < tokens.len() {
+        tokens.truncate(tokens.len() - tail);
+        let how = ["how", "to"].map(|word| Token { kind: Kind::Word, text: word.to_owned(), name: false });
+        tokens.splice(..lead, how);
+    }
+    tokens
 }
 
 /// How many tokens a phrase takes where the tokens begin with it; pauses before it count.
@@ -125,7 +162,7 @@ fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
     let pause = tokens.iter().position(|token| token.kind == Kind::Pause);
     let Some(pause) = pause.filter(|at| tokens.len() > at + 3) else { return tokens };
     let fronted = tokens.first().is_some_and(|first| {
-        BINDING.contains(&first.text.as_str()) || matches!(first.text.as_str(), "if" | "when" | "after" | "before" | "during")
+        BINDING.contains(&first.text.as_str()) || FRONTED.contains(&first.text.as_str())
     });
     let again = asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
     if fronted && again && asked(&tokens[..pause]).0 != Ask::How {
@@ -186,20 +223,40 @@ fn owners(tokens: &[Token]) -> Vec<&'static str> {
 fn items(tokens: &[Token]) -> Vec<Item> {
     let stems: Vec<_> = tokens.iter().map(|token| if token.kind == Kind::Word { stem(&token.text) } else { token.text.clone() }).collect();
     let texts: Vec<_> = stems.iter().map(String::as_str).collect();
-    let (mut items, mut role, mut at) = (Vec::new(), String::new(), 0);
+    let (mut items, mut role, mut at) = (Vec::<Item>::new(), String::new(), 0);
+    let mut done_to = None;
     while at < tokens.len() {
         let token = &tokens[at];
+        let lower = token.text.to_lowercase();
         let phrase = synonyms().phrase_at(&texts[at..]);
-        let (taken, name) = phrase.unwrap_or((1, texts[at]));
+        let folded = token.kind == Kind::Exact && synonyms().name(&lower) != lower || synonyms().is_name(&lower);
+        let (taken, name) = phrase.unwrap_or((1, if folded { &lower } else { texts[at] }));
+        let kind = if phrase.is_some() || folded { Kind::Word } else { token.kind };
+        let role_of = if tokens.get(at + taken).is_some_and(|next| next.text == "'s") { "of" } else { &role };
+        let role_of = role_of.to_owned();
         at += taken;
         if phrase.is_none() && binds(token, &mut role) {
             continue;
         }
         let name = synonyms().name(name).to_owned();
         let written = tokens[at - taken..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
-        items.push(Item { kind: token.kind, name, written, role: role.clone(), is_name: token.name });
+        let passive = at > taken && is_passive(&tokens[at - taken - 1], token) && done_to.is_none();
+        done_to = if passive { Some(items.len()) } else { done_to };
+        items.push(Item { kind, name, written, role: role_of, is_name: token.name });
+    }
+    // What is done comes before what it is done to, as in the active: `can dogs be washed`, `can I wash dogs`.
+    if let Some(at) = done_to {
+        items[at].role.clear();
+        items[..=at].rotate_right(1);
     }
     items
+}
+
+/// `be washed`, `get paid`.
+fn is_passive(before: &Token, token: &Token) -> bool {
+    let being = ["be", "been", "being", "is", "are", "was", "were", "get", "gets", "got", "am"].contains(&before.text.as_str());
+    let text = token.text.as_str();
+    being && token.kind == Kind::Word && (text.ends_with("ed") || stem(text) != text && !text.ends_with('s') && !text.ends_with("ing"))
 }
 
 /// Whether a token only binds or says nothing; a pause and a preposition change what binds the next words.

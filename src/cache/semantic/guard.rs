@@ -7,8 +7,8 @@
 use super::{
     align::{Aligned, align},
     builtin::builtin,
-    form::Form,
-    lexicon::{Ask, DENYING, LOOSE},
+    form::{Form, Tense},
+    lexicon::{Ask, DENYING, LOOSE, NEAR_BONDS},
     mode::Mode,
     token::Kind,
 };
@@ -44,13 +44,13 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if !same_ask(one, other, wide) {
         return Some("ask");
     }
-    if one.tense != other.tense {
+    if !same_tense(one, other, wide) {
         return Some("tense");
     }
-    if one.owners != other.owners {
+    if one.owners != other.owners && !(wide && may_own(one, other)) {
         return Some("owner");
     }
-    if one.subject != other.subject {
+    if ["you", "they"].iter().any(|who| (one.subject == *who) != (other.subject == *who)) {
         return Some("subject");
     }
     let Some(aligned) = align(one, other, wide) else { return Some("words") };
@@ -60,10 +60,22 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     (!same_order(&aligned)).then_some("order")
 }
 
+/// What comes and what is are near: `won't it connect`, `doesn't it connect`.
+fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
+    let coming = |form: &Form| if wide && form.tense == Tense::Future { Tense::Present } else { form.tense };
+    coming(one) == coming(other)
+}
+
+/// Where it is asked how, my thing and a thing are one. `What is my address` and `What is an address` are not.
+fn may_own(one: &Form, other: &Form) -> bool {
+    let mine = |form: &Form| form.owners.iter().all(|owner| *owner == "my");
+    one.ask == Ask::How && other.ask == Ask::How && mine(one) && mine(other)
+}
+
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
 fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
     let near = |ask: Ask| match ask {
-        Ask::Which if wide => Ask::What,
+        Ask::Which => Ask::What,
         Ask::Time if wide => Ask::When,
         Ask::Do if wide => Ask::Exists,
         _ => ask,
@@ -78,11 +90,13 @@ fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
     let differing = || aligned.iter().filter(|pair| pair.left.role != pair.right.role);
     let compound = |pair: &Aligned<'_>| {
         let (left, right) = (pair.left.role.as_str(), pair.right.role.as_str());
-        loose(left) && loose(right) && (left.is_empty() || right.is_empty() || wide && (left == "of" || right == "of"))
+        let near = wide && NEAR_BONDS.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
+        near || loose(left) && loose(right) && (left.is_empty() || right.is_empty())
     };
     let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();
     let rights = differing().filter(|pair| pair.right.role.is_empty()).count();
-    differing().all(compound) && (lefts == 0 || rights == 0)
+    let shared = || differing().any(|one| !one.left.role.is_empty() && differing().any(|two| one.left.role == two.right.role));
+    differing().all(compound) && (lefts == 0 || rights == 0 || wide && !shared())
 }
 
 /// Words bound alike keep their order: `A beats B` is not `B beats A`; what denies stays before what it denies.

@@ -49,7 +49,7 @@ pub(super) const THANKS: &[&str] = &[
 /// `Can you` before one of these is an order.
 pub(super) const ORDERS: &[&str] = &[
     "give", "show", "list", "tell", "write", "summarize", "summarise", "translate", "convert", "generate", "create",
-    "calculate", "sort", "classify", "explain", "describe", "recommend", "suggest", "compare", "please", "help",
+    "calculate", "book", "reserve", "remind", "find", "send", "sort", "classify", "explain", "describe", "recommend", "suggest", "compare", "please", "help",
 ];
 /// First words and what they ask for, longer ones first within a beginning.
 pub(super) const ASKING: &[(&str, Ask)] = &[
@@ -72,7 +72,14 @@ pub(super) const ASKING: &[(&str, Ask)] = &[
     ("who", Ask::Who), ("whom", Ask::Who), ("whose", Ask::Whose), ("what is the number of", Ask::HowMany),
     ("what number of", Ask::HowMany), ("which", Ask::Which), ("what", Ask::What), ("give me", Ask::What), ("list", Ask::What),
     ("provide me with", Ask::What), ("provide", Ask::What),
-    ("show me", Ask::What), ("is it possible for SUBJECT to", Ask::Can), ("is it possible to", Ask::Can),
+    ("show me", Ask::What), ("define", Ask::What), ("what is meant by", Ask::What), ("what is the meaning of", Ask::What),
+    ("what is the definition of", Ask::What), ("how does one", Ask::How), ("how might SUBJECT", Ask::How), ("how do you go about", Ask::How),
+    ("what is a good way to", Ask::How), ("what is an easy way to", Ask::How), ("what is needed to", Ask::How), ("what does it take to", Ask::How),
+    ("is there a way to", Ask::Can), ("is there any way to", Ask::Can), ("is there a way for SUBJECT to", Ask::Can), ("would SUBJECT be able to", Ask::Can),
+    ("will SUBJECT be able to", Ask::Can), ("do SUBJECT get to", Ask::Can), ("am i permitted to", Ask::Can), ("is it safe for SUBJECT to", Ask::Is),
+    ("what is the cause of", Ask::Why), ("what are the reasons for", Ask::Why), ("what is the explanation for", Ask::Why), ("what makes", Ask::Why), ("what made", Ask::Why),
+    ("at which time", Ask::Time), ("what day", Ask::When), ("which day", Ask::When), ("on which date", Ask::When), ("on what day", Ask::When), ("in what year", Ask::When), ("what year", Ask::When), ("in which year", Ask::When), ("which year", Ask::When),
+    ("which person", Ask::Who), ("what person", Ask::Who), ("in which place", Ask::Where), ("what place", Ask::Where), ("what are some", Ask::What), ("name some", Ask::What), ("give some", Ask::What), ("give me some", Ask::What), ("i need", Ask::None), ("is it possible for SUBJECT to", Ask::Can), ("is it possible to", Ask::Can),
     ("am i able to", Ask::Can), ("am i allowed to", Ask::Can), ("are we allowed to", Ask::Can), ("are you able to", Ask::Can),
     ("is it allowed to", Ask::Can), ("is it okay to", Ask::Can), ("is it ok to", Ask::Can), ("is it fine to", Ask::Can),
     ("is it permitted to", Ask::Can), ("may", Ask::Can), ("can", Ask::Can), ("could", Ask::Can), ("should", Ask::Should), ("ought", Ask::Should),
@@ -80,7 +87,7 @@ pub(super) const ASKING: &[(&str, Ask)] = &[
     ("do you need to", Ask::Must), ("do you have to", Ask::Must), ("is it necessary to", Ask::Must), ("is it required to", Ask::Must),
     ("must", Ask::Must), ("will", Ask::Will), ("would", Ask::Will), ("shall", Ask::Will), ("is there", Ask::Exists),
     ("are there", Ask::Exists), ("do you have", Ask::Exists), ("have you got", Ask::Exists), ("do you offer", Ask::Exists),
-    ("do you provide", Ask::Exists), ("is", Ask::Is), ("are", Ask::Is), ("am", Ask::Is), ("was", Ask::Is), ("were", Ask::Is),
+    ("do you provide", Ask::Exists), ("do you do", Ask::Exists), ("do you sell", Ask::Do), ("is", Ask::Is), ("are", Ask::Is), ("am", Ask::Is), ("was", Ask::Is), ("were", Ask::Is),
     ("does", Ask::Do), ("do", Ask::Do), ("did", Ask::Do), ("has", Ask::Have), ("have", Ask::Have), ("had", Ask::Have),
 ];
 /// Who may stand for SUBJECT above: whoever asks.
@@ -103,6 +110,41 @@ pub(super) const LOOSE: &[&str] = &["", "of", "for", "in", "on", "at", "'s"];
 pub(super) const DENYING: &[&str] = &[
     "not", "no", "never", "without", "none", "nobody", "nothing", "neither", "nor", "cannot", "except", "unless", "non",
     "only", "hardly", "barely", "excluding", "besides", "instead", "rather",
+];
+/// Begin a part that may stand before the question instead of after it, beside the prepositions.
+pub(super) const FRONTED: &[&str] = &[
+    "if", "when", "after", "before", "during", "near", "under", "inside", "outside", "within", "until", "since", "per",
+    "between", "around", "near",
+];
+/// `What is the ...` of these asks when.
+pub(super) const DATED: &[&str] = &["deadline"];
+/// Begin a wish whose end asks how.
+pub(super) const NEEDS: &[&str] = &[
+    "i want to", "i would like to", "i need to", "i have to", "i am trying to", "i wish to", "i am looking to", "we want to",
+    "we need to", "we would like to", "i was hoping to",
+];
+/// End it.
+pub(super) const TAILS: &[&str] = &[
+    "how", "how do i do that", "how do i do this", "how do i do it", "how can i do that", "how can i do this",
+    "how does that work", "how would i do that", "how do i go about it", "how do i go about that", "what do i do",
+    "what should i do", "what do i need to do", "how can i", "how do i", "where do i start", "how should i do it",
+    "what is the best way", "how do we do that", "what are the steps", "what is the process", "how can i do it",
+];
+/// What `how` with such a word asks for.
+pub(super) const MEASURES: &[(&str, &str)] = &[
+    ("old", "age"), ("tall", "height"), ("high", "height"), ("heavy", "weight"), ("deep", "depth"), ("far", "distance"),
+    ("fast", "speed"), ("big", "size"), ("wide", "width"), ("often", "frequency"), ("expensive", "price"), ("thick", "thickness"),
+    ("hot", "temperature"),
+];
+/// Prepositions that say nearly the same before the same word.
+pub(super) const NEAR_BONDS: &[&[&str]] =
+    &[&["to", "for"], &["in", "on", "at", "of", "for"], &["of", "about", "on"], &["by", "with", "through", "via"], &["in", "into", "to"]];
+/// Words that one side may do without, in `balanced`, where the question is of this kind.
+pub(super) const SPARE: &[(&str, &[Ask])] = &[
+    ("have", &[Ask::Do, Ask::Exists]), ("available", &[Ask::Is, Ask::Exists, Ask::What, Ask::Which]),
+    ("offer", &[Ask::Exists]), ("should", &[Ask::Who, Ask::Where, Ask::When, Ask::How]), ("can", &[Ask::Who, Ask::Where, Ask::When]), ("mean", &[Ask::What]), ("meaning", &[Ask::What]),
+    ("define", &[Ask::What, Ask::None]), ("able", &[Ask::Can, Ask::How]), ("possible", &[Ask::Can, Ask::How]), ("own", &[Ask::Can, Ask::How, Ask::Do]),
+    ("could", &[Ask::Who, Ask::Where, Ask::When]),
 ];
 /// Whose it is: `my` and `our` are one, as are the others.
 pub(super) const OWNERS: &[(&str, &str)] = &[

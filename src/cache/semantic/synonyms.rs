@@ -56,6 +56,11 @@ impl Synonyms {
         self.sure.get(stem).map_or(stem, String::as_str)
     }
 
+    /// Whether a group is called so.
+    pub(super) fn is_name(&self, stem: &str) -> bool {
+        self.sure.get(stem).is_some_and(|name| name == stem)
+    }
+
     /// Whether two names mean the same in most sentences.
     pub(super) fn are_near(&self, one: &str, other: &str) -> bool {
         let groups = |name| self.wide.get(name).map_or(&[][..], Vec::as_slice);
