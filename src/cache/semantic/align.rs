@@ -5,7 +5,7 @@
 use super::{
     form::{Form, Item},
     guard::is_misspelt,
-    lexicon::SPARE,
+    lexicon::{LIGHT, SPARE},
     synonyms::synonyms,
     token::Kind,
 };
@@ -47,6 +47,10 @@ pub(super) fn align<'a>(one: &'a Form, other: &'a Form, wide: bool) -> Option<Ve
 
 /// Whether this kind of question is the same without the word.
 fn is_spare(form: &Form, item: &Item, other: &Form) -> bool {
+    let one = item.name == "1" && form.items.last().is_some_and(|last| last != item);
+    if LIGHT.contains(&item.name.as_str()) || one {
+        return true;
+    }
     SPARE.iter().any(|(word, asks)| *word == item.name && asks.contains(&form.ask) && asks.contains(&other.ask))
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     lexicon::{
-        ASKING, Ask, BINDING, DATED, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, NEEDS, TAILS, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
+        AGENTS, ASKING, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, NEEDS, STATES, SUMS, TAILS, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
     },
     stem::stem,
     synonyms::synonyms,
@@ -18,6 +18,8 @@ pub(super) enum Tense {
     Present,
     Past,
     Future,
+    /// A few words without a verb tell none.
+    Untold,
 }
 
 /// A word that carries the question.
@@ -32,6 +34,13 @@ pub(super) struct Item {
     pub(super) role: String,
     /// Written as a name.
     pub(super) is_name: bool,
+}
+
+impl Item {
+    fn word(name: &str) -> Self {
+        let (name, written) = (name.to_owned(), name.to_owned());
+        Self { kind: Kind::Word, name, written, role: String::new(), is_name: false }
+    }
 }
 
 /// A prompt, taken apart.
@@ -50,17 +59,20 @@ impl Form {
     /// Of a text.
     pub(super) fn of(text: &str) -> Self {
         let (all, quoted) = tokens(text);
-        let all = turned(told(without_manners(all)));
+        let all = turned(versus(told(without_manners(all))));
         let (ask, taken) = asked(&all);
         let subject = subject(&all, ask);
         let said = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
         let tense = if said(PAST) { Tense::Past } else if said(FUTURE) { Tense::Future } else { Tense::Present };
+        let tense = if ask == Ask::None { Tense::Untold } else { tense };
         let rest = all[taken..].to_vec();
         let mut form = Self { ask, tense, owners: owners(&rest), subject, quoted, items: Vec::new() };
         form.items = items(&rest);
         form.price();
-        form.date();
         form.measure();
+        form.noun();
+        form.agent();
+        form.leave();
         form
     }
 
@@ -73,25 +85,56 @@ impl Form {
         }
     }
 
-    /// `What is the deadline` asks when it is; `Is a table available` asks whether there is one.
-    fn date(&mut self) {
-        let has = |name: &str| self.items.iter().any(|item| item.name == name);
-        if self.ask == Ask::What && DATED.iter().any(|name| has(name)) {
-            self.ask = Ask::When;
+    /// `What is the reason for` asks why; `the deadline` asks when but says of what, too.
+    fn noun(&mut self) {
+        if !matches!(self.ask, Ask::What | Ask::None | Ask::Which) {
+            return;
         }
-        if self.ask == Ask::Is && has("available") && !self.items.iter().any(|item| DENYING.contains(&item.name.as_str())) {
-            self.ask = Ask::Exists;
-            self.items.retain(|item| item.name != "available");
+        let found = self.items.iter().find_map(|item| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name));
+        if let Some((noun, ask)) = found {
+            self.ask = *ask;
+            let kept = *noun == "deadline";
+            self.items.retain(|item| kept || item.name != *noun);
+        }
+    }
+
+    /// `The author of` asks who wrote.
+    fn agent(&mut self) {
+        let found = self.items.iter().position(|item| AGENTS.iter().any(|(agent, _)| *agent == item.name));
+        if let (Some(at), Ask::Who | Ask::What | Ask::None) = (found, self.ask) {
+            self.ask = Ask::Who;
+            let does = AGENTS.iter().find(|(agent, _)| *agent == self.items[at].name).map_or("", |(_, does)| does);
+            self.items.remove(at);
+            self.items.insert(0, Item::word(does));
+        }
+    }
+
+    /// `Is a table available` asks whether there is one; `Is a visa needed` whether one must have it.
+    fn leave(&mut self) {
+        if self.items.iter().any(|item| DENYING.contains(&item.name.as_str())) {
+            return;
+        }
+        let found = self.items.iter().find_map(|item| {
+            STATES.iter().find(|(word, asks, _)| *word == item.name && asks.contains(&self.ask)).map(|(word, _, ask)| (*word, *ask))
+        });
+        if let Some((word, ask)) = found.filter(|_| self.items.len() > 1) {
+            self.ask = ask;
+            self.subject = "";
+            self.items.retain(|item| item.name != word);
         }
     }
 
     /// `How much does it cost to` asks for the price of.
     fn price(&mut self) {
         let at = self.items.iter().position(|item| item.name == "price");
-        if let (Ask::HowMuch, Some(at)) = (self.ask, at) {
+        if let (Ask::HowMuch | Ask::Sum, Some(at)) = (self.ask, at) {
             self.ask = Ask::What;
             let price = self.items.remove(at);
             self.items.insert(0, Item { role: String::new(), ..price });
+        } else if self.ask == Ask::Sum {
+            self.ask = Ask::What;
+            let sum = self.items.iter().any(|item| SUMS.contains(&item.name.as_str()) || item.kind != Kind::Word);
+            self.items.splice(0..0, (!sum).then(|| Item::word("price")));
         }
     }
 }
@@ -114,6 +157,21 @@ fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
         tokens.truncate(tokens.len() - taken);
     }
     if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
+}
+
+/// `A vs B` asks for the difference between A and B.
+fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
+    let word = |word: &str| Token { kind: Kind::Word, text: word.to_owned(), name: false };
+    let found = tokens.iter().position(|token| token.kind == Kind::Word && matches!(token.text.as_str(), "vs" | "versus"));
+    let differing = tokens.iter().any(|token| token.text.starts_with("differ"));
+    if let Some(at) = found.filter(|at| *at > 0 && !differing && asked(&tokens).1 == 0) {
+        tokens.retain(|token| token.kind != Kind::Pause);
+        if let Some(token) = tokens.get_mut(at) {
+            *token = word("and");
+        }
+        tokens.splice(0..0, ["what", "is", "difference", "between"].map(word));
+    }
+    tokens
 }
 
 /// `I want to ..., how do I do that` is `how do I ...`.

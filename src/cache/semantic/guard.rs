@@ -57,13 +57,15 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if !same_bonds(&aligned, wide) {
         return Some("bonds");
     }
-    (!same_order(&aligned)).then_some("order")
+    (!same_order(&aligned) && !(wide && is_turned(&aligned))).then_some("order")
 }
 
 /// What comes and what is are near: `won't it connect`, `doesn't it connect`.
 fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
     let coming = |form: &Form| if wide && form.tense == Tense::Future { Tense::Present } else { form.tense };
-    coming(one) == coming(other)
+    let told = |form: &Form| if form.tense == Tense::Untold { Tense::Present } else { coming(form) };
+    let untold = one.tense == Tense::Untold || other.tense == Tense::Untold;
+    told(one) == told(other) || wide && untold
 }
 
 /// Where it is asked how, my thing and a thing are one. `What is my address` and `What is an address` are not.
@@ -80,7 +82,7 @@ fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
         Ask::Do if wide => Ask::Exists,
         _ => ask,
     };
-    let bare = |one: Ask, other: Ask| one == Ask::None && (other == Ask::What || wide && other == Ask::How);
+    let bare = |one: Ask, other: Ask| one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany);
     near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
 }
 
@@ -103,12 +105,24 @@ fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
 fn same_order(aligned: &[Aligned<'_>]) -> bool {
     let in_order = |one: &Aligned<'_>, two: &Aligned<'_>| (one.at < two.at) == (one.to < two.to);
     let alike = |one: &Aligned<'_>, two: &Aligned<'_>| one.left.role == two.left.role && one.right.role == two.right.role;
-    let fixed = |pair: &Aligned<'_>| pair.left.kind != Kind::Word || DENYING.contains(&pair.left.name.as_str());
+    // A number that its unit follows on both sides moves with it.
+    let carried = |pair: &Aligned<'_>| aligned.iter().any(|next| next.at == pair.at + 1 && next.to == pair.to + 1);
+    let fixed = |pair: &Aligned<'_>| pair.left.kind != Kind::Word && !carried(pair) || DENYING.contains(&pair.left.name.as_str());
     let crossed = |one: &Aligned<'_>, two: &Aligned<'_>| {
         let near = one.at.abs_diff(two.at) == 1 || one.to.abs_diff(two.to) == 1;
         !in_order(one, two) && (alike(one, two) || near && (fixed(one) || fixed(two)))
     };
     !aligned.iter().enumerate().any(|(at, one)| aligned[at + 1..].iter().any(|two| crossed(one, two)))
+}
+
+/// The same round, begun elsewhere: `USD to EUR exchange rate`, `exchange rate USD to EUR`.
+fn is_turned(aligned: &[Aligned<'_>]) -> bool {
+    let mut places: Vec<_> = aligned.iter().map(|pair| (pair.at, pair.to)).collect();
+    places.sort_unstable();
+    let falls = places.windows(2).filter(|pair| pair[0].1 > pair[1].1).count();
+    let round = places.first().zip(places.last()).is_some_and(|(first, last)| last.1 < first.1);
+    let denied = aligned.iter().any(|pair| DENYING.contains(&pair.left.name.as_str()));
+    aligned.len() > 2 && falls == 1 && round && !denied
 }
 
 /// Numbers, ids, quoted text and denials are the same; all else is left to the cosine.
@@ -148,7 +162,7 @@ const OPPOSITES: &[(&str, &str)] = &[
 /// Whether one word is the other misspelt: one letter away, and only one of them a word that is known.
 pub(super) fn is_misspelt(one: &str, other: &str) -> bool {
     let (known, unknown) = if builtin().knows(one) { (one, other) } else { (other, one) };
-    let letters = |word: &str| word.len() > 4 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let letters = |word: &str| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_lowercase());
     let told = builtin().knows(known) && !builtin().knows(unknown) && letters(known) && letters(unknown);
-    told && known.as_bytes()[0] == unknown.as_bytes()[0] && strsim::osa_distance(known, unknown) == 1
+    told && known.len() > 4 && known.as_bytes()[0] == unknown.as_bytes()[0] && strsim::osa_distance(known, unknown) == 1
 }

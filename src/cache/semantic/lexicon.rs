@@ -19,6 +19,8 @@ pub(super) enum Ask {
     How,
     HowMany,
     HowMuch,
+    /// `how much is`: a price, where nothing else says of what.
+    Sum,
     /// `how long`, `how far`: the measure stays a word of the question.
     Degree,
     Is,
@@ -33,7 +35,7 @@ pub(super) enum Ask {
 
 /// Said for manners, before the question.
 pub(super) const MANNERS: &[&str] = &[
-    "hi", "hello", "hey", "hiya", "there", "team", "all", "everyone", "um", "uh", "er", "erm", "so", "okay", "ok", "well",
+    "hi", "hello", "hey", "hiya", "there", "team", "all", "everyone", "um", "uh", "er", "erm", "so", "yeah", "yes", "okay", "ok", "well",
     "please", "kindly", "sorry", "thanks", "good morning", "good afternoon", "good evening", "to bother you", "but",
     "just wondering", "just curious", "i was wondering", "i wonder", "i am wondering", "quick question", "a quick question",
     "silly question", "excuse me", "can you tell me", "could you tell me", "can you please tell me",
@@ -44,7 +46,7 @@ pub(super) const MANNERS: &[&str] = &[
 /// Said for manners, after it.
 pub(super) const THANKS: &[&str] = &[
     "please", "thanks", "thank you", "many thanks", "thanks in advance", "thank you very much", "thanks a lot", "cheers",
-    "thanks so much", "thank you in advance", "by any chance",
+    "thanks so much", "thank you in advance", "by any chance", "explained", "asap", "if possible",
 ];
 /// `Can you` before one of these is an order.
 pub(super) const ORDERS: &[&str] = &[
@@ -56,7 +58,8 @@ pub(super) const ASKING: &[(&str, Ask)] = &[
     ("how do SUBJECT go about", Ask::How), ("how can SUBJECT go about", Ask::How), ("how do SUBJECT", Ask::How),
     ("how can SUBJECT", Ask::How), ("how could SUBJECT", Ask::How), ("how would SUBJECT", Ask::How), ("how to", Ask::How),
     ("how SUBJECT can", Ask::How), ("how SUBJECT", Ask::How), ("how come", Ask::Why), ("how many", Ask::HowMany),
-    ("how much", Ask::HowMuch), ("how do", Ask::How), ("how does", Ask::How), ("how is", Ask::How), ("how are", Ask::How),
+    ("how much", Ask::HowMuch), ("how much is", Ask::Sum), ("how much are", Ask::Sum), ("how much was", Ask::Sum),
+    ("is it a good idea to", Ask::Should), ("is it recommended to", Ask::Should), ("is it wise to", Ask::Should), ("would it be a good idea to", Ask::Should), ("am i supposed to", Ask::Should), ("how do", Ask::How), ("how does", Ask::How), ("how is", Ask::How), ("how are", Ask::How),
     ("how did", Ask::How), ("how was", Ask::How), ("how can", Ask::How), ("how should SUBJECT", Ask::Degree), ("how", Ask::Degree),
     ("what is the way to", Ask::How), ("what is the way of", Ask::How), ("what is the best way to", Ask::How),
     ("what is the best way of", Ask::How), ("what is the right way to", Ask::How), ("what is the correct way to", Ask::How),
@@ -72,7 +75,8 @@ pub(super) const ASKING: &[(&str, Ask)] = &[
     ("who", Ask::Who), ("whom", Ask::Who), ("whose", Ask::Whose), ("what is the number of", Ask::HowMany),
     ("what number of", Ask::HowMany), ("which", Ask::Which), ("what", Ask::What), ("give me", Ask::What), ("list", Ask::What),
     ("provide me with", Ask::What), ("provide", Ask::What),
-    ("show me", Ask::What), ("define", Ask::What), ("what is meant by", Ask::What), ("what is the meaning of", Ask::What),
+    ("show me", Ask::What), ("explain", Ask::What), ("describe", Ask::What), ("explain to me", Ask::What), ("what is the command to", Ask::How),
+    ("what is the command for", Ask::How), ("which command", Ask::How), ("what command do i use to", Ask::How), ("explain what", Ask::What), ("explain what is", Ask::What), ("explain why", Ask::Why), ("define", Ask::What), ("what is meant by", Ask::What), ("what is the meaning of", Ask::What),
     ("what is the definition of", Ask::What), ("how does one", Ask::How), ("how might SUBJECT", Ask::How), ("how do you go about", Ask::How),
     ("what is a good way to", Ask::How), ("what is an easy way to", Ask::How), ("what is needed to", Ask::How), ("what does it take to", Ask::How),
     ("is there a way to", Ask::Can), ("is there any way to", Ask::Can), ("is there a way for SUBJECT to", Ask::Can), ("would SUBJECT be able to", Ask::Can),
@@ -96,7 +100,7 @@ pub(super) const SUBJECTS: &[&str] = &["i", "you", "we", "one", "1", "people", "
 pub(super) const EMPTY: &[&str] = &[
     "a", "an", "the", "is", "are", "am", "be", "been", "being", "was", "were", "do", "does", "did", "please", "kindly",
     "just", "really", "actually", "exactly", "any", "some", "there", "it", "its", "i", "we", "you", "me", "'s", "will",
-    "would", "shall", "also", "had",
+    "would", "shall", "also", "had", "um", "uh", "er", "erm", "yeah",
 ];
 /// Tell of the past; of what comes.
 pub(super) const PAST: &[&str] = &["was", "were", "did", "had"];
@@ -116,8 +120,31 @@ pub(super) const FRONTED: &[&str] = &[
     "if", "when", "after", "before", "during", "near", "under", "inside", "outside", "within", "until", "since", "per",
     "between", "around", "near",
 ];
-/// `What is the ...` of these asks when.
-pub(super) const DATED: &[&str] = &["deadline"];
+/// `What is the ... of` these asks like a question word.
+pub(super) const ASKING_NOUNS: &[(&str, Ask)] = &[
+    ("deadline", Ask::When), ("date", Ask::When), ("reason", Ask::Why), ("cause", Ask::Why), ("location", Ask::Where),
+    ("whereabouts", Ask::Where), ("process", Ask::How), ("procedure", Ask::How), ("method", Ask::How), ("way", Ask::How),
+    ("step", Ask::How), ("instruction", Ask::How), ("recipe", Ask::How), ("tutorial", Ask::How),
+];
+/// Words of a state that ask like an auxiliary, and after which.
+pub(super) const STATES: &[(&str, &[Ask], Ask)] = &[
+    ("available", &[Ask::Is], Ask::Exists), ("need", &[Ask::Is, Ask::Do], Ask::Must), ("necessary", &[Ask::Is], Ask::Must),
+    ("mandatory", &[Ask::Is], Ask::Must), ("allow", &[Ask::Is, Ask::Do], Ask::Can), ("possible", &[Ask::Is], Ask::Can),
+    ("permit", &[Ask::Is], Ask::Can), ("advisable", &[Ask::Is], Ask::Should), ("have", &[Ask::Do], Ask::Exists),
+];
+/// Sums of money: `how much is` asks for them by themselves.
+pub(super) const SUMS: &[&str] = &[
+    "charge", "fee", "fine", "tax", "rate", "salary", "bill", "toll", "rent", "discount", "deposit", "wage", "fare", "refund",
+    "penalty", "premium", "balance", "pay", "total", "interest", "tip", "duty", "allowance",
+];
+/// Verbs so general that the other words say it all, in `balanced`.
+pub(super) const LIGHT: &[&str] = &["get", "have", "take", "go", "use", "format", "number", "still", "ever"];
+/// Who does a thing, and what is done: `the author of`, `who wrote`.
+pub(super) const AGENTS: &[(&str, &str)] = &[
+    ("author", "write"), ("writer", "write"), ("inventor", "invent"), ("discoverer", "discover"), ("founder", "found"),
+    ("director", "direct"), ("painter", "paint"), ("composer", "compose"), ("winner", "win"), ("owner", "own"), ("creator", "create"),
+    ("designer", "design"), ("builder", "build"), ("manufacturer", "manufacture"),
+];
 /// Begin a wish whose end asks how.
 pub(super) const NEEDS: &[&str] = &[
     "i want to", "i would like to", "i need to", "i have to", "i am trying to", "i wish to", "i am looking to", "we want to",
@@ -142,7 +169,7 @@ pub(super) const NEAR_BONDS: &[&[&str]] =
 /// Words that one side may do without, in `balanced`, where the question is of this kind.
 pub(super) const SPARE: &[(&str, &[Ask])] = &[
     ("have", &[Ask::Do, Ask::Exists]), ("available", &[Ask::Is, Ask::Exists, Ask::What, Ask::Which]),
-    ("offer", &[Ask::Exists]), ("should", &[Ask::Who, Ask::Where, Ask::When, Ask::How]), ("can", &[Ask::Who, Ask::Where, Ask::When]), ("mean", &[Ask::What]), ("meaning", &[Ask::What]),
+    ("offer", &[Ask::Exists]), ("make", &[Ask::How]), ("should", &[Ask::Who, Ask::Where, Ask::When, Ask::How]), ("can", &[Ask::Who, Ask::Where, Ask::When]), ("mean", &[Ask::What]), ("meaning", &[Ask::What]),
     ("define", &[Ask::What, Ask::None]), ("able", &[Ask::Can, Ask::How]), ("possible", &[Ask::Can, Ask::How]), ("own", &[Ask::Can, Ask::How, Ask::Do]),
     ("could", &[Ask::Who, Ask::Where, Ask::When]),
 ];

@@ -58,7 +58,7 @@ fn pairs(text: &str) -> Vec<Pair> {
     let lines = text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
     let read = |line: Value| {
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        let looked_at = Sha256::digest(text("group")).first().unwrap() & 1 == 0;
+        let looked_at = Sha256::digest(text("group")).first().unwrap() & 3 != 3;
         Pair { a: text("a"), b: text("b"), same: line["same"] == true, kind: text("kind"), looked_at }
     };
     lines.map(read).collect()
@@ -105,6 +105,21 @@ fn rewordings_are_answered_and_traps_are_not() {
         told(&format!("{mode:?}, looked at"), count(&pairs, mode, |pair| pair.looked_at));
         told(&format!("{mode:?}, never looked at"), count(&pairs, mode, |pair| !pair.looked_at));
         assert!(all.wrong() <= most, "{mode:?}: {} of {} traps served", all.wrong, all.traps);
+        assert!(all.answered() >= least, "{mode:?}: {} of {} rewordings answered", all.answered, all.same);
+    }
+}
+
+#[test]
+fn our_own_rewordings_are_answered_and_our_traps_are_not() {
+    let pairs = pairs(include_str!("pairs.jsonl"));
+    for (mode, least, most) in [(Mode::Strict, 0.5, 0), (Mode::Balanced, 0.7, 0)] {
+        let all = count(&pairs, mode, |_| true);
+        told(&format!("{mode:?}, own"), all);
+        let wrong = pairs.iter().filter(|pair| !pair.same && served(&pair.a, &pair.b, mode));
+        let wrong: Vec<_> = wrong.map(|pair| format!("{}: {} / {}", pair.kind, pair.a, pair.b)).collect();
+        let missed = pairs.iter().filter(|pair| pair.same && !served(&pair.a, &pair.b, mode));
+        missed.for_each(|pair| println!("missed by {mode:?}: {} / {}", pair.a, pair.b));
+        assert!(wrong.len() <= most, "{mode:?}: {wrong:#?}");
         assert!(all.answered() >= least, "{mode:?}: {} of {} rewordings answered", all.answered, all.same);
     }
 }

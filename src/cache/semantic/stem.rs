@@ -32,7 +32,7 @@ fn singular(word: &str) -> String {
     if let Some(rest) = word.strip_suffix("ies").filter(|rest| rest.len() > 2) {
         return format!("{rest}y");
     }
-    let hissing = ["sses", "xes", "ches", "shes", "zzes"].iter().any(|end| word.ends_with(end));
+    let hissing = ["toes", "does", "goes", "noes"].iter().any(|end| word.len() > 5 && word.ends_with(end)) || ["sses", "xes", "ches", "shes", "zzes"].iter().any(|end| word.ends_with(end));
     if hissing {
         return word[..word.len() - 2].to_owned();
     }
