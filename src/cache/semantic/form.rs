@@ -5,7 +5,8 @@
 
 use super::{
     lexicon::{
-        AGENTS, ASKING, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, NEEDS, STATES, SUMS, TAILS, MANNERS, NUMBERS, ORDERS, OWNERS, PAST, SUBJECTS, THANKS,
+        AGENTS, ASKING, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MANNERS, MEASURES, NEEDS, NUMBERS,
+        ORDERS, OWNERS, PAST, STATES, SUBJECTS, SUMS, TAILS, THANKS,
     },
     stem::stem,
     synonyms::synonyms,
@@ -63,7 +64,13 @@ impl Form {
         let (ask, taken) = asked(&all);
         let subject = subject(&all, ask);
         let said = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
-        let tense = if said(PAST) { Tense::Past } else if said(FUTURE) { Tense::Future } else { Tense::Present };
+        let tense = if said(PAST) {
+            Tense::Past
+        } else if said(FUTURE) {
+            Tense::Future
+        } else {
+            Tense::Present
+        };
         let tense = if ask == Ask::None { Tense::Untold } else { tense };
         let rest = all[taken..].to_vec();
         let mut form = Self { ask, tense, owners: owners(&rest), subject, quoted, items: Vec::new() };
@@ -115,7 +122,10 @@ impl Form {
             return;
         }
         let found = self.items.iter().find_map(|item| {
-            STATES.iter().find(|(word, asks, _)| *word == item.name && asks.contains(&self.ask)).map(|(word, _, ask)| (*word, *ask))
+            STATES
+                .iter()
+                .find(|(word, asks, _)| *word == item.name && asks.contains(&self.ask))
+                .map(|(word, _, ask)| (*word, *ask))
         });
         if let Some((word, ask)) = found.filter(|_| self.items.len() > 1) {
             self.ask = ask;
@@ -162,7 +172,8 @@ fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
 /// `A vs B` asks for the difference between A and B.
 fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
     let word = |word: &str| Token { kind: Kind::Word, text: word.to_owned(), name: false };
-    let found = tokens.iter().position(|token| token.kind == Kind::Word && matches!(token.text.as_str(), "vs" | "versus"));
+    let found =
+        tokens.iter().position(|token| token.kind == Kind::Word && matches!(token.text.as_str(), "vs" | "versus"));
     let differing = tokens.iter().any(|token| token.text.starts_with("differ"));
     if let Some(at) = found.filter(|at| *at > 0 && !differing && asked(&tokens).1 == 0) {
         tokens.retain(|token| token.kind != Kind::Pause);
@@ -178,7 +189,10 @@ fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
 fn told(mut tokens: Vec<Token>) -> Vec<Token> {
     let lead = NEEDS.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
     let tail = TAILS.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
-    if let (Some(lead), Some(tail)) = (lead, tail) && lead + tail < tokens.len() {
+    let asked_last = tail.is_some_and(|tail| tail < 3) && asked(&tokens).1 == 0;
+    if let (Some(lead), Some(tail)) = (lead.or(asked_last.then_some(0)), tail)
+        && lead + tail < tokens.len()
+    {
         tokens.truncate(tokens.len() - tail);
         let how = ["how", "to"].map(|word| Token { kind: Kind::Word, text: word.to_owned(), name: false });
         tokens.splice(..lead, how);
@@ -219,10 +233,11 @@ fn fits(tokens: &[Token], phrase: &str) -> Option<usize> {
 fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
     let pause = tokens.iter().position(|token| token.kind == Kind::Pause);
     let Some(pause) = pause.filter(|at| tokens.len() > at + 3) else { return tokens };
-    let fronted = tokens.first().is_some_and(|first| {
-        BINDING.contains(&first.text.as_str()) || FRONTED.contains(&first.text.as_str())
-    });
-    let again = asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
+    let fronted = tokens
+        .first()
+        .is_some_and(|first| BINDING.contains(&first.text.as_str()) || FRONTED.contains(&first.text.as_str()));
+    let again =
+        asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
     if fronted && again && asked(&tokens[..pause]).0 != Ask::How {
         while tokens.last().is_some_and(|last| last.kind == Kind::Pause) {
             tokens.pop();
@@ -240,7 +255,11 @@ fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
 fn asked(tokens: &[Token]) -> (Ask, usize) {
     let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
     let inner = &tokens[embedded..];
-    let best = ASKING.iter().filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask))).rev().max_by_key(|found| found.0);
+    let best = ASKING
+        .iter()
+        .filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask)))
+        .rev()
+        .max_by_key(|found| found.0);
     if let Some((taken, ask)) = best {
         return (ask, taken + embedded);
     }
@@ -250,7 +269,8 @@ fn asked(tokens: &[Token]) -> (Ask, usize) {
     // "whether I can pay": the auxiliary stands after its subject.
     let later = inner.iter().take(4).find_map(|token| {
         let found = ASKING.iter().find(|(phrase, _)| *phrase == token.text).map(|(_, ask)| *ask);
-        found.filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
+        found
+            .filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
     });
     (later.unwrap_or(Ask::Do), embedded)
 }
@@ -279,7 +299,10 @@ fn owners(tokens: &[Token]) -> Vec<&'static str> {
 
 /// The words that carry the question. Phrases are made one word before their parts can bind or vanish.
 fn items(tokens: &[Token]) -> Vec<Item> {
-    let stems: Vec<_> = tokens.iter().map(|token| if token.kind == Kind::Word { stem(&token.text) } else { token.text.clone() }).collect();
+    let stems: Vec<_> = tokens
+        .iter()
+        .map(|token| if token.kind == Kind::Word { stem(&token.text) } else { token.text.clone() })
+        .collect();
     let texts: Vec<_> = stems.iter().map(String::as_str).collect();
     let (mut items, mut role, mut at) = (Vec::<Item>::new(), String::new(), 0);
     let mut done_to = None;
@@ -293,13 +316,16 @@ fn items(tokens: &[Token]) -> Vec<Item> {
         let role_of = if tokens.get(at + taken).is_some_and(|next| next.text == "'s") { "of" } else { &role };
         let role_of = role_of.to_owned();
         at += taken;
-        if phrase.is_none() && binds(token, &mut role) {
+        let stranded = tokens.get(at).is_none_or(|next| next.kind == Kind::Pause) && token.text != "'s";
+        let bound = BINDING.contains(&token.text.as_str()) && stranded;
+        if phrase.is_none() && !bound && binds(token, &mut role) {
             continue;
         }
         let name = synonyms().name(name).to_owned();
         let written = tokens[at - taken..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
-        let passive = at > taken && is_passive(&tokens[at - taken - 1], token) && done_to.is_none();
-        done_to = if passive { Some(items.len()) } else { done_to };
+        if at > taken && is_passive(&tokens[at - taken - 1], token) && done_to.is_none() {
+            done_to = undergone(&mut items);
+        }
         items.push(Item { kind, name, written, role: role_of, is_name: token.name });
     }
     // What is done comes before what it is done to, as in the active: `can dogs be washed`, `can I wash dogs`.
@@ -310,11 +336,25 @@ fn items(tokens: &[Token]) -> Vec<Item> {
     items
 }
 
+/// The place of what is done, where a word says to what; otherwise a word that says that it is suffered.
+fn undergone(items: &mut Vec<Item>) -> Option<usize> {
+    if items.last().is_some_and(|last| last.name == "get") {
+        items.pop();
+    } else if !items.is_empty() {
+        return Some(items.len());
+    }
+    items.push(Item::word("undergo"));
+    None
+}
+
 /// `be washed`, `get paid`.
 fn is_passive(before: &Token, token: &Token) -> bool {
-    let being = ["be", "been", "being", "is", "are", "was", "were", "get", "gets", "got", "am"].contains(&before.text.as_str());
+    let being =
+        ["be", "been", "being", "is", "are", "was", "were", "get", "gets", "got", "am"].contains(&before.text.as_str());
     let text = token.text.as_str();
-    being && token.kind == Kind::Word && (text.ends_with("ed") || stem(text) != text && !text.ends_with('s') && !text.ends_with("ing"))
+    being
+        && token.kind == Kind::Word
+        && (text.ends_with("ed") || stem(text) != text && !text.ends_with('s') && !text.ends_with("ing"))
 }
 
 /// Whether a token only binds or says nothing; a pause and a preposition change what binds the next words.

@@ -82,7 +82,9 @@ fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
         Ask::Do if wide => Ask::Exists,
         _ => ask,
     };
-    let bare = |one: Ask, other: Ask| one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany);
+    let bare = |one: Ask, other: Ask| {
+        one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany)
+    };
     near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
 }
 
@@ -97,17 +99,21 @@ fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
     };
     let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();
     let rights = differing().filter(|pair| pair.right.role.is_empty()).count();
-    let shared = || differing().any(|one| !one.left.role.is_empty() && differing().any(|two| one.left.role == two.right.role));
+    let shared =
+        || differing().any(|one| !one.left.role.is_empty() && differing().any(|two| one.left.role == two.right.role));
     differing().all(compound) && (lefts == 0 || rights == 0 || wide && !shared())
 }
 
 /// Words bound alike keep their order: `A beats B` is not `B beats A`; what denies stays before what it denies.
 fn same_order(aligned: &[Aligned<'_>]) -> bool {
     let in_order = |one: &Aligned<'_>, two: &Aligned<'_>| (one.at < two.at) == (one.to < two.to);
-    let alike = |one: &Aligned<'_>, two: &Aligned<'_>| one.left.role == two.left.role && one.right.role == two.right.role;
+    let alike =
+        |one: &Aligned<'_>, two: &Aligned<'_>| one.left.role == two.left.role && one.right.role == two.right.role;
     // A number that its unit follows on both sides moves with it.
     let carried = |pair: &Aligned<'_>| aligned.iter().any(|next| next.at == pair.at + 1 && next.to == pair.to + 1);
-    let fixed = |pair: &Aligned<'_>| pair.left.kind != Kind::Word && !carried(pair) || DENYING.contains(&pair.left.name.as_str());
+    let fixed = |pair: &Aligned<'_>| {
+        pair.left.kind != Kind::Word && !carried(pair) || DENYING.contains(&pair.left.name.as_str())
+    };
     let crossed = |one: &Aligned<'_>, two: &Aligned<'_>| {
         let near = one.at.abs_diff(two.at) == 1 || one.to.abs_diff(two.to) == 1;
         !in_order(one, two) && (alike(one, two) || near && (fixed(one) || fixed(two)))
@@ -148,21 +154,77 @@ fn opposite(one: &str, other: &str) -> bool {
 
 /// Stems that vectors take for one another.
 const OPPOSITES: &[(&str, &str)] = &[
-    ("open", "close"), ("enable", "disable"), ("increase", "decrease"), ("raise", "lower"), ("accept", "reject"),
-    ("accept", "decline"), ("add", "remove"), ("begin", "end"), ("begin", "stop"), ("buy", "sell"), ("allow", "forbidden"),
-    ("include", "exclude"), ("import", "export"), ("upload", "download"), ("push", "pull"), ("max", "min"),
-    ("maximum", "minimum"), ("most", "least"), ("more", "less"), ("before", "after"), ("first", "last"), ("hot", "cold"),
-    ("high", "low"), ("big", "little"), ("long", "short"), ("fast", "slow"), ("easy", "hard"), ("good", "bad"), ("best", "worst"),
-    ("benefit", "drawback"), ("pro", "con"), ("public", "private"), ("ascend", "descend"), ("expand", "contract"),
-    ("join", "leave"), ("on", "off"), ("in", "out"), ("up", "down"), ("left", "right"), ("win", "lose"), ("lend", "borrow"),
-    ("encrypt", "decrypt"), ("compress", "decompress"), ("lock", "unlock"), ("show", "hide"), ("above", "below"),
-    ("rise", "fall"), ("start", "stop"), ("eat", "avoid"), ("approve", "reject"), ("male", "female"), ("man", "woman"),
+    ("open", "close"),
+    ("enable", "disable"),
+    ("increase", "decrease"),
+    ("raise", "lower"),
+    ("accept", "reject"),
+    ("accept", "decline"),
+    ("add", "remove"),
+    ("begin", "end"),
+    ("begin", "stop"),
+    ("buy", "sell"),
+    ("allow", "forbidden"),
+    ("include", "exclude"),
+    ("import", "export"),
+    ("upload", "download"),
+    ("push", "pull"),
+    ("max", "min"),
+    ("maximum", "minimum"),
+    ("most", "least"),
+    ("more", "less"),
+    ("before", "after"),
+    ("first", "last"),
+    ("hot", "cold"),
+    ("high", "low"),
+    ("big", "little"),
+    ("long", "short"),
+    ("fast", "slow"),
+    ("easy", "hard"),
+    ("good", "bad"),
+    ("best", "worst"),
+    ("benefit", "drawback"),
+    ("pro", "con"),
+    ("public", "private"),
+    ("ascend", "descend"),
+    ("expand", "contract"),
+    ("join", "leave"),
+    ("on", "off"),
+    ("in", "out"),
+    ("up", "down"),
+    ("left", "right"),
+    ("win", "lose"),
+    ("lend", "borrow"),
+    ("encrypt", "decrypt"),
+    ("compress", "decompress"),
+    ("lock", "unlock"),
+    ("show", "hide"),
+    ("above", "below"),
+    ("rise", "fall"),
+    ("start", "stop"),
+    ("eat", "avoid"),
+    ("approve", "reject"),
+    ("male", "female"),
+    ("man", "woman"),
 ];
 
-/// Whether one word is the other misspelt: one letter away, and only one of them a word that is known.
+fn is_other_word(known: &str, unknown: &str) -> bool {
+    let mut differing = known.bytes().zip(unknown.bytes()).filter(|(one, other)| one != other);
+    let (Some(first), second) = (differing.next(), differing.next()) else { return false };
+    let replaced = known.len() == unknown.len() && second.is_none();
+    let vowels = [first.0, first.1].iter().all(|byte| b"aeiou".contains(byte));
+    let chemical = ["ate", "ite", "ide", "ane", "ene", "ine", "one", "ol", "al"].iter().any(|end| known.ends_with(end));
+    replaced && (!vowels || chemical)
+}
+
+/// Whether one word is the other misspelt: a letter missing, doubled or swapped with its neighbour, or a wrong vowel; and
+/// only one of them a word that is known. A wrong consonant makes other words (`adduction`), as do chemists' endings.
 pub(super) fn is_misspelt(one: &str, other: &str) -> bool {
     let (known, unknown) = if builtin().knows(one) { (one, other) } else { (other, one) };
     let letters = |word: &str| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_lowercase());
     let told = builtin().knows(known) && !builtin().knows(unknown) && letters(known) && letters(unknown);
-    told && known.len() > 4 && known.as_bytes()[0] == unknown.as_bytes()[0] && strsim::osa_distance(known, unknown) == 1
+    told && !is_other_word(known, unknown)
+        && known.len() > 4
+        && known.as_bytes()[0] == unknown.as_bytes()[0]
+        && strsim::osa_distance(known, unknown) == 1
 }

@@ -5,10 +5,10 @@
 //! pure function of its arguments. Deliberately not here: partitions, answers, their storage and their lifetime
 //! (`cache::model`), the wire, and time.
 
+mod align;
 pub mod builtin;
 pub mod eligible;
 pub mod embedding;
-mod align;
 mod form;
 mod guard;
 pub mod index;

@@ -55,7 +55,8 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 fn pairs(text: &str) -> Vec<Pair> {
-    let lines = text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines =
+        text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str::<Value>(line).unwrap());
     let read = |line: Value| {
         let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
         let looked_at = Sha256::digest(text("group")).first().unwrap() & 3 != 3;
@@ -93,7 +94,9 @@ fn count(pairs: &[Pair], mode: Mode, which: impl Fn(&Pair) -> bool) -> Count {
 fn told(name: &str, count: Count) {
     let Count { same, answered, traps, wrong } = count;
     let (hits, bad, bound) = (count.answered() * 100.0, count.wrong() * 100.0, count.bound() * 100.0);
-    println!("{name:28} answered {answered}/{same} {hits:.1} %, wrong {wrong}/{traps} {bad:.2} % (at most {bound:.2} %)");
+    println!(
+        "{name:28} answered {answered}/{same} {hits:.1} %, wrong {wrong}/{traps} {bad:.2} % (at most {bound:.2} %)"
+    );
 }
 
 #[test]

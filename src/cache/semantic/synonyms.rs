@@ -70,7 +70,9 @@ impl Synonyms {
     /// The phrase that these stems begin with: how many words it takes, and the word that it is.
     pub(super) fn phrase_at(&self, stems: &[&str]) -> Option<(usize, &str)> {
         let phrases = self.phrases.get(*stems.first()?)?;
-        let fitting = phrases.iter().filter(|(words, _)| stems.len() >= words.len() && words.iter().zip(stems).all(|(a, b)| a == b));
+        let fitting = phrases
+            .iter()
+            .filter(|(words, _)| stems.len() >= words.len() && words.iter().zip(stems).all(|(a, b)| a == b));
         fitting.max_by_key(|(words, _)| words.len()).map(|(words, to)| (words.len(), to.as_str()))
     }
 }

@@ -181,7 +181,8 @@ fn numbered(tokens: Vec<Token>) -> Vec<Token> {
         out.push(token);
     }
     for at in 0..out.len() {
-        let month = |at: Option<usize>| at.and_then(|at| out.get(at)).is_some_and(|near| MONTHS.contains(&near.text.as_str()));
+        let month =
+            |at: Option<usize>| at.and_then(|at| out.get(at)).is_some_and(|near| MONTHS.contains(&near.text.as_str()));
         let of = out.get(at + 1).is_some_and(|next| next.text == "of") && month(Some(at + 2));
         if out[at].kind == Kind::Number && (month(at.checked_sub(1)) || month(Some(at + 1)) || of) {
             let plain = out[at].text.trim_end_matches(char::is_alphabetic).to_owned();
