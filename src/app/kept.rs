@@ -32,15 +32,6 @@ enum Change {
 /// The shelf. [`Writer::run`] writes what it takes.
 pub struct StoredShelf(mpsc::Sender<Change>);
 
-/// A shelf that keeps nothing.
-pub struct NoShelf;
-
-impl Shelf for NoShelf {
-    fn keep(&self, _: Arc<Entry>) {}
-
-    fn forget(&self, _: Key) {}
-}
-
 /// Writes what the shelf takes.
 pub struct Writer {
     store: Arc<dyn Store>,

@@ -99,6 +99,15 @@ pub trait Shelf: Send + Sync {
     fn forget(&self, key: Key);
 }
 
+/// A shelf that keeps nothing: the answers end with the process.
+pub struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn keep(&self, _: Arc<Entry>) {}
+
+    fn forget(&self, _: Key) {}
+}
+
 /// How an answer was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tier {

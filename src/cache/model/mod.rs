@@ -13,7 +13,7 @@ pub mod meaning;
 pub mod question;
 pub mod tree;
 
-pub use kept::{Entry, Found, Kept, Owner, Shelf, Tier};
+pub use kept::{Entry, Found, Kept, NoShelf, Owner, Shelf, Tier};
 pub use key::Key;
 pub use meaning::Meaning;
 pub use question::{Asked, Question, Rules, Why};
