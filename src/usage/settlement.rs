@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::BoxFuture;
 use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
     exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
-    limits::Standing,
+    limits::{RefusalKind, Standing},
     model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
 };
@@ -145,6 +146,16 @@ impl Settlement {
     pub fn delivered(&mut self, tap: &mut Tap) -> Result<(), Stop> {
         let Some(metered) = &mut self.metered else { return Ok(()) };
         metered.delivered(&self.record, tap, self.sink.now())
+    }
+
+    /// Asks for the lease whose lack is why the stream would stop; whether it has come, or finally none will. `None`:
+    /// it would stop for another reason.
+    #[must_use]
+    pub fn lease(&self, stop: &Stop) -> Option<BoxFuture<'static, bool>> {
+        let Stop::Spent(refusal) = stop else { return None };
+        let leases = self.sink.meter().leases.clone().filter(|_| refusal.kind == RefusalKind::Unleased)?;
+        let refusal = refusal.clone();
+        Some(Box::pin(async move { leases.cover_stream(&refusal).await }))
     }
 
     /// What was consumed of an answer, into the record.
