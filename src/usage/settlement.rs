@@ -86,6 +86,13 @@ impl Settlement {
         self.record.attempts.push(attempt);
     }
 
+    /// The try under way took longer than a bound from outside allows.
+    pub fn was_late(&mut self) {
+        let Some(Underway { backend, began }) = self.underway.take() else { return };
+        let (since, took) = (began.since(self.record.started), self.sink.now().since(began));
+        self.record.attempts.push(AttemptRecord { backend, status: None, fault: Some("timeout"), began: since, took });
+    }
+
     /// Nobody waited for the answer: what was sent is charged, and the try is told of.
     fn leave(&mut self, underway: Underway) {
         let Underway { backend, began } = underway;
