@@ -13,7 +13,7 @@ use super::{
     Gateway, admission, headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
-    model_cache::Asking,
+    model_cache::{Asking, EVICT},
     peer::Peer,
     policies::{self, Dress},
     upgrade::{self, Upgrade},
@@ -22,7 +22,7 @@ use crate::{
     exchange::{Fault, FaultKind, Outcome, Record},
     limits::Scope,
     model::{Secret, Trace},
-    outbound::Pool,
+    outbound::{Cut, Pool},
     snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
@@ -82,10 +82,14 @@ pub struct Exchange {
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// What bounds the attempts at backends from outside, where something does.
+    pub cut: Cut,
     /// How backends are spoken to, where policies say it otherwise than the configuration.
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// The kept answer that the caller calls wrong.
+    pub called_wrong: Option<HeaderValue>,
     /// What a policy asks of the model cache, in place of what is configured.
     pub caching: Option<Asking>,
     /// What became of a look into the cache.
@@ -123,7 +127,9 @@ impl Exchange {
             traced: None,
             pool: None,
             cache_status: None,
+            called_wrong: None,
             caching: None,
+            cut: Cut::default(),
             dress: Dress::default(),
             outcome: None,
         }
@@ -181,6 +187,7 @@ impl Exchange {
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
+        self.called_wrong = headers.remove(EVICT);
         headers.remove(crate::policies::debugging::AUTHORIZATION);
         headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {
