@@ -5,9 +5,10 @@
 
 use super::{
     lexicon::{
-        AGENTS, ASKING, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MANNERS, MEASURES, NEEDS, NUMBERS,
-        ORDERS, OWNERS, PAST, STATES, SUBJECTS, SUMS, TAILS, THANKS,
+        AGENTS, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, ORDERS, OWNERS, PAST, STATES,
+        SUMS,
     },
+    phrases::{Phrase, fits, phrases},
     stem::stem,
     synonyms::synonyms,
     token::{Kind, Token, tokens},
@@ -152,7 +153,7 @@ impl Form {
 /// Without what is said for manners before and after.
 fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
     let whole = tokens.clone();
-    while let Some(taken) = MANNERS.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
+    while let Some(taken) = phrases().manners.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
         tokens.drain(..taken);
     }
     let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
@@ -163,7 +164,7 @@ fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
         tokens.drain(..2);
         tokens.drain(..usize::from(tokens[0].text == "please"));
     }
-    while let Some(taken) = THANKS.iter().filter_map(|phrase| ends(&tokens, phrase)).max() {
+    while let Some(taken) = phrases().thanks.iter().filter_map(|phrase| ends(&tokens, phrase)).max() {
         tokens.truncate(tokens.len() - taken);
     }
     if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
@@ -187,8 +188,8 @@ fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
 
 /// `I want to ..., how do I do that` is `how do I ...`.
 fn told(mut tokens: Vec<Token>) -> Vec<Token> {
-    let lead = NEEDS.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
-    let tail = TAILS.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
+    let lead = phrases().needs.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
+    let tail = phrases().tails.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
     let asked_last = tail.is_some_and(|tail| tail < 3) && asked(&tokens).1 == 0;
     if let (Some(lead), Some(tail)) = (lead.or(asked_last.then_some(0)), tail)
         && lead + tail < tokens.len()
@@ -201,32 +202,18 @@ fn told(mut tokens: Vec<Token>) -> Vec<Token> {
 }
 
 /// How many tokens a phrase takes where the tokens begin with it; pauses before it count.
-fn begins(tokens: &[Token], phrase: &str) -> Option<usize> {
+fn begins(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
     let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
     let taken = fits(&tokens[pauses..], phrase)?;
     Some(pauses + taken)
 }
 
-fn ends(tokens: &[Token], phrase: &str) -> Option<usize> {
+fn ends(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
     let pauses = tokens.iter().rev().take_while(|token| token.kind == Kind::Pause).count();
     let kept = &tokens[..tokens.len() - pauses];
-    let length = phrase.split(' ').count();
+    let length = phrase.len();
     let tail = kept.get(kept.len().checked_sub(length)?..)?;
     (kept.len() > length && fits(tail, phrase).is_some()).then_some(pauses + length)
-}
-
-fn fits(tokens: &[Token], phrase: &str) -> Option<usize> {
-    let mut count = 0;
-    for word in phrase.split(' ') {
-        let text = tokens.get(count)?.text.as_str();
-        let number = NUMBERS.iter().find(|(spelt, _)| *spelt == word).map(|(_, value)| value.to_string());
-        let same = text == word || number.as_deref() == Some(text) || word == "SUBJECT" && SUBJECTS.contains(&text);
-        count += usize::from(same);
-        if !same {
-            return None;
-        }
-    }
-    Some(count)
 }
 
 /// `In nginx, how can I ...` is `how can I ... in nginx`.
@@ -255,7 +242,8 @@ fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
 fn asked(tokens: &[Token]) -> (Ask, usize) {
     let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
     let inner = &tokens[embedded..];
-    let best = ASKING
+    let best = phrases()
+        .asking
         .iter()
         .filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask)))
         .rev()
@@ -268,7 +256,8 @@ fn asked(tokens: &[Token]) -> (Ask, usize) {
     }
     // "whether I can pay": the auxiliary stands after its subject.
     let later = inner.iter().take(4).find_map(|token| {
-        let found = ASKING.iter().find(|(phrase, _)| *phrase == token.text).map(|(_, ask)| *ask);
+        let alone = |phrase: &Phrase| phrase.len() == 1 && phrase[0] == token.text;
+        let found = phrases().asking.iter().find(|(phrase, _)| alone(phrase)).map(|(_, ask)| *ask);
         found
             .filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
     });

@@ -57,7 +57,8 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if !same_bonds(&aligned, wide) {
         return Some("bonds");
     }
-    (!same_order(&aligned) && !(wide && is_turned(&aligned))).then_some("order")
+    let ordered = same_order(&aligned) || wide && is_turned(&aligned);
+    (!ordered).then_some("order")
 }
 
 /// What comes and what is are near: `won't it connect`, `doesn't it connect`.

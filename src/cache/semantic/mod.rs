@@ -15,8 +15,10 @@ pub mod index;
 mod lexicon;
 pub mod mode;
 mod normalise;
+mod phrases;
 #[cfg(test)]
 mod quality;
+mod spelling;
 mod stem;
 mod synonyms;
 mod token;

@@ -3,7 +3,7 @@
 //!
 //! Deliberately not here: synonyms and nominalisations, which a person wrote down (`synonyms`).
 
-use super::{builtin::builtin, lexicon::UNBENDING};
+use super::{builtin::builtin, spelling::UNBENDING};
 
 const IRREGULAR: &[(&str, &str)] = &[
     ("men", "man"),

@@ -3,7 +3,7 @@
 //! `30s` is a number and a unit, `six-month-old` three words with a number first, `What's` two; what looks like an id, a
 //! version or code keeps every character. Deliberately not here: which words carry the question (`form`).
 
-use super::lexicon::{CONTRACTIONS, MONTHS, NUMBERS, TENS, UNITS};
+use super::spelling::{CONTRACTIONS, MONTHS, NUMBERS, TENS, UNITS};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ fn numbered(tokens: Vec<Token>) -> Vec<Token> {
     for mut token in tokens {
         let value = NUMBERS.iter().find(|(word, _)| token.kind == Kind::Word && *word == token.text);
         if let Some((_, value)) = value {
-            let tens = out.last().filter(|last| *value < 10 && TENS.contains(&last.text.as_str())).is_some();
+            let tens = out.last().is_some_and(|last| *value < 10 && TENS.contains(&last.text.as_str()));
             if tens && let Some(last) = out.last_mut() {
                 last.text.replace_range(1.., &value.to_string());
                 continue;
