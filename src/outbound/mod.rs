@@ -23,6 +23,7 @@ mod latency;
 mod outgoing;
 mod pool;
 mod rendezvous;
+mod shared;
 pub mod side;
 mod sim;
 mod status;
@@ -43,6 +44,7 @@ pub use self::{
     incoming::Incoming,
     outgoing::{BoxError, Outgoing},
     pool::{Pool, Wish},
+    shared::Shared,
     status::{BackendStatus, Change, CredentialStatus, Listener, State},
     survey::{NoneLeft, Why},
     transport::{Resolve, SystemResolver},
