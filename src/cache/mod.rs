@@ -3,6 +3,8 @@
 //! Purposes never see each other's entries: a key is a purpose and a text. Deliberately not here: what is worth keeping
 //! (`policies`), and caches beside the process.
 
+pub mod model;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -13,6 +13,7 @@ use super::{
     Gateway, admission, headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
+    model_cache::Asking,
     peer::Peer,
     policies::{self, Dress},
     upgrade::{self, Upgrade},
@@ -85,6 +86,8 @@ pub struct Exchange {
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// What a policy asks of the model cache, in place of what is configured.
+    pub caching: Option<Asking>,
     /// What became of a look into the cache.
     pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
@@ -120,6 +123,7 @@ impl Exchange {
             traced: None,
             pool: None,
             cache_status: None,
+            caching: None,
             dress: Dress::default(),
             outcome: None,
         }

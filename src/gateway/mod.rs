@@ -20,6 +20,7 @@ pub mod learned;
 pub mod listener;
 pub mod listing;
 pub mod metering;
+pub mod model_cache;
 pub mod model_dispatch;
 pub mod model_list;
 pub mod model_task;
@@ -44,6 +45,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
+    cache::model::Kept,
     exchange::{Fault, FaultKind},
     gateway::{
         answer::Answer,
@@ -84,6 +86,8 @@ pub struct Gateway {
     pub learned: Learned,
     /// What policies share.
     pub services: Arc<Services>,
+    /// Answers of models that are kept.
+    pub kept: Kept,
     /// Backends that policies name by URL.
     pub targets: policies::Targets,
 }

@@ -3,6 +3,7 @@
 //! The structs here are the manual: every field's doc comment becomes its description in the JSON schema.
 //! What they mean together is compiled by `snapshot`.
 
+pub mod caching;
 pub mod check;
 pub mod collection;
 pub mod database;
@@ -19,6 +20,7 @@ pub mod server;
 #[cfg(test)]
 mod shipped;
 
+pub use caching::{CacheRules, CacheScope, Caching, Embeddings, Semantic, SemanticMode};
 pub use check::{check, object_from_json};
 pub use collection::Object;
 pub use database::{Database, PostgresUrl};
@@ -28,8 +30,8 @@ pub use load::{Loaded, Source, load};
 
 pub use objects::{
     Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Certificate, ClientAuth, Credential, Group, HttpCache,
-    LimitSet, Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool,
-    Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
+    LimitSet, Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment,
+    PolicySource, Pool, Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
 pub use problem::Problem;
@@ -82,6 +84,9 @@ pub struct Settings {
     pub loggers: Vec<Logger>,
     /// Policy documents that belong to no object.
     pub policies: Policies,
+    /// Keeps answers of models and gives them again. Left out: nothing is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Caching>,
     /// Where each object was declared; empty for objects of the database.
     #[serde(skip)]
     pub origins: HashMap<(ObjectKind, String), Origin>,
@@ -108,6 +113,7 @@ impl Default for Settings {
             token_sources: Vec::new(),
             loggers: Vec::new(),
             policies: Policies::default(),
+            cache: None,
             origins: HashMap::new(),
         }
     }

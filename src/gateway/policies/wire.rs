@@ -10,9 +10,7 @@ use tokio::time::timeout;
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body,
-        copying::Copying,
-        dispatch,
+        body, dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
@@ -271,7 +269,9 @@ impl<'e> Wire<'e> {
         let bytes = match response.body {
             Body::Passing => {
                 upstream.screening = self.screening.take();
-                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                if let Some(keep) = self.keep.take() {
+                    upstream.copy.get_or_insert_default().add_keep(keep);
+                }
                 return Answer::Upstream(upstream);
             }
             Body::Held(bytes) => bytes,
@@ -284,6 +284,8 @@ impl<'e> Wire<'e> {
         upstream.held = if bytes.is_empty() { Vec::new() } else { vec![bytes] };
         upstream.is_stream = false;
         upstream.withholds = false;
+        // What policies made of an answer is for this caller; the model cache keeps what backends said.
+        upstream.copy = None;
         Answer::Upstream(upstream)
     }
 }

@@ -3,12 +3,11 @@
 
 /// Type of the settings, and the fields of it that belong to later versions.
 const LATER: &[(&str, &[&str])] = &[
-    ("Settings", &["cache", "limits", "policy", "tags", "version_sets"]),
+    ("Settings", &["limits", "policy", "tags", "version_sets"]),
     ("Server", &["shared_state"]),
     ("Backend", &["auth"]),
     ("Credential", &["auth"]),
-    ("Model", &["cache", "policy"]),
-    ("Product", &["cache"]),
+    ("Model", &["policy"]),
     ("Subscription", &["policy"]),
     ("Api", &["releases", "revisions", "tags"]),
     ("Operation", &["limits"]),
