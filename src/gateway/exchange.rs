@@ -13,6 +13,7 @@ use super::{
     Gateway, admission, headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
+    coalescing::Lead,
     model_cache::Asking,
     peer::Peer,
     policies::{self, Dress},
@@ -88,6 +89,8 @@ pub struct Exchange {
     pub traced: Option<(HeaderName, HeaderValue)>,
     /// What a policy asks of the model cache, in place of what is configured.
     pub caching: Option<Asking>,
+    /// Leads identical calls in flight, until its answer is there.
+    pub lead: Option<Lead>,
     /// What became of a look into the cache.
     pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
@@ -124,6 +127,7 @@ impl Exchange {
             pool: None,
             cache_status: None,
             caching: None,
+            lead: None,
             dress: Dress::default(),
             outcome: None,
         }

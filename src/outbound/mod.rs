@@ -44,7 +44,7 @@ pub use self::{
     incoming::Incoming,
     outgoing::{BoxError, Outgoing},
     pool::{Pool, Wish},
-    shared::Shared,
+    shared::{LARGEST, Shared},
     status::{BackendStatus, Change, CredentialStatus, Listener, State},
     survey::{NoneLeft, Why},
     transport::{Resolve, SystemResolver},

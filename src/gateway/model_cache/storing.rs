@@ -32,6 +32,12 @@ impl Storing {
         Self { plan, kept: gateway.kept.clone(), clock: gateway.clock.clone(), model: called.model.name.clone() }
     }
 
+    /// What is planned for the call.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Largest body that is worth copying. Events say in ten times as many bytes what JSON says.
     #[must_use]
     pub fn largest(&self) -> usize {
