@@ -10,10 +10,11 @@ use tollgate_providers::{
 };
 
 use super::{
-    Gateway, admission, headers,
+    Gateway, admission,
+    coalescing::Lead,
+    headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
-    coalescing::Lead,
     model_cache::Asking,
     peer::Peer,
     policies::{self, Dress},

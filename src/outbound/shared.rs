@@ -180,10 +180,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, SendFault>>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, SendFault>>> {
         if self.over {
             return Poll::Ready(None);
         }
@@ -220,7 +217,8 @@ impl Reader {
     /// Whether all of it has been read.
     pub(super) fn is_over(&self) -> bool {
         let tape = self.shared.tape();
-        let whole = matches!(tape.end, Some(End::Whole(None))) || tape.source.as_ref().is_some_and(|s| s.is_end_stream());
+        let whole =
+            matches!(tape.end, Some(End::Whole(None))) || tape.source.as_ref().is_some_and(|s| s.is_end_stream());
         self.over || (whole && self.at >= tape.gone && tape.at(self.at).is_none())
     }
 

@@ -10,6 +10,7 @@ mod alerts;
 mod backend_limits;
 mod blame;
 mod client;
+mod coalescing;
 mod database;
 mod first_run;
 mod full_disk;

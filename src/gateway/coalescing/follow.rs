@@ -42,11 +42,8 @@ async fn converted(
     answering: &Answering,
 ) -> Option<Answer> {
     let all = body::all(&mut upstream, LARGEST).await.ok()?;
-    let answer = if upstream.is_stream {
-        replay::whole(plan.surface, &all).ok()?
-    } else {
-        serde_json::from_slice(&all).ok()?
-    };
+    let answer =
+        if upstream.is_stream { replay::whole(plan.surface, &all).ok()? } else { serde_json::from_slice(&all).ok()? };
     let array = plan.array && plan.surface == Surface::StreamGenerateContent;
     let (content_type, body) = if plan.streamed {
         let wanted = Wanted { include_usage: plan.asked_usage, array, id: None };

@@ -13,8 +13,8 @@ mod table;
 
 use tollgate_providers::Call;
 
-pub use self::table::{Lead, Table};
 use self::table::{Form, Seat};
+pub use self::table::{Lead, Table};
 use super::{
     answer::Answer,
     exchange::Exchange,
