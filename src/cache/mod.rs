@@ -4,6 +4,7 @@
 //! (`policies`), and caches beside the process.
 
 pub mod model;
+pub mod semantic;
 
 use std::{
     sync::Arc,

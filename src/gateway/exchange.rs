@@ -24,7 +24,7 @@ use crate::{
     exchange::{Fault, FaultKind, Outcome, Record},
     limits::Scope,
     model::{Secret, Trace},
-    outbound::Pool,
+    outbound::{Cut, Pool},
     snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
@@ -84,6 +84,8 @@ pub struct Exchange {
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// What bounds the attempts at backends from outside, where something does.
+    pub cut: Cut,
     /// How backends are spoken to, where policies say it otherwise than the configuration.
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
@@ -129,6 +131,7 @@ impl Exchange {
             cache_status: None,
             caching: None,
             lead: None,
+            cut: Cut::default(),
             dress: Dress::default(),
             outcome: None,
         }

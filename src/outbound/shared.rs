@@ -152,7 +152,13 @@ impl Tape {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(piece) if piece.is_empty() => continue,
                     Ok(piece) => {
+                        // A reader who knows the length does not ask for the end.
+                        let is_last = source.is_end_stream();
                         self.push(piece);
+                        if is_last {
+                            self.end = Some(End::Whole(None));
+                            self.source = None;
+                        }
                         return Poll::Ready(());
                     }
                     Err(frame) => End::Whole(frame.into_trailers().ok()),

@@ -77,7 +77,7 @@ async fn admit(exchange: &mut Exchange, called: &Called<'_>, plan: &Plan) -> Res
 }
 
 async fn kept(exchange: &mut Exchange, called: &Called<'_>, plan: &Plan) -> Result<Option<Answer>, Fault> {
-    let Some(found) = model_cache::lookup(exchange, plan) else { return Ok(None) };
+    let Some(found) = exchange.gateway.kept.find(&plan.question) else { return Ok(None) };
     let answer = model_cache::answer(exchange, called, plan, &found).await?;
     Ok(answer.map(|answer| hit(exchange, answer)))
 }

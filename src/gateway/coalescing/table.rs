@@ -52,7 +52,7 @@ enum Told {
     Waiting,
     /// The head is there.
     Answering(Arc<Answering>),
-    /// The leader has gone; what it kept can be found in the cache.
+    /// The leader has gone without an answer to share.
     Over,
 }
 
@@ -118,7 +118,14 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.table.calls().remove(&self.key);
-        self.tell.send_replace(Told::Over);
+        // Those who wait and have not looked yet may still have the answer.
+        self.tell.send_if_modified(|told| {
+            let is_lost = matches!(told, Told::Waiting);
+            if is_lost {
+                *told = Told::Over;
+            }
+            is_lost
+        });
     }
 }
 

@@ -49,6 +49,15 @@ async fn everybody_reads_all_of_it_whenever_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_whose_end_was_not_asked_for_is_whole_all_the_same() {
+    let (mut first, shared) = shared(&["a"], false);
+    assert_eq!(next(&mut first).await.expect("more").expect("whole"), "a");
+    assert!(first.is_end_stream());
+    drop(first);
+    assert_eq!(rest(shared.reader().expect("all of it")).await.expect("whole"), "a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_reads_on_when_the_one_who_read_has_gone() {
     let (mut first, shared) = shared(&["a", "b"], false);
     let other = shared.reader().expect("from the beginning");
