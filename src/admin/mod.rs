@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
+    cache::model::Kept,
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -69,6 +70,8 @@ pub struct AdminState {
     pub attempts: Arc<WrongAttempts>,
     /// Tokens and traces of live requests.
     pub debugging: Arc<Debugging>,
+    /// Kept answers of models.
+    pub kept: Kept,
     /// Whether the port is bound to loopback: only its names are accepted as `Host` then.
     pub loopback: bool,
     /// Time.

@@ -8,8 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
-    kept::{self, NoShelf},
-    lessons,
+    kept, lessons,
     readiness::Checks,
     reload::Reloader,
     start::Ground,
@@ -17,7 +16,7 @@ use super::{
 };
 use crate::{
     admin::AdminState,
-    cache::model::Kept,
+    cache::model::{Kept, NoShelf},
     gateway::{
         Gateway,
         coalescing::Table,
@@ -88,7 +87,7 @@ fn admin_state(
     local: &LocalServer,
     ports: &Ports,
     reloader: &Arc<Reloader>,
-    debugging: Arc<Debugging>,
+    (debugging, kept): (Arc<Debugging>, Kept),
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
     let priced = hub.clone();
@@ -108,6 +107,7 @@ fn admin_state(
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
         debugging,
+        kept,
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),
@@ -194,7 +194,7 @@ impl Planes {
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
         let policies = gateway.services.clone();
         let debugging = policies.debugging.clone();
-        let admin = admin_state(options, ground, local, ports, &reloader, debugging);
+        let admin = admin_state(options, ground, local, ports, &reloader, (debugging, gateway.kept.clone()));
         let portal = PortalState {
             store: ground.store.clone(),
             attempts: admin.attempts.clone(),

@@ -18,6 +18,7 @@ mod http2;
 mod keys;
 mod ledger;
 mod live_traces;
+mod model_cache;
 mod models_surfaces;
 mod observability;
 mod open_streams;

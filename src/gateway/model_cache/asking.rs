@@ -6,9 +6,12 @@ use http::{HeaderMap, HeaderName, header};
 use tollgate_providers::{Call, Surface};
 
 use crate::{
-    cache::model::{Asked, Owner, Question, Rules, Why, question},
+    cache::{
+        model::{Asked, Meaning, Owner, Question, Rules, Why, question},
+        semantic::{Mode, is_time_dependent},
+    },
     gateway::{exchange::Exchange, metering::Called},
-    settings::{CacheScope, Caching},
+    settings::{CacheScope, Caching, SemanticMode},
 };
 
 /// What a policy document asks of the cache, in place of what the settings say.
@@ -35,6 +38,10 @@ pub struct Plan {
     pub question: Question,
     /// Whose answers these are.
     pub owner: Owner,
+    /// How alike the words of two prompts must be.
+    pub mode: Mode,
+    /// What the prompt means, once that was computed.
+    pub meaning: Option<Meaning>,
     /// Whether it is looked up.
     pub looks: bool,
     /// Whether the answer is kept.
@@ -125,13 +132,16 @@ fn planned(
         max_messages: options.max_messages,
     };
     let question = question::question(&asked, &rules)?;
+    let lasts = lasts(&question, settings, options)?;
     let query = exchange.parts.uri.query().unwrap_or_default();
     Ok(Plan {
         question,
         owner,
+        mode: mode(settings, options),
+        meaning: None,
         looks: options.looks && !no_cache,
         stores: true,
-        lasts: options.lasts.unwrap_or(settings.ttl.0),
+        lasts,
         largest: usize::try_from(settings.max_answer.0).unwrap_or(usize::MAX),
         charges: settings.charge_hits,
         surface: call.surface,
@@ -139,6 +149,32 @@ fn planned(
         asked_usage: called.head.asked_usage,
         array: !query.split('&').any(|pair| matches!(pair, "alt=sse" | "%24alt=sse" | "$alt=sse")),
     })
+}
+
+/// How long the answer may be given again. One to a prompt that speaks of a time is soon wrong.
+fn lasts(question: &Question, settings: &Caching, options: &Options) -> Result<Duration, Why> {
+    let lasts = options.lasts.unwrap_or(settings.ttl.0);
+    if !question.text.as_deref().is_some_and(is_time_dependent) {
+        return Ok(lasts);
+    }
+    let short = lasts.min(settings.time_dependent_ttl.0);
+    if short.is_zero() { Err(Why::TimeDependent) } else { Ok(short) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "similarities need no more than seven digits")]
+fn mode(settings: &Caching, options: &Options) -> Mode {
+    let threshold = |similarity: Option<f64>| Mode::ThresholdOnly { similarity: similarity.unwrap_or(1.0) as f32 };
+    if options.similarity.is_some() {
+        return threshold(options.similarity);
+    }
+    let Some(semantic) = &settings.semantic else { return Mode::Off };
+    match semantic.mode {
+        SemanticMode::Off => Mode::Off,
+        SemanticMode::Strict => Mode::Strict,
+        SemanticMode::Balanced => Mode::Balanced,
+        SemanticMode::Loose => Mode::Loose,
+        SemanticMode::ThresholdOnly => threshold(semantic.threshold),
+    }
 }
 
 fn owner(exchange: &Exchange, called: &Called<'_>) -> Owner {

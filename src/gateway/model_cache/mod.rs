@@ -13,7 +13,13 @@ pub use hit::answer;
 pub use storing::{Storing, attach};
 
 use super::{answer::Answer, exchange::Exchange, metering::Called};
-use crate::{cache::model::Found, exchange::Fault};
+use crate::{
+    cache::{
+        model::{Found, Meaning},
+        semantic::Mode,
+    },
+    exchange::Fault,
+};
 use tollgate_providers::Call;
 
 /// What looking into the cache came to.
@@ -31,7 +37,7 @@ pub enum Looked {
 pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> Result<Looked, Fault> {
     let options = exchange.caching.clone();
     let Some(plan) = plan(exchange, call, called, options.as_deref()) else { return Ok(Looked::Miss(None)) };
-    let plan = match plan {
+    let mut plan = match plan {
         Ok(plan) => plan,
         Err(why) => {
             tracing::debug!(request_id = %exchange.settlement.id, why = why.word(), "not cached");
@@ -39,7 +45,7 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
             return Ok(Looked::Miss(None));
         }
     };
-    if let Some(found) = lookup(exchange, &plan)
+    if let Some(found) = lookup(exchange, &mut plan)
         && let Some(answer) = answer(exchange, called, &plan, &found).await?
     {
         return Ok(Looked::Hit(answer));
@@ -48,10 +54,19 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
     Ok(Looked::Miss(plan.stores.then(|| Box::new(Storing::new(exchange, called, plan)))))
 }
 
-/// The answer to what the plan asks, if it is kept.
+/// The answer to what the plan asks, if it is kept: to the same words, or to a prompt that means the same. What the
+/// prompt means is remembered in the plan, for when the answer has to be asked for.
 #[must_use]
-pub fn lookup(exchange: &Exchange, plan: &Plan) -> Option<Found> {
-    plan.looks.then(|| exchange.gateway.kept.find(&plan.question)).flatten()
+pub fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
+    let kept = &exchange.gateway.kept;
+    if let Some(found) = plan.looks.then(|| kept.find(&plan.question)).flatten() {
+        return Some(found);
+    }
+    if plan.mode != Mode::Off {
+        plan.meaning = plan.question.text.as_deref().and_then(Meaning::builtin);
+    }
+    let meaning = plan.meaning.as_ref().filter(|_| plan.looks)?;
+    kept.find_alike(&plan.question, meaning, plan.mode)
 }
 
 fn note(exchange: &mut Exchange, word: &'static str) {
