@@ -30,6 +30,7 @@ mod policies_models;
 mod policies_outside;
 mod policies_refused;
 mod policies_scopes;
+mod policies_semantic_cache;
 mod policies_tokens;
 mod policies_transforms;
 mod pools;
