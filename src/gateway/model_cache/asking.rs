@@ -11,7 +11,7 @@ use crate::{
         semantic::{Mode, is_time_dependent},
     },
     gateway::{exchange::Exchange, metering::Called},
-    settings::{CacheScope, Caching, SemanticMode},
+    settings::{CacheScope, Caching, Embeddings, SemanticMode},
 };
 
 /// What a policy document asks of the cache, in place of what the settings say.
@@ -21,6 +21,8 @@ pub struct Options {
     pub vary_by: Vec<String>,
     /// Least similarity (cosine) in place of the configured mode.
     pub similarity: Option<f64>,
+    /// Where meanings are computed, in place of the configured place.
+    pub embeddings: Option<Embeddings>,
     /// Whether what the system says is left out of the comparison.
     pub ignore_system: bool,
     /// Longest conversation, in messages.
@@ -40,6 +42,8 @@ pub struct Plan {
     pub owner: Owner,
     /// How alike the words of two prompts must be.
     pub mode: Mode,
+    /// Where meanings are computed.
+    pub embeddings: Embeddings,
     /// What the prompt means, once that was computed.
     pub meaning: Option<Meaning>,
     /// Whether it is looked up.
@@ -78,6 +82,7 @@ pub fn plan(
 const CONFIGURED: Options = Options {
     vary_by: Vec::new(),
     similarity: None,
+    embeddings: None,
     ignore_system: false,
     max_messages: None,
     looks: true,
@@ -132,12 +137,14 @@ fn planned(
         max_messages: options.max_messages,
     };
     let question = question::question(&asked, &rules)?;
+    let configured = || settings.semantic.as_ref().map(|semantic| semantic.embeddings.clone());
     let lasts = lasts(&question, settings, options)?;
     let query = exchange.parts.uri.query().unwrap_or_default();
     Ok(Plan {
         question,
         owner,
         mode: mode(settings, options),
+        embeddings: options.embeddings.clone().or_else(configured).unwrap_or_default(),
         meaning: None,
         looks: options.looks && !no_cache,
         stores: true,

@@ -5,6 +5,7 @@
 //! for. Keys and what may be kept are `cache::model`'s; what is configured, `settings::caching`'s.
 
 mod asking;
+mod embedding;
 mod hit;
 mod storing;
 
@@ -12,10 +13,12 @@ pub use asking::{Asking, Options, Plan, plan};
 pub use hit::answer;
 pub use storing::{Storing, attach};
 
+use http::HeaderName;
+
 use super::{answer::Answer, exchange::Exchange, metering::Called};
 use crate::{
     cache::{
-        model::{Found, Meaning},
+        model::{Found, Key},
         semantic::Mode,
     },
     exchange::Fault,
@@ -35,6 +38,7 @@ pub enum Looked {
 /// # Errors
 /// The caller's limits do not let the hit through.
 pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> Result<Looked, Fault> {
+    evict(exchange);
     let options = exchange.caching.clone();
     let Some(plan) = plan(exchange, call, called, options.as_deref()) else { return Ok(Looked::Miss(None)) };
     let mut plan = match plan {
@@ -45,7 +49,7 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
             return Ok(Looked::Miss(None));
         }
     };
-    if let Some(found) = lookup(exchange, &mut plan)
+    if let Some(found) = lookup(exchange, &mut plan).await
         && let Some(answer) = answer(exchange, called, &plan, &found).await?
     {
         return Ok(Looked::Hit(answer));
@@ -56,17 +60,30 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
 
 /// The answer to what the plan asks, if it is kept: to the same words, or to a prompt that means the same. What the
 /// prompt means is remembered in the plan, for when the answer has to be asked for.
-#[must_use]
-pub fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
+pub async fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
     let kept = &exchange.gateway.kept;
     if let Some(found) = plan.looks.then(|| kept.find(&plan.question)).flatten() {
         return Some(found);
     }
     if plan.mode != Mode::Off {
-        plan.meaning = plan.question.text.as_deref().and_then(Meaning::builtin);
+        plan.meaning = embedding::meaning(exchange, plan).await;
     }
     let meaning = plan.meaning.as_ref().filter(|_| plan.looks)?;
     kept.find_alike(&plan.question, meaning, plan.mode)
+}
+
+/// Names an entry whose answer was wrong: the subscription that was answered may have it forgotten.
+pub const EVICT: HeaderName = HeaderName::from_static("x-tollgate-cache-evict");
+
+fn evict(exchange: &mut Exchange) {
+    let Some(named) = exchange.called_wrong.take() else { return };
+    let kept = &exchange.gateway.kept;
+    let entry = named.to_str().ok().and_then(Key::parse).and_then(|key| kept.get(key));
+    let caller = exchange.subscription.as_ref().map(|subscription| subscription.id.as_str());
+    if let Some(entry) = entry.filter(|entry| caller == Some(entry.owner.subscription.as_str())) {
+        tracing::info!(entry = %entry.key, subscription = caller, "a kept answer was called wrong and is forgotten");
+        kept.forget(entry.key);
+    }
 }
 
 fn note(exchange: &mut Exchange, word: &'static str) {
