@@ -89,6 +89,8 @@ pub struct Likeness {
     pub similarity: f64,
     /// A preset: `strict`, `balanced` or `loose`.
     pub guards: Option<Arc<str>>,
+    /// Backend and model that compute what prompts mean; `None`: the gateway's own model.
+    pub embeddings: Option<(Arc<str>, Arc<str>)>,
     /// Whether what the system says is left out.
     pub ignores_system: bool,
     /// Messages of a conversation from which on it is not looked up.

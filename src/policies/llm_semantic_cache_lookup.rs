@@ -27,7 +27,13 @@ pub const ENTRY: Entry = Entry {
         .dynamic(),
         AttributeEntry::required(
             "embeddings-backend-id",
-            "Which backend computes embeddings in APIM. Here it is the gateway's own model, and that backend is not asked.",
+            "Which backend computes embeddings. Asked only where `embeddings-model` says by which model; else the gateway's \
+             own model computes them, and no request leaves.",
+        ),
+        AttributeEntry::absent(
+            "embeddings-model",
+            "Not in APIM, where the backend's URL has it: the model by which `embeddings-backend-id`, an OpenAI or Azure \
+             OpenAI backend, computes embeddings. It has 500 ms; whatever goes wrong there is a miss.",
         ),
         AttributeEntry::absent("embeddings-backend-auth", "`system-assigned`: how APIM signs in there.")
             .one_of(&["system-assigned"]),
@@ -67,7 +73,7 @@ pub const ENTRY: Entry = Entry {
              hit counts as a request, charges no tokens unless `cache.charge_hits` is set, and stands in the ledger with \
              what it saved. `x-tollgate-cache` says `hit`, `semantic; similarity=0.97`, `miss` or `bypass`.\n\nA threshold \
              alone gives wrong answers at every setting: `score-threshold=\"0.8\"`, as some samples have it, takes nearly \
-             any prompt for any other. Figures that were found for another embedding model have to be found again, or use \
+             any prompt for any other. A figure that was found for another embedding model has to be found again; better, use \
              `guards`.",
     example: r#"<llm-semantic-cache-lookup score-threshold="0.05" embeddings-backend-id="embeddings" embeddings-backend-auth="system-assigned" ignore-system-messages="true" max-message-count="10"><vary-by>@(context.Subscription.Id)</vary-by></llm-semantic-cache-lookup>"#,
     build,
@@ -79,6 +85,7 @@ struct SemanticLookup {
     most_messages: Option<Dynamic<usize>>,
     cache: Arc<str>,
     guards: Option<Arc<str>>,
+    embeddings: Option<(Arc<str>, Arc<str>)>,
     vary_by: Vec<Dynamic<Arc<str>>>,
 }
 
@@ -106,6 +113,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
         most_messages,
         cache: reading.literal("cache-id").unwrap_or_default(),
         guards: reading.literal("guards").filter(|guards| &**guards != "none"),
+        embeddings: reading.literal("embeddings-backend-id").zip(reading.literal("embeddings-model")),
         vary_by: reading.texts("vary-by"),
     }))
 }
@@ -120,6 +128,7 @@ impl SemanticLookup {
             vary_by,
             similarity: 1.0 - self.distance.get(flow)?.0,
             guards: self.guards.clone(),
+            embeddings: self.embeddings.clone(),
             ignores_system: self.ignores_system.get(flow)?,
             most_messages: self.most_messages.as_ref().map(|most| most.get(flow)).transpose()?,
         })

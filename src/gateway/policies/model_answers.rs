@@ -23,8 +23,13 @@ use super::{
 use crate::{
     cache::semantic::Mode,
     exchange::{Fault, Record},
+    model::{BackendId, HumanDuration},
     policies::link::Likeness,
+    settings::{Embeddings, EmbeddingsBackend},
 };
+
+/// How long an embeddings backend is waited for: as long as where settings name one.
+const EMBEDDING_TIMEOUT: HumanDuration = HumanDuration(Duration::from_millis(500));
 
 /// What a lookup came to.
 pub(super) enum Looked {
@@ -53,8 +58,9 @@ pub(super) async fn look_up(
     };
     let called = Called { surface: call.surface, head: &head, body, model: &model };
     let options = Options {
-        vary_by: likeness.vary_by,
+        vary_by: likeness.vary_by.clone(),
         similarity: Some(likeness.similarity),
+        embeddings: Some(embeddings(&likeness)),
         ignore_system: likeness.ignores_system,
         max_messages: likeness.most_messages,
         looks: true,
@@ -67,12 +73,24 @@ pub(super) async fn look_up(
     if let Some(mode) = likeness.guards.as_deref().and_then(preset) {
         plan.mode = mode;
     }
-    if let Some(found) = model_cache::lookup(exchange, &mut plan)
+    if let Some(found) = model_cache::lookup(exchange, &mut plan).await
         && let Some(answer) = model_cache::answer(exchange, &called, &plan, &found).await?
     {
         return Ok(Looked::Hit(answer));
     }
     Ok(Looked::Miss(Box::new(Storing::new(exchange, &called, plan))))
+}
+
+/// Who computes what prompts mean: the backend that the document names, where it says by which model.
+fn embeddings(likeness: &Likeness) -> Embeddings {
+    match &likeness.embeddings {
+        None => Embeddings::default(),
+        Some((backend, model)) => Embeddings::Backend(EmbeddingsBackend {
+            backend: BackendId::from(&**backend),
+            upstream_model: model.to_string(),
+            timeout: EMBEDDING_TIMEOUT,
+        }),
+    }
 }
 
 fn preset(word: &str) -> Option<Mode> {
