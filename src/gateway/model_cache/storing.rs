@@ -1,7 +1,7 @@
 //! An answer on its way into the cache: it passes to the caller, and is kept once all of it has passed and proved to
 //! be a whole, normal one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -30,6 +30,17 @@ impl Storing {
     pub fn new(exchange: &Exchange, called: &Called<'_>, plan: Plan) -> Self {
         let gateway = &exchange.gateway;
         Self { plan, kept: gateway.kept.clone(), clock: gateway.clock.clone(), model: called.model.name.clone() }
+    }
+
+    /// What is planned for the call.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Keeps it so long, or less where its prompt speaks of a time.
+    pub fn keep_for(&mut self, lasts: Duration) {
+        self.plan.lasts = self.plan.lasts.min(lasts);
     }
 
     /// Largest body that is worth copying. Events say in ten times as many bytes what JSON says.
