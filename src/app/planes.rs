@@ -19,6 +19,7 @@ use crate::{
     cache::model::{Kept, NoShelf},
     gateway::{
         Gateway,
+        coalescing::Table,
         learned::Learned,
         listener::{self, BindProblem, Bound, Drain},
         owners::Owners,
@@ -187,6 +188,7 @@ impl Planes {
             learned: Learned::default(),
             services: Arc::new(services(ground, &clock, &entropy)),
             kept,
+            calls: Table::default(),
             targets: Targets::default(),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));

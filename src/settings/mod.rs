@@ -21,7 +21,7 @@ pub mod server;
 mod shipped;
 
 pub use caching::{
-    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode,
+    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode, Verify,
 };
 pub use check::{check, object_from_json};
 pub use collection::Object;
