@@ -57,7 +57,7 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if one.owners != other.owners && !(wide && may_own(one, other)) {
         return Some("owner");
     }
-    if ["you", "they"].iter().any(|who| (one.subject == *who) != (other.subject == *who)) {
+    if !same_subject(one, other, wide) {
         return Some("subject");
     }
     let Some(aligned) = align(one, other, wide) else { return Some("words") };
@@ -76,10 +76,19 @@ fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
     told(one) == told(other) || wide && untold
 }
 
+/// The same one acts. `Do you deliver` and `Is there delivery` are near.
+fn same_subject(one: &Form, other: &Form, wide: bool) -> bool {
+    let offered =
+        |one: &Form, other: &Form| wide && one.ask == Ask::Do && one.subject == "you" && other.ask == Ask::Exists;
+    let same = |who: &str| (one.subject == who) == (other.subject == who);
+    same("you") && same("they") || offered(one, other) || offered(other, one)
+}
+
 /// Where it is asked how, my thing and a thing are one. `What is my address` and `What is an address` are not.
 fn may_own(one: &Form, other: &Form) -> bool {
     let mine = |form: &Form| form.owners.iter().all(|owner| *owner == "my");
-    one.ask == Ask::How && other.ask == Ask::How && mine(one) && mine(other)
+    let doing = |form: &Form| matches!(form.ask, Ask::How | Ask::Can | Ask::Should | Ask::Must | Ask::Where);
+    one.ask == other.ask && doing(one) && mine(one) && mine(other)
 }
 
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.

@@ -149,6 +149,7 @@ pub(super) const ASKING_NOUNS: &[(&str, Ask)] = &[
     ("step", Ask::How),
     ("instruction", Ask::How),
     ("recipe", Ask::How),
+    ("count", Ask::HowMany),
     ("tutorial", Ask::How),
 ];
 /// Words of a state that ask like an auxiliary, and after which.
