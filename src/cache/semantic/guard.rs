@@ -48,7 +48,8 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if one.quoted != other.quoted {
         return Some("quoted");
     }
-    if !same_ask(one, other, wide) {
+    let kindred = wide && is_kindred(one.ask, other.ask);
+    if !same_ask(one, other, wide) && !kindred {
         return Some("ask");
     }
     if !same_tense(one, other, wide) {
@@ -61,11 +62,20 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
         return Some("subject");
     }
     let Some(aligned) = align(one, other, wide) else { return Some("words") };
+    if kindred && !(aligned.len() > 2 && aligned.len() == one.items.len().max(other.items.len())) {
+        return Some("ask");
+    }
     if !same_bonds(&aligned, wide) {
         return Some("bonds");
     }
     let ordered = same_order(&aligned) || wide && is_turned(&aligned);
     (!ordered).then_some("order")
+}
+
+/// Kinds of questions that are one where every word is the same: `What is it like`, `How is it`.
+fn is_kindred(one: Ask, other: Ask) -> bool {
+    let pair = |left, right| one == left && other == right || one == right && other == left;
+    pair(Ask::How, Ask::What) || pair(Ask::Do, Ask::Is) || pair(Ask::HowMuch, Ask::What) || pair(Ask::Who, Ask::Which)
 }
 
 /// What comes and what is are near: `won't it connect`, `doesn't it connect`.
