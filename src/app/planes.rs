@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     admin::AdminState,
+    cache::{self, http::Answers},
     gateway::{
         Gateway,
         learned::Learned,
@@ -172,6 +173,7 @@ impl Planes {
             learned: Learned::default(),
             services: Arc::new(services(ground, &clock, &entropy)),
             targets: Targets::default(),
+            answers: Arc::new(Answers::new(cache::ROOM, clock.clone(), entropy.clone())),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
         let policies = gateway.services.clone();

@@ -1,15 +1,19 @@
 //! The cache of this process: values and answers that policies keep, bounded by weight, each with its own end.
 //!
+//! Answers of plain APIs with a `cache:` setting are kept by the rules of HTTP: [`http`].
+//!
 //! Purposes never see each other's entries: a key is a purpose and a text. Deliberately not here: what is worth keeping
 //! (`policies`), and caches beside the process.
+
+pub mod http;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use moka::{Expiry, sync};
 
 use crate::{

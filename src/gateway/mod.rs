@@ -15,6 +15,7 @@ pub mod headers;
 pub mod health;
 pub mod hold;
 mod host;
+pub mod http_cache;
 pub mod keys;
 pub mod learned;
 pub mod listener;
@@ -44,6 +45,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
+    cache::http::Answers,
     exchange::{Fault, FaultKind},
     gateway::{
         answer::Answer,
@@ -86,6 +88,8 @@ pub struct Gateway {
     pub services: Arc<Services>,
     /// Backends that policies name by URL.
     pub targets: policies::Targets,
+    /// Answers of plain APIs that are kept.
+    pub answers: Arc<Answers>,
 }
 
 impl Gateway {
@@ -107,6 +111,7 @@ impl Gateway {
             }
         };
         let (traced, cached) = (exchange.traced.take(), exchange.cache_status);
+        exchange.settlement.cache = cached.map(|status| status.split_once(';').map_or(status, |(word, _)| word));
         let mut answer = match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),

@@ -29,6 +29,7 @@ use super::{
     cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
+    http_cache::taking::Taking,
     listener::{BodyWatch, Ending},
     owners::Watch,
     respond,
@@ -117,6 +118,7 @@ struct Relay {
     is_inside_event: bool,
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
+    original: Option<Box<Taking>>,
     copy: Option<Box<Copying>>,
     screen: Option<Box<Screen>>,
     choice: Choice,
@@ -161,6 +163,7 @@ impl Relay {
             queue: upstream.held.into(),
             scratch: Vec::new(),
             phase: Phase::Flowing,
+            original: upstream.original,
             copy: upstream.copy,
             screen: upstream.screening.map(|how| Box::new(Screen::new(*how))),
             choice: upstream.choice,
@@ -193,6 +196,9 @@ impl Relay {
     }
 
     fn observe(&mut self, data: Bytes) {
+        if let Some(original) = &mut self.original {
+            original.add(&data);
+        }
         let data = match &mut self.decoder {
             None => data,
             Some(decoder) => match decoder.push(&data) {
@@ -263,6 +269,9 @@ impl Relay {
 
     /// The backend's body has ended cleanly: whole, or an event stream without its last event.
     fn finish(&mut self, trailers: Option<HeaderMap>) {
+        if let Some(original) = self.original.take() {
+            original.finish();
+        }
         let rest = self.decoder.as_mut().map_or(Ok(Bytes::new()), Decoder::finish);
         let cut = rest.map(|rest| self.tap.push(rest, &mut self.scratch)).err();
         self.tap.finish(&mut self.scratch);

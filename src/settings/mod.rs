@@ -28,8 +28,8 @@ pub use load::{Loaded, Source, load};
 
 pub use objects::{
     Affinity, Api, ApiKind, Backend, Balance, BreakerRule, Certificate, ClientAuth, Credential, Group, HttpCache,
-    LimitSet, Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment, PolicySource, Pool,
-    Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
+    LimitSet, Limits, Logger, Member, Model, NamedValue, OnUnsupported, Operation, Policies, PolicyFragment,
+    PolicySource, Pool, Price, Product, Rates, Scope, State, Subscription, TokenSource, User, Workspace,
 };
 pub use origin::{ObjectKind, Origin};
 pub use problem::Problem;

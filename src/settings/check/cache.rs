@@ -62,10 +62,8 @@ fn names(cache: &HttpCache, path: &str, report: &mut Report<'_>) {
     for (at, tag) in cache.tags.iter().enumerate() {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if tag.is_empty() || tag.len() > LONGEST_TAG || !tag.bytes().all(is_name) {
-            let message = format!(
-                "`{}` is not a tag: up to {LONGEST_TAG} letters, digits, `.`, `_` and `-`",
-                tag.escape_debug()
-            );
+            let message =
+                format!("`{}` is not a tag: up to {LONGEST_TAG} letters, digits, `.`, `_` and `-`", tag.escape_debug());
             report.error(&format!("{path}.tags[{at}]"), message);
         }
     }
