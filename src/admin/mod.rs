@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
+    cache::{Cache, http::Answers},
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -67,6 +68,10 @@ pub struct AdminState {
     pub tokens: Vec<KeyHash>,
     /// Wrong sign-in attempts, shared with the portal.
     pub attempts: Arc<WrongAttempts>,
+    /// Answers of plain APIs that are kept.
+    pub answers: Arc<Answers>,
+    /// What policies keep.
+    pub values: Cache,
     /// Tokens and traces of live requests.
     pub debugging: Arc<Debugging>,
     /// Whether the port is bound to loopback: only its names are accepted as `Host` then.

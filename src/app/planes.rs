@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     admin::AdminState,
-    cache::{self, http::Answers},
+    cache::{Cache, http::Answers, shared::Shared},
     gateway::{
         Gateway,
         learned::Learned,
@@ -86,7 +86,7 @@ fn admin_state(
     local: &LocalServer,
     ports: &Ports,
     reloader: &Arc<Reloader>,
-    debugging: Arc<Debugging>,
+    gateway: &Gateway,
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
     let priced = hub.clone();
@@ -105,7 +105,9 @@ fn admin_state(
         prices: Arc::new(move || priced.peek().prices.clone()),
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
-        debugging,
+        answers: gateway.answers.clone(),
+        values: gateway.services.outside.cache.clone(),
+        debugging: gateway.services.debugging.clone(),
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),
@@ -131,12 +133,23 @@ fn statuses(hub: &Hub) -> Vec<Value> {
     statuses.iter().map(as_value).collect()
 }
 
+/// The store that several gateways share, where there is one.
+fn shared(server: &Server, clock: &Clock) -> Result<Option<Arc<Shared>>, StartProblem> {
+    let Some(url) = &server.shared_state else { return Ok(None) };
+    match Shared::new(url, clock.clone()) {
+        Ok(shared) => Ok(Some(Arc::new(shared))),
+        Err(why) => Err(StartProblem::Configuration(vec![format!("server.shared_state: {why}")])),
+    }
+}
+
 /// What policies share.
-fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
+fn services(ground: &Ground, clock: &Clock, entropy: &Entropy, shared: Option<Arc<Shared>>) -> Services {
+    let mut outside = Outside::new(clock);
+    outside.cache = Cache::beside(ground.server.cache_memory.0, clock.clone(), shared);
     Services {
         clock: clock.clone(),
         entropy: entropy.clone(),
-        outside: Outside::new(clock),
+        outside,
         debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
         limits: Arc::new(ground.metering.meter.limits.clone()),
         slots: Slots::default(),
@@ -154,8 +167,13 @@ pub struct Planes {
 
 impl Planes {
     /// Puts them together.
-    pub fn build(options: &Options, ground: &Ground, local: &LocalServer, ports: &Ports) -> Self {
+    ///
+    /// # Errors
+    /// The address of the shared store cannot be used.
+    pub fn build(options: &Options, ground: &Ground, local: &LocalServer, ports: &Ports) -> Result<Self, StartProblem> {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
+        let shared = shared(&ground.server, &clock)?;
+        let room = ground.server.cache_memory.0;
         let drain = Drain::default();
         let (owners, writer) = book::open(ground.store.clone(), clock.clone());
         let gateway = Arc::new(Gateway {
@@ -171,14 +189,13 @@ impl Planes {
                 journal: ground.metering.meter.journal.clone(),
             }),
             learned: Learned::default(),
-            services: Arc::new(services(ground, &clock, &entropy)),
+            services: Arc::new(services(ground, &clock, &entropy, shared.clone())),
             targets: Targets::default(),
-            answers: Arc::new(Answers::new(cache::ROOM, clock.clone(), entropy.clone())),
+            answers: Arc::new(Answers::new(room, clock.clone(), entropy.clone(), shared)),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
         let policies = gateway.services.clone();
-        let debugging = policies.debugging.clone();
-        let admin = admin_state(options, ground, local, ports, &reloader, debugging);
+        let admin = admin_state(options, ground, local, ports, &reloader, &gateway);
         let portal = PortalState {
             store: ground.store.clone(),
             attempts: admin.attempts.clone(),
@@ -188,7 +205,7 @@ impl Planes {
             entropy,
         };
         let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone(), policies));
-        Self { gateway, console, reloader, drain, writer }
+        Ok(Self { gateway, console, reloader, drain, writer })
     }
 
     /// Serves both ports and starts the background work.
@@ -208,6 +225,9 @@ impl Planes {
         let (learned, folder) = (ground.metering.meter.learned.clone(), ground.metering.folder.clone());
         background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
+        if ground.server.shared_state.is_some() {
+            background.spawn(tasks::follow_purges(self.gateway.answers.clone(), stopped.clone()));
+        }
         if options.watch {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
         }

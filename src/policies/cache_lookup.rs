@@ -12,7 +12,10 @@ use super::{
     flow::{Cached, Downstream, Missed},
     kept_answers,
 };
-use crate::{cache::StoredResponse, expression::Value};
+use crate::{
+    cache::{StoredResponse, http::Marks},
+    expression::Value,
+};
 
 /// Its place in the catalogue.
 pub const ENTRY: Entry = Entry {
@@ -160,7 +163,8 @@ impl CacheLookup {
         if flow.request.method == Method::GET {
             let headers = flow.request.headers.clone();
             let allows_private = allows_private || by_developer;
-            flow.cached = Cached::Missed(Arc::new(Missed { key, downstream, allows_private, headers }));
+            let marks = marks(flow);
+            flow.cached = Cached::Missed(Arc::new(Missed { marks, key, downstream, allows_private, headers }));
         }
         for name in &CONDITIONS {
             while flow.request.headers.remove(name).is_some() {}
@@ -195,6 +199,17 @@ impl CacheLookup {
             parts.extend([path.to_owned(), selected(query, by_query.as_deref())]);
         }
         Ok(kept_answers::key(parts.iter().map(String::as_str)))
+    }
+}
+
+/// By what the answer is purged.
+fn marks(flow: &Flow<'_>) -> Marks {
+    let facts = flow.facts;
+    Marks {
+        api: facts.api.as_ref().map(|api| api.id.clone()).unwrap_or_default(),
+        product: facts.product.as_ref().map(|product| product.id.clone()),
+        path: flow.request.original.0.clone(),
+        tags: Arc::default(),
     }
 }
 

@@ -14,6 +14,8 @@ mod database;
 mod first_run;
 mod full_disk;
 mod http2;
+mod http_cache;
+mod http_cache_flights;
 mod keys;
 mod ledger;
 mod live_traces;

@@ -114,6 +114,8 @@ impl World {
             prices: Arc::new(|| Arc::new(Book::empty(&Tables::new()))),
             tokens: vec![KeyHash::of(TOKEN)],
             attempts: Arc::new(WrongAttempts::new(clock.clone())),
+            answers: Arc::new(Answers::new(1 << 20, clock.clone(), entropy.clone(), None)),
+            values: Cache::new(1 << 20, clock.clone()),
             debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
             loopback,
             clock: clock.clone(),

@@ -31,11 +31,12 @@ const MOST_NAMES: usize = 32;
 const MOST_PURGES: usize = 1_000;
 
 /// What is kept of a path.
-#[derive(Clone, Debug)]
-struct Note {
-    generation: u64,
-    /// What its answers vary by, of all that were kept.
-    varies_by: Arc<BTreeSet<String>>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Part of the keys of its answers.
+    pub generation: u64,
+    /// What its answers vary by, of all that were kept: names of headers in small letters.
+    pub varies_by: Arc<BTreeSet<String>>,
 }
 
 /// An entry, and under which note.
@@ -148,19 +149,46 @@ impl Shelf {
         Look { place: Place { key, resource: asked.resource, generation: note.generation }, entry, is_passing }
     }
 
-    /// Keeps an answer; false: it is too large, or was purged while it was on its way.
-    pub fn put(&self, place: &Place, asked: &Asked, entry: Entry) -> bool {
-        let Some(note) = self.notes.get(&place.resource).filter(|note| note.generation == place.generation) else {
-            return false;
-        };
+    /// Keeps an answer; its key and its path's note. `None`: it is too large, or was purged while it was on its way.
+    pub fn put(&self, place: &Place, asked: &Asked, entry: Arc<Entry>) -> Option<(Digest, Note)> {
+        let note = self.notes.get(&place.resource).filter(|note| note.generation == place.generation)?;
         if u64::from(entry.weight()) > self.room || self.is_purged(&entry) {
-            return false;
+            return None;
         }
-        let Some(note) = self.widened(place, note, &entry.headers) else { return false };
+        let note = self.widened(place, note, &entry.headers)?;
         self.passes.invalidate(&asked.base);
-        let kept = Kept { entry: Arc::new(entry), resource: place.resource, generation: place.generation };
-        self.entries.insert(key(asked, &note), kept);
-        true
+        let key = key(asked, &note);
+        let kept = Kept { entry, resource: place.resource, generation: place.generation };
+        self.entries.insert(key, kept);
+        Some((key, note))
+    }
+
+    /// Takes in what another gateway has kept, unless what is here is as new.
+    pub fn adopt(&self, place: &Place, entry: Entry) {
+        let is_newer = self.entries.get(&place.key).is_none_or(|known| known.entry.received < entry.received);
+        if is_newer && u64::from(entry.weight()) <= self.room && !self.is_purged(&entry) {
+            let kept = Kept { entry: Arc::new(entry), resource: place.resource, generation: place.generation };
+            self.entries.insert(place.key, kept);
+        }
+    }
+
+    /// The note of a path, if there is one.
+    #[must_use]
+    pub fn note(&self, resource: &Digest) -> Option<Note> {
+        self.notes.get(resource)
+    }
+
+    /// Takes in the note of a path: what another gateway knows of it, in one with what is known here.
+    pub fn set_note(&self, resource: Digest, note: Note) {
+        let known = self.notes.get(&resource).filter(|known| known.generation == note.generation);
+        let note = match known {
+            Some(known) if known.varies_by.is_subset(&note.varies_by) => note,
+            Some(known) => {
+                Note { varies_by: Arc::new(known.varies_by.union(&note.varies_by).cloned().collect()), ..note }
+            }
+            None => note,
+        };
+        self.notes.insert(resource, note);
     }
 
     /// The answer that was asked for is not worth waiting for, for a while.
@@ -181,13 +209,19 @@ impl Shelf {
     /// Forgets the answers to which `selector` applies, or only counts them. Those on their way count too, but are not
     /// told.
     pub fn purge(&self, selector: &Selector, is_dry_run: bool) -> u64 {
+        self.purge_until(selector, self.clock.now(), is_dry_run)
+    }
+
+    /// The same for what was asked for until then.
+    pub fn purge_until(&self, selector: &Selector, until: Timestamp, is_dry_run: bool) -> u64 {
         let now = self.clock.now();
         if !is_dry_run {
-            self.remember(now, selector.clone());
+            self.remember(until, selector.clone());
         }
         let mut count = 0;
         for (key, kept) in &self.entries {
-            if selector.takes(&kept.entry.marks) && kept.entry.is_kept(now) && self.is_reachable(&kept) {
+            let is_meant = kept.entry.asked <= until && selector.takes(&kept.entry.marks);
+            if is_meant && kept.entry.is_kept(now) && self.is_reachable(&kept) {
                 count += 1;
                 if !is_dry_run {
                     self.entries.invalidate(&*key);
@@ -221,7 +255,9 @@ impl Shelf {
         self.notes.get(&kept.resource).is_some_and(|note| note.generation == kept.generation)
     }
 
-    fn new_note(&self) -> Note {
+    /// A note of which nobody knows anything yet.
+    #[must_use]
+    pub fn new_note(&self) -> Note {
         let mut bytes = [0; 8];
         self.entropy.fill(&mut bytes);
         Note { generation: u64::from_le_bytes(bytes), varies_by: Arc::default() }

@@ -42,6 +42,10 @@ fn entry(clock: &Clock, vary: &'static str, body: &'static str) -> Entry {
     }
 }
 
+fn put(shelf: &Shelf, place: &Place, asked: &Asked, entry: Entry) -> bool {
+    shelf.put(place, asked, Arc::new(entry)).is_some()
+}
+
 fn found(shelf: &Shelf, asked: &Asked) -> Option<Bytes> {
     shelf.look(asked).entry.map(|entry| entry.body.clone())
 }
@@ -53,9 +57,9 @@ fn answers_end_and_vary() {
     assert!(found(&shelf, &german).is_none());
     let (place, other) = (shelf.look(&german).place, shelf.look(&french).place);
     assert_eq!(place.key, other.key, "nothing is known of Vary yet");
-    assert!(shelf.put(&place, &german, entry(&clock, "Accept-Language", "de")));
+    assert!(put(&shelf, &place, &german, entry(&clock, "Accept-Language", "de")));
     assert_eq!((found(&shelf, &german).as_deref(), found(&shelf, &french)), (Some(&b"de"[..]), None));
-    assert!(shelf.put(&other, &french, entry(&clock, "accept-language", "fr")));
+    assert!(put(&shelf, &other, &french, entry(&clock, "accept-language", "fr")));
     assert_eq!(found(&shelf, &german).as_deref(), Some(&b"de"[..]));
     assert_eq!(found(&shelf, &french).as_deref(), Some(&b"fr"[..]));
     clock.advance(Duration::from_secs(60));
@@ -67,13 +71,13 @@ fn a_path_is_forgotten_with_what_is_on_its_way() {
     let (clock, shelf) = shelf(1 << 20);
     let (one, other) = (asked("/x", &[]), asked("/x", &[("accept", "a")]));
     let place = shelf.look(&one).place;
-    assert!(shelf.put(&place, &one, entry(&clock, "", "old")));
+    assert!(put(&shelf, &place, &one, entry(&clock, "", "old")));
     let on_its_way = shelf.look(&other).place;
     shelf.forget(&one.resource);
     assert!(found(&shelf, &one).is_none());
-    assert!(!shelf.put(&on_its_way, &other, entry(&clock, "", "old")), "asked for before");
-    assert!(!shelf.put(&place, &one, entry(&clock, "", "old")));
-    assert!(shelf.put(&shelf.look(&one).place, &one, entry(&clock, "", "new")));
+    assert!(!put(&shelf, &on_its_way, &other, entry(&clock, "", "old")), "asked for before");
+    assert!(!put(&shelf, &place, &one, entry(&clock, "", "old")));
+    assert!(put(&shelf, &shelf.look(&one).place, &one, entry(&clock, "", "new")));
     assert_eq!(found(&shelf, &one).as_deref(), Some(&b"new"[..]));
 }
 
@@ -102,14 +106,14 @@ fn purges_take_what_they_name() {
         let (clock, shelf) = shelf(1 << 20);
         let asked = asked("/x", &[]);
         let place = shelf.look(&asked).place;
-        assert!(shelf.put(&place, &asked, entry(&clock, "", "kept")));
+        assert!(put(&shelf, &place, &asked, entry(&clock, "", "kept")));
         assert_eq!(shelf.purge(&selector, true), u64::from(is_taken), "{selector:?}");
         assert!(found(&shelf, &asked).is_some(), "a dry run takes nothing");
         assert_eq!(shelf.purge(&selector, false), u64::from(is_taken), "{selector:?}");
         assert_eq!(found(&shelf, &asked).is_none(), is_taken, "{selector:?}");
-        assert_eq!(shelf.put(&place, &asked, entry(&clock, "", "late")), !is_taken, "what was asked for before");
+        assert_eq!(put(&shelf, &place, &asked, entry(&clock, "", "late")), !is_taken, "what was asked for before");
         clock.advance(Duration::from_secs(1));
-        assert!(shelf.put(&place, &asked, entry(&clock, "", "after")));
+        assert!(put(&shelf, &place, &asked, entry(&clock, "", "after")));
     }
 }
 
@@ -117,7 +121,7 @@ fn purges_take_what_they_name() {
 fn what_is_too_large_is_not_kept() {
     let (clock, shelf) = shelf(100);
     let asked = asked("/x", &[]);
-    assert!(!shelf.put(&shelf.look(&asked).place, &asked, entry(&clock, "", "body")));
+    assert!(!put(&shelf, &shelf.look(&asked).place, &asked, entry(&clock, "", "body")));
 }
 
 #[test]
