@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::{
     Body, Dynamic, Entry, Failure, Flow, FromValue, Needs, Policy, Reading, Response, Step, Verdict,
-    cache_values::{CACHING_TYPE, caching_type},
+    cache_values::CACHING_TYPE,
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
     flow::{Cached, Downstream, Missed},
     kept_answers,
@@ -121,7 +121,6 @@ impl FromValue for Scope {
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    caching_type(reading);
     Some(Box::new(CacheLookup {
         by_developer: reading.dynamic("vary-by-developer")?,
         by_groups: reading.dynamic("vary-by-developer-groups")?,

@@ -16,6 +16,8 @@ mod full_disk;
 mod http2;
 mod http_cache;
 mod http_cache_flights;
+mod http_cache_purge;
+mod http_cache_shared;
 mod keys;
 mod ledger;
 mod live_traces;
@@ -40,6 +42,8 @@ mod quotas;
 mod quotas_shared;
 mod realtime;
 mod recordings;
+#[path = "../redis/mod.rs"]
+mod redis;
 mod reload;
 mod settlements;
 mod shutdown;
