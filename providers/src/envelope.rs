@@ -44,10 +44,13 @@ pub fn error_body(family: Family, error: &ErrorText<'_>) -> Vec<u8> {
     })
 }
 
-/// The body of an error answer on a plain API: APIM's shape.
+/// The body of an error answer on a plain API: APIM's shape and order. `activity_id` stands in answers to failures of
+/// the gateway itself.
 #[must_use]
-pub fn plain_error_body(error: &ErrorText<'_>) -> Vec<u8> {
-    bytes(&json!({ "statusCode": error.status, "message": error.message }))
+pub fn plain_error_body(status: u16, message: &str, activity_id: Option<&str>) -> Vec<u8> {
+    let message = Value::from(message);
+    let activity = activity_id.map(|id| format!(",\"activityId\":{}", Value::from(id))).unwrap_or_default();
+    format!("{{\"statusCode\":{status},\"message\":{message}{activity}}}").into_bytes()
 }
 
 /// The event that ends a stream which failed after its first byte; never followed by an end marker. `sequence` is the

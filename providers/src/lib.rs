@@ -21,6 +21,7 @@ pub mod models;
 mod multipart;
 pub mod prompt;
 pub mod realtime;
+pub mod replay;
 pub mod retry_after;
 mod rewrite;
 pub mod sim;

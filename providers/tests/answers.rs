@@ -156,7 +156,9 @@ fn errors_wear_the_callers_envelope() {
     let gemini = value(&error_body(Family::Gemini, &quota));
     assert_eq!((&gemini["error"]["code"], &gemini["error"]["status"]), (&json!(429), &json!("RESOURCE_EXHAUSTED")));
     assert_eq!(gemini["error"]["details"][0]["reason"], "insufficient_quota");
-    assert_eq!(value(&plain_error_body(&quota)), json!({ "statusCode": 429, "message": "say \"hi\"" }));
+    let plain = |activity| String::from_utf8(plain_error_body(429, quota.message, activity)).expect("text");
+    assert_eq!(plain(None), r#"{"statusCode":429,"message":"say \"hi\""}"#);
+    assert_eq!(plain(Some("a")), r#"{"statusCode":429,"message":"say \"hi\"","activityId":"a"}"#);
     let types = [
         (400, "invalid_request_error"),
         (401, "authentication_error"),

@@ -10,6 +10,7 @@ mod book;
 pub mod configuration;
 mod console;
 pub mod database;
+mod kept;
 mod lessons;
 pub mod limits;
 pub mod local;

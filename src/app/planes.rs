@@ -8,6 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
+    kept::{self, NoShelf},
     lessons,
     readiness::Checks,
     reload::Reloader,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     admin::AdminState,
-    cache::{Cache, http::Answers, shared::Shared},
+    cache::{Cache, http::Answers, model::Kept, shared::Shared},
     gateway::{
         Gateway,
         learned::Learned,
@@ -156,6 +157,17 @@ fn services(ground: &Ground, clock: &Clock, entropy: &Entropy, shared: Option<Ar
     }
 }
 
+/// The kept answers of models, and who writes them into the database where they are to outlive the process.
+fn kept_answers(ground: &Ground, clock: &Clock) -> (Kept, Option<kept::Writer>) {
+    let settings = ground.hub.peek().settings.cache.clone();
+    let room = settings.clone().unwrap_or_default().max_size.0;
+    if !settings.is_some_and(|cache| cache.persistent) {
+        return (Kept::new(room, Arc::new(NoShelf), clock.clone()), None);
+    }
+    let (shelf, writer) = kept::open(ground.store.clone(), clock.clone());
+    (Kept::new(room, Arc::new(shelf), clock.clone()), Some(writer))
+}
+
 /// The services of both ports and what runs beside them.
 pub struct Planes {
     gateway: Arc<Gateway>,
@@ -163,6 +175,7 @@ pub struct Planes {
     reloader: Arc<Reloader>,
     drain: Drain,
     writer: book::Writer,
+    answers: Option<kept::Writer>,
 }
 
 impl Planes {
@@ -176,6 +189,7 @@ impl Planes {
         let room = ground.server.cache_memory.0;
         let drain = Drain::default();
         let (owners, writer) = book::open(ground.store.clone(), clock.clone());
+        let (kept, answers) = kept_answers(ground, &clock);
         let gateway = Arc::new(Gateway {
             hub: ground.hub.clone(),
             sink: Arc::new(Sink::new(ground.telemetry.clone(), ground.metering.meter.clone(), clock.clone())),
@@ -190,6 +204,7 @@ impl Planes {
             }),
             learned: Learned::default(),
             services: Arc::new(services(ground, &clock, &entropy, shared.clone())),
+            kept,
             targets: Targets::default(),
             answers: Arc::new(Answers::new(room, clock.clone(), entropy.clone(), shared)),
         });
@@ -205,7 +220,7 @@ impl Planes {
             entropy,
         };
         let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone(), policies));
-        Ok(Self { gateway, console, reloader, drain, writer })
+        Ok(Self { gateway, console, reloader, drain, writer, answers })
     }
 
     /// Serves both ports and starts the background work.
@@ -214,6 +229,9 @@ impl Planes {
         let mut background = JoinSet::new();
         watch_over(&mut background, &ground, options, &stopped);
         background.spawn(self.writer.run(stopped.clone()));
+        if let Some(answers) = self.answers {
+            background.spawn(answers.run(self.gateway.kept.clone(), stopped.clone()));
+        }
         background.spawn(alerts::run(alerting(&ground, options), ground.crossings, stopped.clone()));
         if let Some(leases) = ground.metering.leases {
             let stopped = stopped.clone();

@@ -6,6 +6,8 @@
 //! (`policies`), and caches beside the process.
 
 pub mod http;
+pub mod model;
+pub mod semantic;
 pub mod shared;
 mod values;
 

@@ -10,4 +10,4 @@ pub mod record;
 pub use certificate::ClientCertificate;
 pub use fault::{Blame, Fault, FaultKind};
 pub use ledger::{Attempt, Charge, Cost, Entry, Intent, Measure, REPEATS, Settle, UsageRow};
-pub use record::{AttemptRecord, Outcome, Record, Watcher};
+pub use record::{AttemptRecord, Outcome, Record, Saved, Watcher};

@@ -134,6 +134,17 @@ pub struct Record {
     pub end_user: Option<Arc<str>>,
     /// Labels for chargeback: those of the subscription, and what the configured headers and body fields say.
     pub metadata: Vec<(Arc<str>, Arc<str>)>,
+    /// What a cache saved.
+    pub saved: Saved,
+}
+
+/// What an answer from a cache would have cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    /// Tokens of all buckets.
+    pub tokens: u64,
+    /// Money, in 10⁻⁹ of the currency's unit; 0 where the model is unpriced.
+    pub nanos: i64,
 }
 
 impl Record {
@@ -179,6 +190,7 @@ impl Record {
             cache: None,
             end_user: None,
             metadata: Vec::new(),
+            saved: Saved::default(),
         }
     }
 }

@@ -81,7 +81,7 @@ pub async fn run<T: Task>(
     let mut tally = Tally::default();
     let mut full = None;
     loop {
-        let choice = match choose(pool, preference, &tried) {
+        let mut choice = match choose(pool, preference, &tried) {
             Ok(choice) => choice,
             Err(_) if full.is_none() && tally.deserves_same_place_again() => {
                 tried = Tried::default();
@@ -89,6 +89,7 @@ pub async fn run<T: Task>(
             }
             Err(none) => return concluded(tally, Some(&none), full),
         };
+        choice.is_bound_by(exchange.cut.clone());
         choice.mark_tried(&mut tried);
         if let Some(wish) = metering::to_move(exchange, task, choice.backend.id())
             && let Err(fault) = exchange.settlement.move_to(wish).await

@@ -1,26 +1,45 @@
-//! A copy of an answer's body for somebody beside the caller (`cache-store`), gathered as the body passes.
+//! A copy of an answer's body for whoever is there beside the caller (`cache-store`, the model cache), gathered as the body passes.
 
 use bytes::{Bytes, BytesMut};
 
-use crate::policies::link::Keep;
+use super::model_cache::Storing;
+use crate::{exchange::Record, policies::link::Keep};
 
 /// A copy under way. Dropped before [`Copying::finish`], it comes to nothing.
+#[derive(Default)]
 pub struct Copying {
-    keep: Keep,
+    keep: Option<Keep>,
+    storing: Option<Box<Storing>>,
+    /// Largest body that anybody wants.
+    largest: usize,
     gathered: BytesMut,
     is_too_large: bool,
 }
 
 impl Copying {
-    /// Nothing yet.
+    /// Nothing yet, for a policy.
     #[must_use]
     pub fn new(keep: Keep) -> Self {
-        Self { keep, gathered: BytesMut::new(), is_too_large: false }
+        let mut copying = Self::default();
+        copying.add_keep(keep);
+        copying
+    }
+
+    /// A policy wants the copy too.
+    pub fn add_keep(&mut self, keep: Keep) {
+        self.largest = self.largest.max(keep.largest);
+        self.keep = Some(keep);
+    }
+
+    /// The model cache wants the copy too.
+    pub fn add_storing(&mut self, storing: Box<Storing>) {
+        self.largest = self.largest.max(storing.largest());
+        self.storing = Some(storing);
     }
 
     /// The next piece has passed.
     pub fn add(&mut self, piece: &Bytes) {
-        if self.is_too_large || self.gathered.len() + piece.len() > self.keep.largest {
+        if self.is_too_large || self.gathered.len() + piece.len() > self.largest {
             self.is_too_large = true;
             self.gathered = BytesMut::new();
             return;
@@ -28,10 +47,17 @@ impl Copying {
         self.gathered.extend_from_slice(piece);
     }
 
-    /// All of it has passed.
-    pub fn finish(self) {
-        if !self.is_too_large {
-            (self.keep.to)(self.gathered.freeze(), false);
+    /// All of it has passed, and this is what is known of the exchange.
+    pub fn finish(self, record: Option<&Record>) {
+        if self.is_too_large {
+            return;
+        }
+        let body = self.gathered.freeze();
+        if let (Some(storing), Some(record)) = (self.storing, record) {
+            storing.finish(&body, record);
+        }
+        if let Some(keep) = self.keep.filter(|keep| body.len() <= keep.largest) {
+            (keep.to)(body, false);
         }
     }
 }
@@ -50,7 +76,7 @@ mod tests {
         for piece in pieces {
             copying.add(&Bytes::from_static(piece.as_bytes()));
         }
-        copying.finish();
+        copying.finish(None);
         Arc::into_inner(got).expect("nobody else has it").into_inner().expect("no panic")
     }
 

@@ -13,6 +13,7 @@ use super::{
     Gateway, admission, headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
+    model_cache::Asking,
     peer::Peer,
     policies::{self, Dress},
     upgrade::{self, Upgrade},
@@ -21,7 +22,7 @@ use crate::{
     exchange::{Fault, FaultKind, Outcome, Record},
     limits::Scope,
     model::{Secret, Trace},
-    outbound::Pool,
+    outbound::{Cut, Pool},
     snapshot::{ApiEntry, ModelTarget, ProductEntry, Snapshot, SubscriptionEntry},
     telemetry::{new_request_id, valid_request_id},
     usage::Settlement,
@@ -81,10 +82,14 @@ pub struct Exchange {
     pub policy_scopes: Vec<Scope>,
     /// Who answers in place of the model's own pool, where a policy says so.
     pub pool: Option<Arc<Pool>>,
+    /// What bounds the attempts at backends from outside, where something does.
+    pub cut: Cut,
     /// How backends are spoken to, where policies say it otherwise than the configuration.
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// What a policy asks of the model cache, in place of what is configured.
+    pub caching: Option<Asking>,
     /// What became of a look into the cache.
     pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
@@ -120,6 +125,8 @@ impl Exchange {
             traced: None,
             pool: None,
             cache_status: None,
+            caching: None,
+            cut: Cut::default(),
             dress: Dress::default(),
             outcome: None,
         }

@@ -31,6 +31,15 @@ pub async fn admit_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<()
     exchange.settlement.admit(wish).await
 }
 
+/// Lets a call through that is answered from the cache: it counts as a request, no tokens are held for it.
+pub async fn admit_hit(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
+    let wish = Wish { output: nothing(), ..call.wish_with(exchange, None, None) };
+    if exchange.settlement.metered().is_some() {
+        return exchange.settlement.move_to(wish).await;
+    }
+    exchange.settlement.admit(wish).await
+}
+
 /// Moves what is held to another model's limits.
 pub async fn move_call(exchange: &mut Exchange, call: &Called<'_>) -> Result<(), Fault> {
     let wish = call.wish(exchange);

@@ -21,6 +21,7 @@ pub mod learned;
 pub mod listener;
 pub mod listing;
 pub mod metering;
+pub mod model_cache;
 pub mod model_dispatch;
 pub mod model_list;
 pub mod model_task;
@@ -45,7 +46,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
-    cache::http::Answers,
+    cache::{http::Answers, model::Kept},
     exchange::{Fault, FaultKind},
     gateway::{
         answer::Answer,
@@ -86,6 +87,8 @@ pub struct Gateway {
     pub learned: Learned,
     /// What policies share.
     pub services: Arc<Services>,
+    /// Answers of models that are kept.
+    pub kept: Kept,
     /// Backends that policies name by URL.
     pub targets: policies::Targets,
     /// Answers of plain APIs that are kept.

@@ -14,6 +14,7 @@ use super::{
     exchange::Exchange,
     listing,
     metering::{self, Called},
+    model_cache::{self, Looked},
     model_list,
     model_task::ModelTask,
     policies::dressed,
@@ -54,11 +55,16 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
     let model = model(exchange, &call, by_body, home.as_ref())?;
     let model = elsewhere(exchange, model)?;
     let called = Called { surface: call.surface, head: &head, body: &body, model: &model };
+    let storing = match model_cache::look(exchange, &call, &called).await? {
+        Looked::Hit(answer) => return Ok(answer),
+        Looked::Miss(storing) => storing,
+    };
     metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
     let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    switching(exchange, task, affinity, home).await
+    let answer = switching(exchange, task, affinity, home).await?;
+    Ok(model_cache::attach(answer, storing))
 }
 
 /// Runs the attempts, moving on to a model with a larger context when a prompt is too long. When no larger model

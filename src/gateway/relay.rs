@@ -4,6 +4,7 @@
 //! unclean end, anything else just the unclean end. `checked` is the way of streams whose words are checked first.
 
 mod checked;
+mod leasing;
 
 use std::{
     collections::VecDeque,
@@ -23,6 +24,7 @@ use tollgate_providers::{
     tap::Tap,
 };
 
+use self::leasing::Leasing;
 use super::{
     answer::{Answer, Upstream},
     copying::Copying,
@@ -110,6 +112,7 @@ struct Relay {
     queue: VecDeque<Bytes>,
     scratch: Vec<Bytes>,
     phase: Phase,
+    leasing: Leasing,
     surface: Option<Surface>,
     is_stream: bool,
     is_intact: bool,
@@ -164,6 +167,7 @@ impl Relay {
             scratch: Vec::new(),
             phase: Phase::Flowing,
             original: upstream.original,
+            leasing: Leasing::default(),
             copy: upstream.copy,
             screen: upstream.screening.map(|how| Box::new(Screen::new(*how))),
             choice: upstream.choice,
@@ -211,7 +215,11 @@ impl Relay {
         } else {
             self.take(data);
         }
-        if matches!(self.phase, Phase::Flowing) && self.body.is_end_stream() {
+        self.finish_if_ended();
+    }
+
+    fn finish_if_ended(&mut self) {
+        if matches!(self.phase, Phase::Flowing) && self.leasing.is_idle() && self.body.is_end_stream() {
             self.finish(None);
         }
     }
@@ -219,12 +227,14 @@ impl Relay {
     /// A piece of a stream: where it might exceed what is held, each of its events by itself.
     fn take_events(&mut self, mut data: Bytes) {
         let is_tight = self.settlement.as_ref().is_some_and(|held| held.is_tight(&self.tap, data.len()));
-        while is_tight && matches!(self.phase, Phase::Flowing) {
+        while is_tight && self.leasing.is_idle() && matches!(self.phase, Phase::Flowing) {
             let Some(end) = cutoff::event_end(&data) else { break };
             let event = data.split_to(end);
             self.take(event);
         }
-        if matches!(self.phase, Phase::Flowing) && !data.is_empty() {
+        if !self.leasing.is_idle() {
+            self.leasing.put_aside(data);
+        } else if matches!(self.phase, Phase::Flowing) && !data.is_empty() {
             self.take(data);
         }
         self.note_objects();
@@ -232,11 +242,20 @@ impl Relay {
 
     fn take(&mut self, data: Bytes) {
         self.tap.push(data, &mut self.scratch);
-        if self.is_stream
-            && let Some(Err(stop)) = self.settlement.as_mut().map(|settlement| settlement.delivered(&mut self.tap))
+        self.pass_on();
+    }
+
+    /// Queues what was read, as soon as what it uses is held.
+    fn pass_on(&mut self) {
+        if let Some(settlement) = self.settlement.as_mut().filter(|_| self.is_stream)
+            && let Err(stop) = settlement.delivered(&mut self.tap)
         {
-            return self.cut_off(&stop);
+            if !self.leasing.begin(settlement, &stop) {
+                self.cut_off(&stop);
+            }
+            return;
         }
+        self.leasing.went_on();
         self.enqueue();
         self.note_content();
     }
@@ -367,6 +386,9 @@ impl Relay {
 
     /// Reads the next piece from the backend; returns when there is something to look at.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.leasing.is_idle() {
+            return self.leased(cx);
+        }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => self.observe(data),

@@ -72,10 +72,9 @@ pub fn failure(envelope: Envelope, failure: &Failure, request_id: &str) -> (Resp
         kind_hint: None,
     };
     let bytes: Bytes = match envelope {
-        Envelope::Plain if is_inside => {
-            serde_json::json!({"statusCode": 500, "message": text.message, "activityId": request_id}).to_string().into()
+        Envelope::Plain => {
+            envelope::plain_error_body(text.status, text.message, is_inside.then_some(request_id)).into()
         }
-        Envelope::Plain => envelope::plain_error_body(&text).into(),
         Envelope::Model(family, _) => envelope::error_body(family, &text).into(),
     };
     let mut answer = Response::new(());
@@ -98,7 +97,7 @@ fn body(envelope: Envelope, fault: &Fault, request_id: &str) -> Bytes {
         kind_hint: None,
     };
     match envelope {
-        Envelope::Plain => envelope::plain_error_body(&text).into(),
+        Envelope::Plain => envelope::plain_error_body(text.status, text.message, None).into(),
         Envelope::Model(family, _) => envelope::error_body(family, &text).into(),
     }
 }

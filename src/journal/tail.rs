@@ -20,6 +20,7 @@ pub struct Tail {
     offset: u64,
     epoch: u64,
     chunk: Vec<u8>,
+    is_behind: bool,
 }
 
 /// A piece of a segment that holds whole records only.
@@ -28,11 +29,12 @@ struct Piece {
     number: u64,
     from: u64,
     to: u64,
+    grows: bool,
 }
 
 impl Tail {
     pub(super) fn new(shared: Arc<Shared>, epoch: u64) -> Self {
-        Self { shared, number: 0, offset: HEADER as u64, epoch, chunk: Vec::new() }
+        Self { shared, number: 0, offset: HEADER as u64, epoch, chunk: Vec::new(), is_behind: false }
     }
 
     /// Waits until there is a record to read, or [`super::Journal::finish`] was called (then `false`, if there is none).
@@ -56,11 +58,14 @@ impl Tail {
     /// # Errors
     /// [`JournalError::Io`] and [`JournalError::Damaged`]; the next call tries the same again.
     pub fn read(&mut self) -> Result<Vec<Record>, JournalError> {
+        self.is_behind = false;
         let Some(piece) = self.next_piece() else { return Ok(Vec::new()) };
         let mut length = (piece.to - piece.from).min(CHUNK);
         loop {
             let records = self.read_piece(&piece, length)?;
             if !records.is_empty() {
+                // A segment that does not grow any more has another behind it.
+                self.is_behind = self.offset < piece.to || !piece.grows;
                 return Ok(records);
             }
             if length == piece.to - piece.from {
@@ -68,6 +73,12 @@ impl Tail {
             }
             length = (piece.to - piece.from).min(length * 4);
         }
+    }
+
+    /// Whether the last [`Tail::read`] left records that were there when it began.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// Steps over the ends of segments.
@@ -80,7 +91,7 @@ impl Tail {
             }
             if self.offset < segment.end {
                 let (number, from, to) = (segment.number, self.offset, segment.end);
-                return Some(Piece { file: segment.file, number, from, to });
+                return Some(Piece { file: segment.file, number, from, to, grows });
             }
             if grows {
                 return None;

@@ -11,6 +11,7 @@ use super::{
     breaker::{Ending, Pass},
     breaker_rules::Sign,
     core::Flight,
+    cut::Cut,
     incoming::Incoming,
     outgoing::Outgoing,
     sim,
@@ -61,6 +62,7 @@ pub struct Choice {
     failed: bool,
     flight: Option<Flight>,
     sent_at: Ticks,
+    cut: Cut,
 }
 
 impl Choice {
@@ -74,7 +76,14 @@ impl Choice {
         now: Ticks,
     ) -> Self {
         let flight = Some(flight);
-        Self { backend, upstream_model, member, credential, pass, reported: false, failed: false, flight, sent_at: now }
+        let cut = Cut::default();
+        let (reported, failed) = (false, false);
+        Self { backend, upstream_model, member, credential, pass, reported, failed, flight, sent_at: now, cut }
+    }
+
+    /// Dropped without a report behind that bound, it was too slow.
+    pub fn is_bound_by(&mut self, cut: Cut) {
+        self.cut = cut;
     }
 
     /// Whether requests from here carry a credential of ours.
@@ -219,7 +228,12 @@ fn frame(method: &Method, body: &Outgoing, headers: &mut HeaderMap) {
 
 impl Drop for Choice {
     fn drop(&mut self) {
-        if !self.reported {
+        if self.reported {
+            return;
+        }
+        if self.cut.is_reached() {
+            self.report(Some(Sign::Timeout), None, None);
+        } else {
             self.backend.core.put_back(self.pass);
         }
     }

@@ -12,6 +12,7 @@ mod checks;
 mod choice;
 mod core;
 mod credential;
+mod cut;
 pub mod egress;
 mod endpoint;
 mod fault;
@@ -38,6 +39,7 @@ pub use self::{
     backend::Backend,
     choice::{Choice, Failure},
     core::Flight,
+    cut::Cut,
     fault::{SendFault, SendFaultKind},
     fleet::Fleet,
     incoming::Incoming,

@@ -165,7 +165,7 @@ mod tests {
     fn without_a_token_it_is_said_so() {
         let policy = r#"<base /><validate-azure-ad-token tenant-id="t" failed-validation-error-message="No" />"#;
         let played = Scene::new().section("inbound", policy).run();
-        assert_eq!((played.status(), &*played.body()), (401, r#"{"message":"No","statusCode":401}"#));
+        assert_eq!((played.status(), &*played.body()), (401, r#"{"statusCode":401,"message":"No"}"#));
         assert_eq!(played.last_error.expect("an error").source, "validate-azure-ad-token");
     }
 }

@@ -159,7 +159,7 @@ fn claims_audiences_and_issuers_are_asked_for() {
 fn the_answer_says_what_the_document_says_and_last_error_what_happened() {
     let policy = policy(r#"failed-validation-httpcode="403" failed-validation-error-message="Go away""#, &config());
     let played = Scene::new().section("inbound", &policy).run();
-    assert_eq!(played.body(), r#"{"message":"Go away","statusCode":403}"#);
+    assert_eq!(played.body(), r#"{"statusCode":403,"message":"Go away"}"#);
     let error = played.last_error.expect("an error");
     assert_eq!(
         (&*error.source, &*error.reason, &*error.message),

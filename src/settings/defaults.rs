@@ -48,6 +48,7 @@ fn simulated(name: &str) -> Model {
         max_output_tokens: None,
         price: None,
         limits: Limits::default(),
+        cache: None,
         workspace: None,
     }
 }
@@ -69,6 +70,7 @@ fn product(id: &str, title: &str) -> Product {
         limits: Limits::default(),
         time_zone: None,
         policy: None,
+        cache: None,
         workspace: None,
     }
 }

@@ -3,6 +3,7 @@
 //! The structs here are the manual: every field's doc comment becomes its description in the JSON schema.
 //! What they mean together is compiled by `snapshot`.
 
+pub mod caching;
 pub mod check;
 pub mod collection;
 pub mod database;
@@ -20,6 +21,7 @@ pub mod shared_state;
 #[cfg(test)]
 mod shipped;
 
+pub use caching::{CacheRules, CacheScope, Caching, Embeddings, Semantic, SemanticMode};
 pub use check::{check, object_from_json};
 pub use collection::Object;
 pub use database::{Database, PostgresUrl};
@@ -83,6 +85,9 @@ pub struct Settings {
     pub loggers: Vec<Logger>,
     /// Policy documents that belong to no object.
     pub policies: Policies,
+    /// Keeps answers of models and gives them again. Left out: nothing is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Caching>,
     /// Where each object was declared; empty for objects of the database.
     #[serde(skip)]
     pub origins: HashMap<(ObjectKind, String), Origin>,
@@ -109,6 +114,7 @@ impl Default for Settings {
             token_sources: Vec::new(),
             loggers: Vec::new(),
             policies: Policies::default(),
+            cache: None,
             origins: HashMap::new(),
         }
     }

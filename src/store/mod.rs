@@ -11,6 +11,7 @@ mod decode;
 mod error;
 pub mod leases;
 pub mod ledger;
+mod model_answers;
 mod port;
 mod postgres;
 pub mod reports;
@@ -29,6 +30,7 @@ pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
     Proof, Pruned, Rebuilt, RollupFinding, Shipment, Shipped, Taken,
 };
+pub use model_answers::{ModelAnswer, ModelAnswers};
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;
 #[cfg(test)]

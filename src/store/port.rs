@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
-use super::{AdminToken, Books, Commit, Leases, Owner, Picture, Revision, StoreError};
+use super::{AdminToken, Books, Commit, Leases, ModelAnswers, Owner, Picture, Revision, StoreError};
 use crate::model::{BackendId, KeyHash, SubscriptionId, Timestamp};
 
 /// A pending answer of the store.
@@ -99,7 +99,7 @@ pub trait Access: Send + Sync {
 }
 
 /// A database.
-pub trait Store: Objects + Owners + Access + Books {
+pub trait Store: Objects + Owners + Access + Books + ModelAnswers {
     /// Writes a consistent copy to a new file (0600) while in use. Sealed rows stay sealed: `secret.key` is not in it.
     ///
     /// # Errors

@@ -91,6 +91,8 @@ impl Drain {
     /// the rest.
     pub async fn run(mut self) -> Result<(), DrainError> {
         while self.wait().await {
+            // What comes while this reads waits for the next turn: reading after it record by record would cost more
+            // than all else that the ledger does.
             while self.read().await? {
                 if self.joining.rows() >= ROWS {
                     self.ship().await?;
@@ -112,7 +114,7 @@ impl Drain {
         true
     }
 
-    /// Takes the next records; `false`: there are none.
+    /// Takes the next records; `false`: there were no more when it began.
     async fn read(&mut self) -> Result<bool, DrainError> {
         let Some(mut tail) = self.tail.take() else { return Ok(false) };
         let reading = tokio::task::spawn_blocking(move || {
@@ -120,11 +122,12 @@ impl Drain {
             (tail, records)
         });
         let (tail, records) = reading.await.expect("reading neither panics nor is it called off");
+        let is_behind = tail.is_behind();
         self.tail = Some(tail);
         match records {
             Ok(records) => {
                 self.joining.take_all(&records, self.to.clock.ticks())?;
-                Ok(!records.is_empty())
+                Ok(is_behind)
             }
             Err(error) if self.journal.is_finished() => Err(error.into()),
             Err(error) => {

@@ -1,8 +1,8 @@
 //! Spending quotas that several gateways share: asks the authority for leases ahead of need, hands back what lies
 //! idle, and tells the counters of `limits` how far they may go (ACCOUNTING, section 5).
 //!
-//! The first request of a counter in a window waits for its lease, at most [`FIRST_WAIT`]; nothing else on a request's
-//! path waits for the database. When the authority is away, what is held is spent, then requests are refused as
+//! The first request of a counter in a window waits for its lease, at most [`FIRST_WAIT`], and a stream that outgrows
+//! what is leased at most [`STREAM_WAIT`]; nothing else on a request's path waits for the database. When the authority is away, what is held is spent, then requests are refused as
 //! [`Unleased`](RefusalKind::Unleased).
 //!
 //! Why no quota is exceeded: the authority counts everything that it gave as spent until it is shipped or given back;
@@ -29,6 +29,9 @@ use crate::{
 
 /// How long a request waits for leases.
 pub const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// How long a running stream waits for a lease: it has begun to answer, and ending it loses what was paid for.
+pub const STREAM_WAIT: Duration = Duration::from_secs(5);
 
 /// Time between two looks at what is held.
 const TEND: Duration = Duration::from_millis(250);
@@ -146,6 +149,11 @@ impl Leases {
     /// Waits for a lease that covers what a request was refused for, at most [`FIRST_WAIT`]; whether to reserve again.
     pub async fn cover(&self, refusal: &Refusal) -> bool {
         refusal.kind == RefusalKind::Unleased && timeout(self.first_wait, self.ask_for(refusal)).await.unwrap_or(false)
+    }
+
+    /// The same for a stream that is under way: at most [`STREAM_WAIT`].
+    pub async fn cover_stream(&self, refusal: &Refusal) -> bool {
+        timeout(self.first_wait.max(STREAM_WAIT), self.ask_for(refusal)).await.unwrap_or(false)
     }
 
     async fn ask_for(&self, refusal: &Refusal) -> bool {

@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::BoxFuture;
 use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
     exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
-    limits::Standing,
+    limits::{RefusalKind, Standing},
     model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
 };
@@ -85,6 +86,13 @@ impl Settlement {
         self.record.attempts.push(attempt);
     }
 
+    /// The try under way took longer than a bound from outside allows.
+    pub fn was_late(&mut self) {
+        let Some(Underway { backend, began }) = self.underway.take() else { return };
+        let (since, took) = (began.since(self.record.started), self.sink.now().since(began));
+        self.record.attempts.push(AttemptRecord { backend, status: None, fault: Some("timeout"), began: since, took });
+    }
+
     /// Nobody waited for the answer: what was sent is charged, and the try is told of.
     fn leave(&mut self, underway: Underway) {
         let Underway { backend, began } = underway;
@@ -145,6 +153,16 @@ impl Settlement {
     pub fn delivered(&mut self, tap: &mut Tap) -> Result<(), Stop> {
         let Some(metered) = &mut self.metered else { return Ok(()) };
         metered.delivered(&self.record, tap, self.sink.now())
+    }
+
+    /// Asks for the lease whose lack is why the stream would stop; whether it has come, or finally none will. `None`:
+    /// it would stop for another reason.
+    #[must_use]
+    pub fn lease(&self, stop: &Stop) -> Option<BoxFuture<'static, bool>> {
+        let Stop::Spent(refusal) = stop else { return None };
+        let leases = self.sink.meter().leases.clone().filter(|_| refusal.kind == RefusalKind::Unleased)?;
+        let refusal = refusal.clone();
+        Some(Box::pin(async move { leases.cover_stream(&refusal).await }))
     }
 
     /// What was consumed of an answer, into the record.

@@ -363,6 +363,24 @@ async fn a_slow_backend_is_left_in_time_and_the_retry_asks_another() {
     world.vendor("a").reached(1).await;
 }
 
+/// A policy's timeout is the backend's failure, not the client's leaving: its breaker hears of it.
+#[tokio::test]
+async fn a_backend_that_a_policy_gives_up_on_is_told_to_its_breaker() {
+    let policy = backend(r#"<set-backend-service backend-id="both" /><forward-request timeout-ms="100" />"#);
+    let config = pooled(&policy).replace(
+        "kind: http,",
+        "kind: http, circuit_breaker: [{ failures: 1, interval: 60s, open_for: 60s, on: [timeout] }],",
+    );
+    let (a, b) = (Vendor::always(Reply::silence()).await, Vendor::always(fine("b")).await);
+    let world = World::builder().config(&config).vendor("a", a).vendor("b", b).start().await;
+    let call = Call::get("/orders/1").key(KEY);
+    world.send(&call).await.expect_whole(504);
+    let line = world.line().await;
+    assert_eq!(line["attempts"], 1, "{line}");
+    assert_eq!(world.send(&call).await.expect_whole(200).text(), "b", "the open breaker sends nothing");
+    assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (1, 1));
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_inside_a_retry_is_settled_once() {
     let policy = backend(r#"<retry condition="@(true)" count="50" interval="1"><forward-request /></retry>"#);

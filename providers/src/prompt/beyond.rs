@@ -14,11 +14,21 @@ use crate::{
     json::{Members, object},
 };
 
-/// Members of a body that stand for something kept or run by the provider.
-const ELSEWHERE: [&str; 7] = [
+/// Members of a body that stand for something kept or run by the provider: stored conversations, agents and caches,
+/// and searches (OpenAI `web_search_options`, Groq `search_settings`, xAI `search_parameters`, OpenRouter `plugins`,
+/// DashScope `enable_search`, Perplexity's filters).
+const ELSEWHERE: [&str; 15] = [
     "previous_response_id",
     "conversation",
+    "agent_id",
     "web_search_options",
+    "search_settings",
+    "compound_custom",
+    "search_parameters",
+    "search_mode",
+    "search_domain_filter",
+    "enable_search",
+    "plugins",
     "mcp_servers",
     "container",
     "cachedContent",

@@ -9,6 +9,7 @@ mod dress;
 mod redirect;
 mod target;
 mod wire;
+mod within;
 
 use std::sync::Arc;
 

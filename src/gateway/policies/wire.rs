@@ -1,18 +1,15 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Response as Answered, StatusCode, Uri, header};
-use tokio::time::timeout;
 
 use super::{
     super::{
         answer::{Answer, Upstream},
-        body,
-        copying::Copying,
-        dispatch,
+        body, dispatch,
         exchange::Exchange,
         listener::Inbound,
         metering, respond,
@@ -39,7 +36,7 @@ const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The gateway's side of an exchange that runs through policies.
 pub struct Wire<'e> {
-    exchange: &'e mut Exchange,
+    pub(super) exchange: &'e mut Exchange,
     target: Option<Target>,
     /// What a backend answered last.
     answer: Option<Answer>,
@@ -79,15 +76,19 @@ impl<'e> Wire<'e> {
         if how.buffer_request_body && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
-        let sending = self.send_on(request, route, how);
         match how.timeout {
-            Some(longest) => timeout(longest, sending).await.unwrap_or_else(|_| Err(late(longest))),
-            None => sending.await,
+            Some(longest) => self.send_within(longest, request, route, how).await,
+            None => self.send_on(request, route, how).await,
         }
     }
 
     /// Sends it, and again where the backend says that it is elsewhere.
-    async fn send_on(&mut self, request: &Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
+    pub(super) async fn send_on(
+        &mut self,
+        request: &Request,
+        route: &Route,
+        how: &Forwarding,
+    ) -> Result<Response, Failure> {
         self.exchange.dress = Dress::of(route, how);
         self.give_back(request)?;
         let target = target::of(self.exchange, self.target.as_ref(), request, route)?;
@@ -271,7 +272,9 @@ impl<'e> Wire<'e> {
         let bytes = match response.body {
             Body::Passing => {
                 upstream.screening = self.screening.take();
-                upstream.copy = self.keep.take().map(|keep| Box::new(Copying::new(keep)));
+                if let Some(keep) = self.keep.take() {
+                    upstream.copy.get_or_insert_default().add_keep(keep);
+                }
                 return Answer::Upstream(upstream);
             }
             Body::Held(bytes) => bytes,
@@ -284,6 +287,8 @@ impl<'e> Wire<'e> {
         upstream.held = if bytes.is_empty() { Vec::new() } else { vec![bytes] };
         upstream.is_stream = false;
         upstream.withholds = false;
+        // What policies made of an answer is for this caller; the model cache keeps what backends said.
+        upstream.copy = None;
         Answer::Upstream(upstream)
     }
 }
@@ -444,9 +449,4 @@ fn uri(path: &str, query: &str) -> Result<Uri, Failure> {
 /// No member could be asked: nothing was sent.
 const fn is_about_the_pool(kind: FaultKind) -> bool {
     matches!(kind, FaultKind::NoBackend | FaultKind::AllThrottled)
-}
-
-fn late(longest: Duration) -> Failure {
-    let message = format!("The backend did not answer within {} s.", longest.as_secs_f64());
-    Failure::from(Fault::new(FaultKind::BackendTimeout, message))
 }

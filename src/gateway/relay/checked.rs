@@ -16,7 +16,7 @@ impl Relay {
     pub(super) fn finish_copy(&mut self) {
         let is_whole = self.settlement.as_ref().is_some_and(|held| held.outcome == Outcome::Complete);
         if let Some(copy) = self.copy.take().filter(|_| is_whole) {
-            copy.finish();
+            copy.finish(self.settlement.as_deref());
         }
     }
 

@@ -163,7 +163,7 @@ impl Link for Wire {
 
     fn rendered(&mut self, failure: &Failure) -> Response {
         let status = StatusCode::from_u16(failure.status).expect("a status");
-        let text = serde_json::json!({ "statusCode": failure.status, "message": failure.told() }).to_string();
+        let text = tollgate_providers::envelope::plain_error_body(failure.status, failure.told(), None);
         let headers = failure.headers.iter().cloned().collect();
         Response { headers, body: Body::Held(text.into()), ..Response::new(status) }
     }

@@ -5,6 +5,7 @@
 mod api;
 mod backend;
 mod cache;
+mod caching;
 mod ledger;
 mod limits;
 mod outside;
@@ -116,6 +117,7 @@ pub fn run(settings: &Settings, report: &mut Report<'_>) {
     price::check(settings, &index, report);
     outside::check(settings, report);
     ledger::check(&settings.server, report);
+    caching::check(settings, report);
 }
 
 /// Without a file's tree, the object is the nearest thing whose place is known.

@@ -109,6 +109,9 @@ impl Merge {
         if let Some(policies) = self.single("policies", name, root, pieces.policies.take()) {
             self.settings.policies = policies;
         }
+        if let Some(cache) = self.single("cache", name, root, pieces.cache.take()) {
+            self.settings.cache = Some(cache);
+        }
     }
 
     /// A part that one file describes.
@@ -174,6 +177,7 @@ struct Pieces {
     version: Option<u64>,
     server: Option<Json>,
     policies: Option<Json>,
+    cache: Option<Json>,
     objects: Vec<(ObjectKind, Vec<Option<Json>>)>,
 }
 
@@ -184,6 +188,7 @@ impl Pieces {
             version: whole["version"].as_u64(),
             server: whole.get("server").cloned(),
             policies: whole.get("policies").cloned(),
+            cache: whole.get("cache").filter(|cache| !cache.is_null()).cloned(),
             objects: ObjectKind::ALL.map(|kind| (kind, list(kind).into_iter().map(Some).collect())).into(),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{BackendId, PoolId, WorkspaceId};
 
 use super::{Limits, Rates};
+use crate::settings::CacheRules;
 
 /// What callers write in `model`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,9 @@ pub struct Model {
     /// What it may consume by all callers together, unless `per` says otherwise. One mapping, or a list of them.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What it does otherwise than the top level's `cache`. Left out: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRules>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,

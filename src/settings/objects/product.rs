@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{ApiId, GroupId, ProductId, WorkspaceId};
 
 use super::{Limits, PolicySource, yes};
+use crate::settings::CacheRules;
 
 /// A bundle of APIs and models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +45,9 @@ pub struct Product {
     /// Policy document: the path of an XML or YAML file, the XML itself, or its elements as YAML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicySource>,
+    /// What it does otherwise than the top level's `cache`. Left out: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRules>,
     /// Workspace that owns it. Left out: shared.
     #[serde(default)]
     pub workspace: Option<WorkspaceId>,

@@ -3,11 +3,10 @@
 
 /// Type of the settings, and the fields of it that belong to later versions.
 const LATER: &[(&str, &[&str])] = &[
-    ("Settings", &["cache", "limits", "policy", "tags", "version_sets"]),
+    ("Settings", &["limits", "policy", "tags", "version_sets"]),
     ("Backend", &["auth"]),
     ("Credential", &["auth"]),
-    ("Model", &["cache", "policy"]),
-    ("Product", &["cache"]),
+    ("Model", &["policy"]),
     ("Subscription", &["policy"]),
     ("Api", &["releases", "revisions", "tags"]),
     ("Operation", &["limits"]),

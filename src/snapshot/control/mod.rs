@@ -14,7 +14,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, MutexGuard};
@@ -30,8 +30,10 @@ pub use refused::Refused;
 pub use subscriptions::IssuedKeys;
 pub use view::{Entry, Etag, Ownership, View};
 
-/// How often a commit is decided anew when another process wrote in between.
-const RETRIES: usize = 8;
+/// How often a commit is decided anew when another process wrote in between: with the waits below, half a second.
+const RETRIES: u32 = 20;
+/// The longest wait before deciding anew, in ms.
+const LONGEST_WAIT: u64 = 64;
 
 /// Makes what the data plane reads out of settings and keys.
 pub trait Compiler: Send + Sync {
@@ -122,13 +124,22 @@ impl Control {
     /// Nothing has changed; see [`Refused`].
     pub async fn apply(&self, changes: Vec<Change>, run: Run) -> Result<Arc<View>, Refused> {
         let mut inner = self.inner.lock().await;
-        for _ in 0..RETRIES {
+        for nth in 0..RETRIES {
             match self.attempt(&mut inner, &changes, run).await {
-                Err(Refused::Store(StoreError::Moved)) => self.adopt_stored(&mut inner).await?,
+                Err(Refused::Store(StoreError::Moved)) => {
+                    self.give_way(nth).await;
+                    self.adopt_stored(&mut inner).await?;
+                }
                 decided => return decided,
             }
         }
         Err(Refused::Store(StoreError::Moved))
+    }
+
+    /// Waits at random before the `nth` next try, longer each time: two that write in turn would else meet again.
+    async fn give_way(&self, nth: u32) {
+        let most = 1_u64.checked_shl(nth).map_or(LONGEST_WAIT, |wait| wait.min(LONGEST_WAIT));
+        tokio::time::sleep(Duration::from_millis(self.entropy.below(most + 1))).await;
     }
 
     /// Takes a newly read file in the place of the old one: whole, or not at all.

@@ -11,6 +11,7 @@ mod connect;
 mod insert;
 mod leases;
 mod ledger;
+mod model_answers;
 mod objects;
 mod owners;
 mod proof;

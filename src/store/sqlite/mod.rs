@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod insert;
 mod ledger;
+mod model_answers;
 mod objects;
 mod owners;
 mod proof;

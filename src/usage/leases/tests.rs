@@ -283,6 +283,20 @@ async fn what_needs_nothing_of_a_quota_waits_for_its_lease_once() {
     assert_balanced(&mut [gateway], &scope, (1_000, 0)).await;
 }
 
+/// A request gives up early, a stream that has begun does not.
+#[tokio::test]
+async fn a_stream_waits_longer_for_its_lease_than_a_request() {
+    let (authority, clock, scope) = (authority().await, clock(), scope(1_000));
+    let line = Arc::new(Line { authority: authority.clone(), state: AtomicU8::new(0) });
+    let (limits, leases) = counters("a", &line, &clock, &scope);
+    let leases = leases.waiting(Duration::ZERO);
+    let scopes = std::slice::from_ref(&scope);
+    let refused = leases.reserve(&ask(scopes, 10)).await.expect_err("no time to ask");
+    assert_eq!(refused.kind, RefusalKind::Unleased);
+    assert!(leases.cover_stream(&refused).await, "asked for and come");
+    drop(limits.reserve(&ask(scopes, 10)).expect("leased"));
+}
+
 #[tokio::test]
 async fn while_the_authority_is_away_what_is_held_is_spent_and_nothing_more() {
     let (authority, clock, scope) = (authority().await, clock(), scope(1_000));

@@ -1,0 +1,192 @@
+//! Kept answers of models in the database: written behind the answers in batches, read once at the start.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tollgate_providers::Usage;
+
+use crate::{
+    cache::model::{Entry, Kept, Key, Owner, Shelf},
+    model::Clock,
+    store::{ModelAnswer, Store},
+};
+
+/// Changes that may wait to be written.
+const WAITING: usize = 4_096;
+/// Changes written in one transaction.
+const BATCH: usize = 128;
+/// Rows read at once at the start.
+const PAGE: u32 = 256;
+
+/// What changes.
+enum Change {
+    Keep(Arc<Entry>),
+    Forget(Key),
+}
+
+/// The shelf. [`Writer::run`] writes what it takes.
+pub struct StoredShelf(mpsc::Sender<Change>);
+
+/// A shelf that keeps nothing.
+pub struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn keep(&self, _: Arc<Entry>) {}
+
+    fn forget(&self, _: Key) {}
+}
+
+/// Writes what the shelf takes.
+pub struct Writer {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    queue: mpsc::Receiver<Change>,
+}
+
+/// The shelf and its writer.
+#[must_use]
+pub fn open(store: Arc<dyn Store>, clock: Clock) -> (StoredShelf, Writer) {
+    let (sender, queue) = mpsc::channel(WAITING);
+    (StoredShelf(sender), Writer { store, clock, queue })
+}
+
+impl StoredShelf {
+    /// A cache may lose what it cannot write: it is asked for again.
+    fn send(&self, change: Change) {
+        if self.0.try_send(change).is_err() {
+            tracing::debug!("a change of the model cache was not written: the database does not keep up");
+        }
+    }
+}
+
+impl Shelf for StoredShelf {
+    fn keep(&self, entry: Arc<Entry>) {
+        self.send(Change::Keep(entry));
+    }
+
+    fn forget(&self, key: Key) {
+        self.send(Change::Forget(key));
+    }
+}
+
+impl Writer {
+    /// Reads what is there into `kept`, then writes until `stop` says so and nothing waits any more.
+    pub async fn run(mut self, kept: Kept, mut stop: watch::Receiver<bool>) {
+        if let Err(error) = self.restore(&kept).await {
+            tracing::warn!(%error, "kept answers of models could not be read; the cache begins empty");
+        }
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let stopping = *stop.borrow();
+            if stopping {
+                // What is queued is still handed out; nothing new is taken.
+                self.queue.close();
+            }
+            tokio::select! {
+                taken = self.queue.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    self.write(std::mem::take(&mut batch)).await;
+                }
+                changed = stop.changed(), if !stopping => {
+                    if changed.is_err() {
+                        self.queue.close();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn restore(&self, kept: &Kept) -> Result<(), crate::store::StoreError> {
+        self.store.sweep_model_answers(self.clock.now()).await?;
+        let (mut after, mut count) = (None, 0_usize);
+        loop {
+            let (rows, next) = self.store.model_answers(after, PAGE).await?;
+            count += rows.len();
+            rows.into_iter().filter_map(|row| entry(&row)).for_each(|entry| kept.restore(entry));
+            after = match next {
+                Some(next) => Some(next),
+                None => break,
+            };
+        }
+        if count > 0 {
+            tracing::info!(count, "kept answers of models are back in memory");
+        }
+        Ok(())
+    }
+
+    async fn write(&self, batch: Vec<Change>) {
+        // The last word on each counts.
+        let mut last: BTreeMap<Key, Option<Arc<Entry>>> = BTreeMap::new();
+        for change in batch {
+            match change {
+                Change::Keep(entry) => last.insert(entry.key, Some(entry)),
+                Change::Forget(key) => last.insert(key, None),
+            };
+        }
+        let (mut rows, mut gone) = (Vec::new(), Vec::new());
+        for (key, entry) in last {
+            match entry {
+                Some(entry) => rows.push(row(&entry)),
+                None => gone.push(key.0),
+            }
+        }
+        if let Err(error) = self.store.write_model_answers(rows, gone).await {
+            tracing::warn!(%error, "kept answers of models were not written");
+        }
+    }
+}
+
+/// An entry as it is written, in clear: the store seals it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    partition: [u8; 32],
+    subscription: String,
+    product: String,
+    api: String,
+    model: String,
+    text: Option<String>,
+    body: String,
+    usage: Usage,
+    upstream_model: String,
+    backend: String,
+}
+
+fn row(entry: &Entry) -> ModelAnswer {
+    let Owner { subscription, product, api, model } = entry.owner.clone();
+    let written = Written {
+        partition: entry.partition.0,
+        subscription,
+        product,
+        api,
+        model,
+        text: entry.text.clone(),
+        body: String::from_utf8_lossy(&entry.body).into_owned(),
+        usage: entry.usage,
+        upstream_model: entry.upstream_model.clone(),
+        backend: entry.backend.clone(),
+    };
+    let clear = serde_json::to_vec(&written).expect("texts and numbers are JSON");
+    ModelAnswer { key: entry.key.0, created: entry.created, expires: entry.expires, clear }
+}
+
+/// What was written; `None`: by another version, in another form.
+fn entry(row: &ModelAnswer) -> Option<Entry> {
+    let written: Written = serde_json::from_slice(&row.clear).ok()?;
+    let Written { subscription, product, api, model, .. } = written;
+    Some(Entry {
+        key: Key(row.key),
+        partition: Key(written.partition),
+        owner: Owner { subscription, product, api, model },
+        text: written.text,
+        body: Bytes::from(written.body),
+        usage: written.usage,
+        upstream_model: written.upstream_model,
+        backend: written.backend,
+        created: row.created,
+        expires: row.expires,
+    })
+}

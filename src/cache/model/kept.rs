@@ -1,0 +1,225 @@
+//! The answers that are kept: in memory, bounded by weight, each with its own end; a shelf behind it outlives the
+//! process.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use moka::{Expiry, notification::RemovalCause, sync::Cache};
+use tollgate_providers::Usage;
+
+use super::{key::Key, question::Question};
+use crate::model::{Clock, Timestamp};
+
+/// What an entry weighs beside its texts, in bytes: keys, table entries, an embedding.
+const OVERHEAD: usize = 1_000;
+/// Names by which an entry is found beside its own, at most.
+const MOST_NAMES: u64 = 1_000_000;
+
+/// Whose answer it is, in ids; empty where there is none. For purging and for whoever calls an answer wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The subscription whose call was answered.
+    pub subscription: String,
+    /// The product it went through.
+    pub product: String,
+    /// The API.
+    pub api: String,
+    /// The configured model.
+    pub model: String,
+}
+
+impl Owner {
+    /// Whether every id that `wanted` names is this one's.
+    #[must_use]
+    pub fn matches(&self, wanted: &Self) -> bool {
+        let is = |wanted: &str, own: &str| wanted.is_empty() || wanted == own;
+        is(&wanted.subscription, &self.subscription)
+            && is(&wanted.product, &self.product)
+            && is(&wanted.api, &self.api)
+            && is(&wanted.model, &self.model)
+    }
+}
+
+/// An answer that is kept.
+#[derive(Clone, PartialEq)]
+pub struct Entry {
+    /// The key of the same request; names the entry.
+    pub key: Key,
+    /// Where it is compared.
+    pub partition: Key,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The last user text; `None`: only the same request is answered.
+    pub text: Option<String>,
+    /// The whole, unstreamed answer.
+    pub body: Bytes,
+    /// What it cost in tokens.
+    pub usage: Usage,
+    /// The model as the backend was asked for it.
+    pub upstream_model: String,
+    /// Who answered.
+    pub backend: String,
+    /// When it was answered.
+    pub created: Timestamp,
+    /// From when on it is not given any more.
+    pub expires: Timestamp,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key).field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> u32 {
+        let text = self.text.as_ref().map_or(0, String::len);
+        u32::try_from(self.body.len() + 2 * text + OVERHEAD).unwrap_or(u32::MAX)
+    }
+}
+
+/// What outlives the process. Calls must not wait.
+pub trait Shelf: Send + Sync {
+    /// Keeps an entry, in place of one of the same key.
+    fn keep(&self, entry: Arc<Entry>);
+    /// Forgets an entry.
+    fn forget(&self, key: Key);
+}
+
+/// How an answer was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tier {
+    /// The same request.
+    Exact,
+    /// The same words, whatever their case, spaces and politeness.
+    Normal,
+    /// A prompt that means the same.
+    Semantic {
+        /// How alike, 0 to 1.
+        similarity: f64,
+    },
+}
+
+/// An answer that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The answer.
+    pub entry: Arc<Entry>,
+    /// How.
+    pub tier: Tier,
+}
+
+/// The kept answers. Cloning shares them.
+#[derive(Clone)]
+pub struct Kept {
+    entries: Cache<Key, Arc<Entry>>,
+    /// Normalised texts to entries.
+    names: Cache<Key, Key>,
+    shelf: Arc<dyn Shelf>,
+    clock: Clock,
+}
+
+/// Each entry ends when it says.
+struct Ends(Clock);
+
+impl Expiry<Key, Arc<Entry>> for Ends {
+    fn expire_after_create(&self, _: &Key, entry: &Arc<Entry>, _: Instant) -> Option<Duration> {
+        Some(entry.expires.since(self.0.now()))
+    }
+
+    fn expire_after_update(&self, _: &Key, entry: &Arc<Entry>, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(entry.expires.since(self.0.now()))
+    }
+}
+
+impl Kept {
+    /// Nothing yet, with room for so many bytes.
+    #[must_use]
+    pub fn new(room: u64, shelf: Arc<dyn Shelf>, clock: Clock) -> Self {
+        let behind = shelf.clone();
+        let entries = Cache::builder()
+            .max_capacity(room)
+            .weigher(|_: &Key, entry: &Arc<Entry>| entry.weight())
+            .expire_after(Ends(clock.clone()))
+            .eviction_listener(move |key: Arc<Key>, _: Arc<Entry>, cause| {
+                if cause != RemovalCause::Replaced {
+                    behind.forget(*key);
+                }
+            })
+            .build();
+        Self { entries, names: Cache::new(MOST_NAMES), shelf, clock }
+    }
+
+    /// The answer to the same request, or to the same words.
+    #[must_use]
+    pub fn find(&self, question: &Question) -> Option<Found> {
+        if let Some(entry) = self.get(question.exact) {
+            return Some(Found { entry, tier: Tier::Exact });
+        }
+        let name = name(question.partition, question.text.as_deref()?);
+        let entry = self.get(self.names.get(&name)?)?;
+        Some(Found { entry, tier: Tier::Normal })
+    }
+
+    /// The entry of that key, while it lasts.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<Arc<Entry>> {
+        self.entries.get(&key).filter(|entry| self.clock.now() < entry.expires)
+    }
+
+    /// Keeps an answer.
+    pub fn keep(&self, entry: Entry) {
+        let entry = Arc::new(entry);
+        self.place(&entry);
+        self.shelf.keep(entry);
+    }
+
+    /// Puts an answer of the shelf back into memory.
+    pub fn restore(&self, entry: Entry) {
+        if self.clock.now() < entry.expires {
+            self.place(&Arc::new(entry));
+        } else {
+            self.shelf.forget(entry.key);
+        }
+    }
+
+    fn place(&self, entry: &Arc<Entry>) {
+        if let Some(text) = &entry.text {
+            self.names.insert(name(entry.partition, text), entry.key);
+        }
+        self.entries.insert(entry.key, entry.clone());
+    }
+
+    /// Forgets an answer.
+    pub fn forget(&self, key: Key) {
+        self.entries.invalidate(&key);
+        // Also what memory has let go of already.
+        self.shelf.forget(key);
+    }
+
+    /// The keys of all answers whose owner matches.
+    #[must_use]
+    pub fn owned(&self, wanted: &Owner) -> Vec<Key> {
+        self.entries.iter().filter(|(_, entry)| entry.owner.matches(wanted)).map(|(key, _)| *key).collect()
+    }
+
+    /// How many answers there are, about.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.entries.entry_count()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn name(partition: Key, text: &str) -> Key {
+    partition.of("normal", text)
+}

@@ -1,0 +1,24 @@
+//! The semantic cache's judgement: whether the answer to one prompt may be given to another.
+//!
+//! A prompt becomes an [`Embedding`] (whose near neighbours an [`Index`] finds, exactly and within one partition), each
+//! neighbour's text is held against the prompt's by deterministic guards, and what passes is scored. Everything here is a
+//! pure function of its arguments. Deliberately not here: partitions, answers, their storage and their lifetime
+//! (`cache::model`), the wire, and time.
+
+pub mod builtin;
+pub mod eligible;
+pub mod embedding;
+mod guard;
+pub mod index;
+pub mod mode;
+mod normalise;
+mod wordpiece;
+
+pub use self::{
+    builtin::{Builtin, builtin},
+    eligible::{is_personal, is_time_dependent},
+    embedding::{Embedder, Embedding},
+    index::{Candidate, Index, Match},
+    mode::Mode,
+    normalise::normalise,
+};

@@ -1,0 +1,167 @@
+//! Keeping answers of models: whether, for whom, how long, and how alike two prompts must be.
+//!
+//! What an answer is kept under is decided in `cache::model`; the cache of http APIs has settings of its own
+//! (`apis[].cache`).
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{HumanDuration, HumanSize};
+
+/// Keeps answers of models and gives them again to the same or an equivalent prompt.
+///
+/// Without it nothing is kept. With it, and without `semantic`, the same request gets the same answer; `semantic`
+/// adds prompts that are worded otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Caching {
+    /// Whether anything is looked up or kept. `false` here with `cache: { enabled: true }` on a product or model caches
+    /// for these alone.
+    pub enabled: bool,
+    /// Answers to prompts that are worded otherwise. Left out: only to the same words, whatever their case, spaces and
+    /// politeness.
+    pub semantic: Option<Semantic>,
+    /// How long an answer is kept.
+    pub ttl: HumanDuration,
+    /// How long an answer is kept whose prompt speaks of a time (`today`, `now`, `latest`). 0: such prompts are not
+    /// cached.
+    pub time_dependent_ttl: HumanDuration,
+    /// Who shares answers. Anything wider than `subscription` lets one team read what another asked.
+    pub scope: CacheScope,
+    /// Whether the end users that a request names (`user`, `metadata.user_id`) have answers of their own. Switch it on
+    /// for applications whose prompts speak of the person without saying so.
+    pub per_end_user: bool,
+    /// Request headers by whose values answers are told apart, beside those of the vendors.
+    pub vary_by_headers: Vec<String>,
+    /// Largest temperature that a request may state: above it the caller wants other words each time. A request that
+    /// states none is cached.
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub temperature_limit: f64,
+    /// Largest request body that is cached.
+    pub max_prompt: HumanSize,
+    /// Largest answer that is kept.
+    pub max_answer: HumanSize,
+    /// Whether answers from the cache count on token limits and budgets as if a model had given them.
+    pub charge_hits: bool,
+    /// Memory for all answers; the least used go first. Takes effect at the next start.
+    pub max_size: HumanSize,
+    /// Whether answers are also kept in the database (sealed with `secret.key`), so that they outlive a restart. Takes
+    /// effect at the next start.
+    pub persistent: bool,
+}
+
+impl Default for Caching {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            semantic: None,
+            ttl: HumanDuration(Duration::from_hours(24)),
+            time_dependent_ttl: HumanDuration(Duration::ZERO),
+            scope: CacheScope::Subscription,
+            per_end_user: false,
+            vary_by_headers: Vec::new(),
+            temperature_limit: 1.0,
+            max_prompt: HumanSize(256 << 10),
+            max_answer: HumanSize(1 << 20),
+            charge_hits: false,
+            max_size: HumanSize(128 << 20),
+            persistent: true,
+        }
+    }
+}
+
+/// Answers to prompts that are worded otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Semantic {
+    /// How alike two prompts must be. `strict` would rather ask the model than give a wrong answer, `balanced` and
+    /// `loose` answer more; `threshold-only` compares by `threshold` alone, without looking at numbers, negations and
+    /// names: as other gateways do, with their wrong answers.
+    #[serde(default)]
+    pub mode: SemanticMode,
+    /// Where the meaning of prompts is computed.
+    #[serde(default)]
+    pub embeddings: Embeddings,
+    /// Least similarity (cosine, 0 to 1) for `threshold-only`.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: Option<f64>,
+}
+
+/// How alike two prompts must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SemanticMode {
+    /// The same words only.
+    Off,
+    /// At most three wrong answers in a thousand prompts made to deceive.
+    #[default]
+    Strict,
+    /// At most one in a hundred.
+    Balanced,
+    /// More answers, more wrong ones.
+    Loose,
+    /// By `threshold` alone.
+    ThresholdOnly,
+}
+
+/// Where the meaning of prompts is computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Embeddings {
+    /// By the model inside the binary: nothing to install, no request leaves.
+    #[default]
+    Builtin,
+}
+
+/// Who shares answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheScope {
+    /// Nobody: each subscription has its own.
+    #[default]
+    Subscription,
+    /// All subscriptions of a product.
+    Product,
+    /// All callers of an API.
+    Api,
+}
+
+/// What a product or model does otherwise than `cache` says. A model's word counts before its product's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheRules {
+    /// Whether its calls are cached.
+    pub enabled: Option<bool>,
+    /// How alike two prompts must be.
+    pub mode: Option<SemanticMode>,
+    /// How long an answer is kept.
+    pub ttl: Option<HumanDuration>,
+    /// Largest temperature that a request may state.
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub temperature_limit: Option<f64>,
+    /// Whether answers from the cache are charged.
+    pub charge_hits: Option<bool>,
+}
+
+impl Caching {
+    /// These settings as a product and a model change them.
+    #[must_use]
+    pub fn with(&self, rules: [Option<&CacheRules>; 2]) -> Self {
+        let mut own = self.clone();
+        for rules in rules.into_iter().flatten() {
+            own.enabled = rules.enabled.unwrap_or(own.enabled);
+            own.ttl = rules.ttl.unwrap_or(own.ttl);
+            own.temperature_limit = rules.temperature_limit.unwrap_or(own.temperature_limit);
+            own.charge_hits = rules.charge_hits.unwrap_or(own.charge_hits);
+            if let Some(mode) = rules.mode {
+                let semantic = own.semantic.take();
+                let none = || Semantic { mode, embeddings: Embeddings::Builtin, threshold: None };
+                own.semantic = Some(Semantic { mode, ..semantic.unwrap_or_else(none) });
+            }
+        }
+        own
+    }
+}

@@ -1,0 +1,70 @@
+//! Rules of the cache of models' answers: choices that need each other, and a warning where teams share answers.
+
+use super::{Report, text};
+use crate::settings::{CacheRules, CacheScope, Caching, SemanticMode, Settings};
+
+/// Smallest memory that is worth having: 1 MiB.
+const LEAST_ROOM: u64 = 1 << 20;
+
+/// Checks `cache`, and what products and models say of it.
+pub fn check(settings: &Settings, report: &mut Report<'_>) {
+    if let Some(cache) = &settings.cache {
+        whole(cache, report);
+    }
+    let products = settings.products.iter().enumerate();
+    let products = products.map(|(at, product)| (format!("products[{at}].cache"), product.cache.as_ref()));
+    let models = settings.models.iter().enumerate();
+    let models = models.map(|(at, model)| (format!("models[{at}].cache"), model.cache.as_ref()));
+    for (path, rules) in products.chain(models) {
+        if let Some(rules) = rules {
+            part(settings.cache.as_ref(), rules, &path, report);
+        }
+    }
+}
+
+fn whole(cache: &Caching, report: &mut Report<'_>) {
+    if let Some(semantic) = &cache.semantic {
+        match (semantic.mode, semantic.threshold) {
+            (SemanticMode::ThresholdOnly, None) => report.error(
+                "cache.semantic.threshold",
+                "`threshold-only` needs a threshold: the least similarity from 0 to 1, such as 0.95",
+            ),
+            (SemanticMode::ThresholdOnly, Some(_)) | (_, None) => {}
+            (_, Some(_)) => report.error(
+                "cache.semantic.threshold",
+                "is only for `mode: threshold-only`; the other modes have measured limits of their own: remove it",
+            ),
+        }
+    }
+    if cache.ttl.0.is_zero() {
+        report.error("cache.ttl", "0 keeps nothing; write `enabled: false` to switch the cache off");
+    }
+    if cache.max_size.0 < LEAST_ROOM {
+        report.error("cache.max_size", format!("{} is too small; at least 1MiB is kept", cache.max_size));
+    }
+    for (at, name) in cache.vary_by_headers.iter().enumerate() {
+        if let Some(message) = text::header_name(name) {
+            report.error(&format!("cache.vary_by_headers[{at}]"), message);
+        }
+    }
+    let shares = match cache.scope {
+        CacheScope::Subscription => return,
+        CacheScope::Product => "every subscription of a product",
+        CacheScope::Api => "every caller of an API",
+    };
+    report.warn("cache.scope", format!("{shares} can be given answers that another one's prompts led to"));
+}
+
+fn part(cache: Option<&Caching>, rules: &CacheRules, path: &str, report: &mut Report<'_>) {
+    let Some(cache) = cache else {
+        report.error(path, "changes `cache`, which is not there; add `cache: {}` at the top level");
+        return;
+    };
+    let threshold = cache.semantic.as_ref().and_then(|semantic| semantic.threshold);
+    if rules.mode == Some(SemanticMode::ThresholdOnly) && threshold.is_none() {
+        report.error(&format!("{path}.mode"), "`threshold-only` needs `cache.semantic.threshold`");
+    }
+    if rules.ttl.is_some_and(|ttl| ttl.0.is_zero()) {
+        report.error(&format!("{path}.ttl"), "0 keeps nothing; write `enabled: false` to switch the cache off");
+    }
+}

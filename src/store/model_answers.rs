@@ -1,0 +1,68 @@
+//! Answers of models that outlive the process, as the port of any database has them.
+//!
+//! What an answer is, and in which form, is the caller's matter: here it is a name and bytes, sealed before they are
+//! written and opened when they are read. Rows that cannot be opened (another key) are left out.
+
+use super::{Answer, SecretKey};
+use crate::model::Timestamp;
+
+/// The kind that rows are sealed as.
+const KIND: &str = "model_answers";
+
+/// An answer, in clear.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ModelAnswer {
+    /// Its name.
+    pub key: [u8; 32],
+    /// When it was given.
+    pub created: Timestamp,
+    /// From when on it is worth nothing.
+    pub expires: Timestamp,
+    /// Prompt and answer.
+    pub clear: Vec<u8>,
+}
+
+impl std::fmt::Debug for ModelAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelAnswer").field("expires", &self.expires).finish_non_exhaustive()
+    }
+}
+
+/// Kept answers of models.
+pub trait ModelAnswers: Send + Sync {
+    /// Forgets `gone`, then writes `kept`, each in place of one of its name.
+    fn write_model_answers(&self, kept: Vec<ModelAnswer>, gone: Vec<[u8; 32]>) -> Answer<'_, ()>;
+
+    /// Answers by name, after `after`, at most `limit` rows looked at. The name of the last row looked at is where the
+    /// next call begins; `None`: there are no more.
+    fn model_answers(&self, after: Option<[u8; 32]>, limit: u32) -> Answer<'_, (Vec<ModelAnswer>, Option<[u8; 32]>)>;
+
+    /// Forgets all that is worth nothing at `now`; how many there were.
+    fn sweep_model_answers(&self, now: Timestamp) -> Answer<'_, u64>;
+}
+
+/// A row as both databases have it.
+pub(super) type RawAnswer = (Vec<u8>, i64, i64, Vec<u8>);
+
+/// What is written of an answer.
+pub(super) fn sealed(secret: &SecretKey, answer: &ModelAnswer) -> Vec<u8> {
+    secret.seal(KIND, &name(&answer.key), &answer.clear)
+}
+
+/// The answers of a page of rows, and where the next page begins.
+pub(super) fn page(secret: &SecretKey, rows: Vec<RawAnswer>, limit: u32) -> (Vec<ModelAnswer>, Option<[u8; 32]>) {
+    let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let last = rows.last().and_then(|row| row.0.as_slice().try_into().ok()).filter(|_| is_full);
+    (rows.into_iter().filter_map(|row| opened(secret, row)).collect(), last)
+}
+
+fn opened(secret: &SecretKey, (key, created, expires, sealed): RawAnswer) -> Option<ModelAnswer> {
+    let key: [u8; 32] = key.as_slice().try_into().ok()?;
+    let clear = secret.open(KIND, &name(&key), &sealed)?;
+    let time = |nanos: i64| Timestamp::from_nanos(nanos.try_into().unwrap_or(0));
+    Some(ModelAnswer { key, created: time(created), expires: time(expires), clear })
+}
+
+fn name(key: &[u8; 32]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}

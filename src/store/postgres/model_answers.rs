@@ -1,0 +1,82 @@
+//! Kept answers of models.
+
+use sqlx::PgConnection;
+
+use super::Postgres;
+use crate::{
+    model::Timestamp,
+    store::{
+        Answer, ModelAnswer, ModelAnswers, StoreError,
+        decode::nanos,
+        model_answers::{RawAnswer, page, sealed},
+    },
+};
+
+impl ModelAnswers for Postgres {
+    fn write_model_answers(&self, mut kept: Vec<ModelAnswer>, gone: Vec<[u8; 32]>) -> Answer<'_, ()> {
+        // In the order of names, so that two gateways never wait for each other in a circle.
+        kept.sort_by_key(|answer| answer.key);
+        let kept: Vec<_> = kept.into_iter().map(|answer| (sealed(&self.secret, &answer), answer)).collect();
+        Box::pin(self.with(|connection| Box::pin(write(connection, kept, gone))))
+    }
+
+    fn model_answers(&self, after: Option<[u8; 32]>, limit: u32) -> Answer<'_, (Vec<ModelAnswer>, Option<[u8; 32]>)> {
+        Box::pin(async move {
+            let after = after.map(|key| key.to_vec()).unwrap_or_default();
+            let read = self.with(|connection| {
+                Box::pin(async move {
+                    let rows: Vec<RawAnswer> = sqlx::query_as(
+                        "SELECT key, created, expires, sealed FROM model_answers WHERE key > $1 ORDER BY key LIMIT $2",
+                    )
+                    .bind(after)
+                    .bind(i64::from(limit))
+                    .fetch_all(connection)
+                    .await?;
+                    Ok(rows)
+                })
+            });
+            Ok(page(&self.secret, read.await?, limit))
+        })
+    }
+
+    fn sweep_model_answers(&self, now: Timestamp) -> Answer<'_, u64> {
+        Box::pin(self.with(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query("DELETE FROM model_answers WHERE expires <= $1")
+                    .bind(nanos(now))
+                    .execute(connection)
+                    .await?;
+                Ok(done.rows_affected())
+            })
+        }))
+    }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    kept: Vec<(Vec<u8>, ModelAnswer)>,
+    mut gone: Vec<[u8; 32]>,
+) -> Result<(), StoreError> {
+    if !gone.is_empty() {
+        gone.sort_unstable();
+        sqlx::query("DELETE FROM model_answers WHERE key = ANY($1)")
+            .bind(gone.iter().map(|key| key.to_vec()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    if kept.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO model_answers (key, created, expires, sealed)
+         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
+         ON CONFLICT (key) DO UPDATE SET created = excluded.created, expires = excluded.expires, sealed = excluded.sealed",
+    )
+    .bind(kept.iter().map(|(_, answer)| answer.key.to_vec()).collect::<Vec<_>>())
+    .bind(kept.iter().map(|(_, answer)| nanos(answer.created)).collect::<Vec<_>>())
+    .bind(kept.iter().map(|(_, answer)| nanos(answer.expires)).collect::<Vec<_>>())
+    .bind(kept.into_iter().map(|(sealed, _)| sealed).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
