@@ -114,7 +114,9 @@ impl Gateway {
             }
         };
         let (traced, cached) = (exchange.traced.take(), exchange.cache_status);
-        exchange.settlement.cache = cached.map(|status| status.split_once(';').map_or(status, |(word, _)| word));
+        if let Some(status) = cached {
+            exchange.settlement.cache = Some(status.split_once(';').map_or(status, |(word, _)| word));
+        }
         let mut answer = match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::{
     Body, Dynamic, Entry, Failure, Flow, FromValue, Needs, Policy, Reading, Response, Step, Verdict,
-    cache_values::CACHING_TYPE,
+    cache_values::CACHING_TYPE_OF_ANSWERS,
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
     flow::{Cached, Downstream, Missed},
     kept_answers,
@@ -29,7 +29,7 @@ pub const ENTRY: Entry = Entry {
         )
         .dynamic(),
         AttributeEntry::required("vary-by-developer-groups", "true: the same for each set of groups of the owner.").dynamic(),
-        CACHING_TYPE,
+        CACHING_TYPE_OF_ANSWERS,
         AttributeEntry::optional(
             "downstream-caching-type",
             "none",

@@ -94,16 +94,20 @@ async fn what_answers_say_of_themselves_counts() {
         (&[("set-cookie", "session=1")], "miss"),
         (&[("set-cookie", "a=1"), ("cache-control", "public, max-age=60")], "hit"),
     ];
-    for (headers, wanted) in rows {
-        let world = world("ttl: 10s", numbered(headers).await).await;
-        let first = world.send(&get("/orders/1")).await.expect_whole(200);
-        assert_eq!(
-            (cached(&first), first.header("set-cookie").is_some()),
-            ("miss", headers.iter().any(|h| h.0 == "set-cookie"))
-        );
-        let second = world.send(&get("/orders/1")).await.expect_whole(200);
-        assert_eq!(cached(&second), wanted, "{headers:?}");
-        assert!(wanted == "miss" || second.header("set-cookie").is_none(), "cookies are not given again");
+    let vendor = Vendor::start(move |seen, number| {
+        let at: usize = seen.target.trim_start_matches('/').parse().expect("a number");
+        with(number, rows[at].0)
+    })
+    .await;
+    let world = world("ttl: 10s", vendor).await;
+    for (at, (headers, wanted)) in rows.iter().enumerate() {
+        let call = get(&format!("/orders/{at}"));
+        let first = world.send(&call).await.expect_whole(200);
+        let sets_cookie = headers.iter().any(|(name, _)| *name == "set-cookie");
+        assert_eq!((cached(&first), first.header("set-cookie").is_some()), ("miss", sets_cookie));
+        let second = world.send(&call).await.expect_whole(200);
+        assert_eq!(cached(&second), *wanted, "{headers:?}");
+        assert!(*wanted == "miss" || second.header("set-cookie").is_none(), "cookies are not given again");
     }
 }
 
@@ -133,14 +137,16 @@ async fn what_requests_say_counts_unless_switched_off() {
         (&[("x-http-method-override", "DELETE")], 200, "miss", "miss"),
         (&[("authorization", "Basic x")], 200, "miss", "miss"),
     ];
-    for (headers, status, wanted, without) in rows {
-        for (setting, wanted) in [("", wanted), (", respect_client: false", without)] {
-            let world = world(&format!("ttl: 10s{setting}"), numbered(&[]).await).await;
-            assert_eq!(ask(&world, &get("/orders/1")).await, seen(1, "miss"));
+    for setting in ["", ", respect_client: false"] {
+        let world = world(&format!("ttl: 10s{setting}"), numbered(&[]).await).await;
+        for (at, (headers, status, wanted, without)) in rows.iter().enumerate() {
+            let path = format!("/orders/{at}");
+            assert_eq!(ask(&world, &get(&path)).await, seen(world.vendor("svc").count(), "miss"));
             world.advance(4 * SECOND);
-            let call = headers.iter().fold(get("/orders/1"), |call, (name, value)| call.header(name, value));
-            let answer = world.send(&call).await.expect_whole(status);
-            assert_eq!(cached(&answer), wanted, "{headers:?}{setting}");
+            let call = headers.iter().fold(get(&path), |call, (name, value)| call.header(name, value));
+            let answer = world.send(&call).await.expect_whole(*status);
+            let wanted = if setting.is_empty() { wanted } else { without };
+            assert_eq!(cached(&answer), *wanted, "{headers:?}{setting}");
         }
     }
     let world = world("ttl: 10s", numbered(&[]).await).await;
@@ -230,6 +236,23 @@ async fn callers_that_have_it_are_told_so() {
         assert_eq!((cached(&answer), answer.text().is_empty()), ("hit", status == 304), "{name}: {value}");
     }
     assert_eq!(world.vendor("svc").count(), 1);
+}
+
+#[tokio::test]
+async fn callers_that_have_it_are_told_so_where_nothing_is_kept() {
+    let vendor = Vendor::start(|seen, number| match seen.header("if-none-match") {
+        Some(_) => Reply::status(304).header("etag", "\"v1\""),
+        None => with(number, &[("etag", "\"v1\""), ("cache-control", "private"), ("set-cookie", "a=b")]),
+    })
+    .await;
+    let world = world("ttl: 10s", vendor).await;
+    let has = || get("/orders/1").header("if-none-match", "\"v1\"");
+    let first = world.send(&has()).await.expect_whole(304);
+    assert_eq!((cached(&first), first.header("set-cookie")), ("miss", Some("a=b")));
+    world.send(&has()).await.expect_whole(304);
+    let seen = world.vendor("svc").seen();
+    let asked: Vec<_> = seen.iter().map(|seen| seen.header("if-none-match")).collect();
+    assert_eq!(asked, [None, Some("\"v1\"")], "once it is known that nothing is kept, the backend decides");
 }
 
 #[tokio::test]

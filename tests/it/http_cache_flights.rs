@@ -70,12 +70,13 @@ async fn a_hundred_calls_at_once_are_one_call_upstream() {
 #[tokio::test]
 async fn answers_that_are_not_kept_hold_nobody_up() {
     let rows = [
-        ("an error", Reply::text(500, "text/plain", "sorry")),
-        ("not to be kept", Reply::text(200, "text/plain", "one").header("cache-control", "no-store")),
-        ("too large", Reply::chunks("text/plain", ["x".repeat(2_000)])),
-        ("a break", Reply::hang_up()),
+        ("an error", Reply::text(500, "text/plain", "sorry"), 4),
+        ("not to be kept", Reply::text(200, "text/plain", "one").header("cache-control", "no-store"), 4),
+        ("too large", Reply::chunks("text/plain", ["x".repeat(2_000)]), 4),
+        // Tried again at once, for all.
+        ("a break", Reply::hang_up(), 2),
     ];
-    for (name, first) in rows {
+    for (name, first, calls) in rows {
         let gate = Gate::closed();
         let world = world("ttl: 10s, max_body: 1KiB", gated(&gate, first).await).await;
         let mut open = Vec::new();
@@ -87,7 +88,8 @@ async fn answers_that_are_not_kept_hold_nobody_up() {
         let answers = finished(open).await;
         let others = answers.iter().filter(|answer| answer.text() == "another").count();
         assert!(others >= 3, "{name}: {:?}", answers.iter().map(Answer::text).collect::<Vec<_>>());
-        assert!((4..=5).contains(&world.vendor("svc").count()), "{name}: each for itself");
+        // Who comes later may find what one of the others has fetched by then.
+        assert!((2..=calls + 1).contains(&world.vendor("svc").count()), "{name}: {}", world.vendor("svc").count());
     }
 }
 

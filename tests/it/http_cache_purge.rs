@@ -19,9 +19,9 @@ apis:
     backend: svc
     policy: |
       <policies><inbound><base />
-        <cache-lookup vary-by-developer=\"false\" vary-by-developer-groups=\"false\" />
         <cache-lookup-value key=\"k\" variable-name=\"v\" default-value=\"none\" />
         <cache-store-value key=\"k\" value=\"kept\" duration=\"3600\" />
+        <cache-lookup vary-by-developer=\"false\" vary-by-developer-groups=\"false\" />
       </inbound><outbound><base />
         <cache-store duration=\"3600\" />
         <set-header name=\"x-value\" exists-action=\"override\"><value>@((string)context.Variables[\"v\"])</value></set-header>

@@ -1,6 +1,6 @@
 //! What the caller has already: `If-None-Match` and `If-Modified-Since` (RFC 9110, section 13; RFC 9111, section 4.3.2).
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::{Entry, date};
 use crate::model::Timestamp;
@@ -22,16 +22,23 @@ pub const BACKENDS: [HeaderName; 2] = [header::IF_MATCH, header::IF_UNMODIFIED_S
 /// Whether the caller has this answer already.
 #[must_use]
 pub fn has_it(conditions: &HeaderMap, entry: &Entry, now: Timestamp) -> bool {
-    if !entry.status.is_success() {
+    has(conditions, (entry.status, &entry.headers), (entry.received, now))
+}
+
+/// The same of an answer that came just then.
+#[must_use]
+pub fn has(conditions: &HeaderMap, answer: (StatusCode, &HeaderMap), times: (Timestamp, Timestamp)) -> bool {
+    let ((status, headers), (received, now)) = (answer, times);
+    if !status.is_success() {
         return false;
     }
     if conditions.contains_key(header::IF_NONE_MATCH) {
-        let ours = entry.headers.get(header::ETAG).map(http::HeaderValue::as_bytes);
+        let ours = headers.get(header::ETAG).map(http::HeaderValue::as_bytes);
         return conditions.get_all(header::IF_NONE_MATCH).iter().any(|line| names(line.as_bytes(), ours));
     }
     let Some(since) = date::field(conditions, &header::IF_MODIFIED_SINCE, now) else { return false };
-    let own = |name| date::field(&entry.headers, &name, now);
-    own(header::LAST_MODIFIED).or_else(|| own(header::DATE)).unwrap_or(entry.received) <= since
+    let own = |name| date::field(headers, &name, now);
+    own(header::LAST_MODIFIED).or_else(|| own(header::DATE)).unwrap_or(received) <= since
 }
 
 /// Takes out of an answer's headers what a 304 does not say.
@@ -67,7 +74,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use http::{HeaderValue, StatusCode};
+    use http::HeaderValue;
 
     use super::*;
     use crate::cache::http::{Marks, Terms};

@@ -37,6 +37,8 @@ pub struct Fetch {
     pub entry: Option<Arc<Entry>>,
     /// Who waits for it.
     pub lead: Option<Lead>,
+    /// Whether the path has just given nothing to keep.
+    pub is_passing: bool,
 }
 
 impl Fetch {
@@ -84,8 +86,12 @@ impl Fetch {
         }
     }
 
-    /// The kept answer's conditions in place of the caller's: these are answered here. Whether there are any.
+    /// The kept answer's conditions in place of the caller's: these are answered here. Whether there are any. Where
+    /// nothing is likely to be kept, the caller's own go to the backend.
     fn condition(&self, headers: &mut HeaderMap) -> bool {
+        if self.entry.is_none() && (self.is_passing || self.question.is_personal) {
+            return false;
+        }
         for name in &conditions::OURS {
             while headers.remove(name).is_some() {}
         }
@@ -122,8 +128,7 @@ impl Fetch {
     /// The kept answer still holds.
     fn renew(mut self, exchange: &mut Exchange, upstream: Box<Upstream>, entry: &Entry, asked: Timestamp) -> Answer {
         let now = exchange.gateway.clock.now();
-        exchange.settlement.backend = Some(upstream.backend().id().clone());
-        exchange.settlement.kind = Some(upstream.backend().kind());
+        note_backend(exchange, &upstream);
         let mut head = upstream.head.headers;
         headers::strip_response(&mut head);
         let rules = &self.question.rules;
@@ -158,6 +163,10 @@ impl Fetch {
             Err(why) => {
                 tracing::trace!(request_id = %exchange.settlement.id, why, "the answer is not kept");
                 self.leave(exchange, upstream.head.status);
+                if conditions::has(&question.conditions, (upstream.head.status, &headers), (now, now)) {
+                    note_backend(exchange, &upstream);
+                    return serving::not_modified(headers);
+                }
                 return Answer::Upstream(upstream);
             }
         };
@@ -198,32 +207,27 @@ impl Fetch {
 
 /// The answer with its copy. A caller who has it already gets that told, and it is read for the cache alone.
 fn relayed(exchange: &mut Exchange, question: &Question, mut upstream: Box<Upstream>, taking: Taking) -> Answer {
-    let (status, headers) = &taking.head;
-    let probe = Entry {
-        status: *status,
-        headers: headers.clone(),
-        body: bytes::Bytes::new(),
-        asked: taking.times.0,
-        received: taking.times.1,
-        initial_age: taking.initial_age,
-        terms: taking.terms.clone(),
-        marks: question.marks.clone(),
-    };
+    let (status, headers) = (taking.head.0, taking.head.1.clone());
     let now = taking.times.1;
     let largest = question.rules.max_body;
     upstream.original = Some(Box::new(taking));
-    if question.conditions.is_empty() || !conditions::has_it(&question.conditions, &probe, now) {
+    if !conditions::has(&question.conditions, (status, &headers), (now, now)) {
         return Answer::Upstream(upstream);
     }
-    exchange.settlement.backend = Some(upstream.backend().id().clone());
-    exchange.settlement.kind = Some(upstream.backend().kind());
+    note_backend(exchange, &upstream);
     let reading = async move {
         if let Err(fault) = body::all(&mut upstream, largest).await {
             tracing::debug!(%fault.message, "an answer that was read for the cache alone broke off");
         }
     };
     exchange.gateway.services.outside.background.start(Box::pin(reading));
-    serving::not_modified(probe.told(now))
+    serving::not_modified(headers)
+}
+
+/// For the record: who answered, where its answer is not relayed.
+fn note_backend(exchange: &mut Exchange, upstream: &Upstream) {
+    exchange.settlement.backend = Some(upstream.backend().id().clone());
+    exchange.settlement.kind = Some(upstream.backend().kind());
 }
 
 /// Whether the backend, or the way there, has failed (RFC 5861, section 4).

@@ -59,8 +59,9 @@ pub async fn answer(exchange: &mut Exchange, rules: Arc<Rules>, call: Call<'_>) 
         if question.said.only_if_cached {
             return Ok(serving::nothing(exchange));
         }
-        let fetch = Fetch { question: question.clone(), place: look.place, entry, lead: None };
-        if look.is_passing || !fetch.is_worth_waiting_for() {
+        let is_passing = look.is_passing;
+        let fetch = Fetch { question: question.clone(), place: look.place, entry, lead: None, is_passing };
+        if is_passing || !fetch.is_worth_waiting_for() {
             return fetch.run(exchange, call).await;
         }
         match exchange.gateway.answers.flights.join(fetch.place.key) {
@@ -72,7 +73,8 @@ pub async fn answer(exchange: &mut Exchange, rules: Arc<Rules>, call: Call<'_>) 
         }
     }
     let look = exchange.gateway.answers.look(&question.asked).await;
-    Fetch { question, place: look.place, entry: None, lead: None }.run(exchange, call).await
+    let is_passing = look.is_passing;
+    Fetch { question, place: look.place, entry: None, lead: None, is_passing }.run(exchange, call).await
 }
 
 /// What an entry makes of the call, as long as the backend need not be asked first.
@@ -90,7 +92,13 @@ fn from_entry(
     };
     let standing = entry.standing(now, &question.said, &question.rules);
     if !question.is_head && matches!(standing, Standing::Ageing | Standing::Behind) {
-        let fetch = Fetch { question: question.clone(), place: place.clone(), entry: Some(entry.clone()), lead: None };
+        let fetch = Fetch {
+            question: question.clone(),
+            place: place.clone(),
+            entry: Some(entry.clone()),
+            lead: None,
+            is_passing: false,
+        };
         refreshing::start(exchange, fetch, call);
     }
     Some(serving::serve(exchange, question, entry, status))
