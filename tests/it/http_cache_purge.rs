@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Answer, Call},
     vendor::{Reply, Vendor},
-    world::{KEY, World},
+    world::{KEY, World, binary::Binary},
 };
 
 const CONFIG: &str = "
@@ -116,4 +116,23 @@ async fn a_purge_that_says_nothing_or_too_much_is_refused() {
     let audit = world.admin(Call::get("/admin/v1/audit?action=cache.purge")).await.expect_whole(200).json();
     assert_eq!(audit["items"].as_array().map(Vec::len), Some(1), "{audit}");
     assert!(audit["items"][0].to_string().contains("orders"), "{audit}");
+}
+
+#[tokio::test]
+async fn the_command_line_purges() {
+    let vendor = Vendor::start(|_, number| Reply::text(200, "text/plain", format!("answer {number}"))).await;
+    let config = format!(
+        "backends: [{{ id: svc, kind: http, url: \"{}\" }}]\n\
+         apis: [{{ id: orders, kind: http, path: /orders, backend: svc, subscription_required: false, cache: {{ ttl: 1h }} }}]\n",
+        vendor.url()
+    );
+    let binary = Binary::start(&config, "").await;
+    let cached_now = async || cached(&Call::get("/orders/1").send(binary.gateway).await.expect_whole(200)).to_owned();
+    assert_eq!((cached_now().await.as_str(), cached_now().await.as_str()), ("miss", "hit"));
+    let counted = |line: &str| -> Value { serde_json::from_str(&binary.command(line)).expect("JSON") };
+    assert_eq!(counted("cache purge --path /orders/* --dry-run -o json")["purged"]["http"], 1);
+    assert_eq!(cached_now().await, "hit");
+    assert_eq!(counted("cache purge --api orders -o json")["purged"]["http"], 1);
+    assert_eq!(cached_now().await, "miss");
+    assert_eq!(binary.command("cache purge --all"), "", "what is for people goes to standard error");
 }
