@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
-    cache::{Cache, http::Answers},
+    cache::{Cache, http::Answers, model::Kept},
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -74,6 +74,8 @@ pub struct AdminState {
     pub values: Cache,
     /// Tokens and traces of live requests.
     pub debugging: Arc<Debugging>,
+    /// Kept answers of models.
+    pub kept: Kept,
     /// Whether the port is bound to loopback: only its names are accepted as `Host` then.
     pub loopback: bool,
     /// Time.

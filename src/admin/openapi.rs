@@ -266,6 +266,17 @@ fn debugging_schemas() -> Value {
             "properties": { "api": text, "minutes": { "type": "integer", "minimum": 1, "maximum": 60 } },
             "required": ["api"],
         },
+        "ModelCachePurge": {
+            "type": "object",
+            "properties": {
+                "api": text, "product": text, "model": text, "subscription": text, "entry": text,
+                "all": { "type": "boolean" },
+            },
+        },
+        "ModelCachePurged": {
+            "type": "object",
+            "properties": { "purged": { "type": "integer" }, "dry_run": { "type": "boolean" } },
+        },
         "DebugToken": { "type": "object", "properties": { "api": text, "token": text, "expires": text } },
         "Trace": {
             "type": "object",

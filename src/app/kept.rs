@@ -8,7 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tollgate_providers::Usage;
 
 use crate::{
-    cache::model::{Entry, Kept, Key, Owner, Shelf},
+    cache::{
+        model::{Entry, Kept, Key, Meaning, Owner, Shelf, meaning::BUILTIN},
+        semantic::Embedding,
+    },
     model::Clock,
     store::{ModelAnswer, Store},
 };
@@ -28,15 +31,6 @@ enum Change {
 
 /// The shelf. [`Writer::run`] writes what it takes.
 pub struct StoredShelf(mpsc::Sender<Change>);
-
-/// A shelf that keeps nothing.
-pub struct NoShelf;
-
-impl Shelf for NoShelf {
-    fn keep(&self, _: Arc<Entry>) {}
-
-    fn forget(&self, _: Key) {}
-}
 
 /// Writes what the shelf takes.
 pub struct Writer {
@@ -106,7 +100,14 @@ impl Writer {
         loop {
             let (rows, next) = self.store.model_answers(after, PAGE).await?;
             count += rows.len();
-            rows.into_iter().filter_map(|row| entry(&row)).for_each(|entry| kept.restore(entry));
+            let into = kept.clone();
+            // Beside the reactor: what each prompt means may have to be computed again.
+            let restored = tokio::task::spawn_blocking(move || {
+                rows.iter().filter_map(entry).for_each(|entry| into.restore(entry));
+            });
+            if let Err(failed) = restored.await {
+                tracing::error!(%failed, "kept answers could not be restored; this is a defect, please report it");
+            }
             after = match next {
                 Some(next) => Some(next),
                 None => break,
@@ -149,6 +150,8 @@ struct Written {
     api: String,
     model: String,
     text: Option<String>,
+    /// The embedding model and its vector.
+    meaning: Option<(String, Vec<u8>)>,
     body: String,
     usage: Usage,
     upstream_model: String,
@@ -164,6 +167,7 @@ fn row(entry: &Entry) -> ModelAnswer {
         api,
         model,
         text: entry.text.clone(),
+        meaning: entry.meaning.as_ref().map(|meaning| (meaning.model.to_string(), meaning.vector.to_bytes())),
         body: String::from_utf8_lossy(&entry.body).into_owned(),
         usage: entry.usage,
         upstream_model: entry.upstream_model.clone(),
@@ -181,6 +185,7 @@ fn entry(row: &ModelAnswer) -> Option<Entry> {
         key: Key(row.key),
         partition: Key(written.partition),
         owner: Owner { subscription, product, api, model },
+        meaning: meaning(written.text.as_deref(), written.meaning),
         text: written.text,
         body: Bytes::from(written.body),
         usage: written.usage,
@@ -189,4 +194,13 @@ fn entry(row: &ModelAnswer) -> Option<Entry> {
         created: row.created,
         expires: row.expires,
     })
+}
+
+/// What a prompt means. The model inside the binary may be another one than the one that was: it is asked again.
+fn meaning(text: Option<&str>, written: Option<(String, Vec<u8>)>) -> Option<Meaning> {
+    let (model, vector) = written?;
+    if model == BUILTIN {
+        return Meaning::builtin(text?);
+    }
+    Some(Meaning { model: model.into(), vector: Embedding::from_bytes(&vector)? })
 }

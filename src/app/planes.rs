@@ -8,8 +8,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use super::{
     LocalServer, Options, Running, StartProblem, alerts, book,
     console::{self, ConsolePort},
-    kept::{self, NoShelf},
-    lessons,
+    kept, lessons,
     readiness::Checks,
     reload::Reloader,
     start::Ground,
@@ -17,7 +16,12 @@ use super::{
 };
 use crate::{
     admin::AdminState,
-    cache::{Cache, http::Answers, model::Kept, shared::Shared},
+    cache::{
+        Cache,
+        http::Answers,
+        model::{Kept, NoShelf},
+        shared::Shared,
+    },
     gateway::{
         Gateway,
         learned::Learned,
@@ -109,6 +113,7 @@ fn admin_state(
         answers: gateway.answers.clone(),
         values: gateway.services.outside.cache.clone(),
         debugging: gateway.services.debugging.clone(),
+        kept: gateway.kept.clone(),
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),

@@ -13,7 +13,7 @@ use super::{
     Gateway, admission, headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
-    model_cache::Asking,
+    model_cache::{Asking, EVICT},
     peer::Peer,
     policies::{self, Dress},
     upgrade::{self, Upgrade},
@@ -88,6 +88,8 @@ pub struct Exchange {
     pub dress: Dress,
     /// What the answer says of a trace that was asked for.
     pub traced: Option<(HeaderName, HeaderValue)>,
+    /// The kept answer that the caller calls wrong.
+    pub called_wrong: Option<HeaderValue>,
     /// What a policy asks of the model cache, in place of what is configured.
     pub caching: Option<Asking>,
     /// What became of a look into the cache.
@@ -125,6 +127,7 @@ impl Exchange {
             traced: None,
             pool: None,
             cache_status: None,
+            called_wrong: None,
             caching: None,
             cut: Cut::default(),
             dress: Dress::default(),
@@ -184,6 +187,7 @@ impl Exchange {
         let host = if is_plain { admission::authority(&self.parts).to_owned() } else { String::new() };
         let headers = &mut self.parts.headers;
         self.model_by_header = headers.remove(MODEL_HEADER);
+        self.called_wrong = headers.remove(EVICT);
         headers.remove(crate::policies::debugging::AUTHORIZATION);
         headers::strip_request(headers, self.peer.trusted && is_plain);
         if is_plain {

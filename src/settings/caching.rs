@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{HumanDuration, HumanSize};
+use crate::model::{BackendId, HumanDuration, HumanSize};
 
 /// Keeps answers of models and gives them again to the same or an equivalent prompt.
 ///
@@ -107,13 +107,45 @@ pub enum SemanticMode {
     ThresholdOnly,
 }
 
-/// Where the meaning of prompts is computed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+/// Where the meaning of prompts is computed: `builtin`, or an embeddings endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Embeddings {
-    /// By the model inside the binary: nothing to install, no request leaves.
-    #[default]
+    /// By name.
+    Named(NamedEmbeddings),
+    /// By an endpoint.
+    Backend(EmbeddingsBackend),
+}
+
+impl Default for Embeddings {
+    fn default() -> Self {
+        Self::Named(NamedEmbeddings::Builtin)
+    }
+}
+
+/// What computes the meaning of prompts in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedEmbeddings {
+    /// The model inside the binary: nothing to install, no request leaves.
     Builtin,
+}
+
+/// An embeddings endpoint that is asked for the meaning of every prompt that is not answered by its words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingsBackend {
+    /// The backend, of a kind that has `/embeddings`. Prompts are sent there.
+    pub backend: BackendId,
+    /// The embedding model's name there. Changing it begins with an empty index.
+    pub upstream_model: String,
+    /// How long a look-up waits for it; then it is a miss.
+    #[serde(default = "half_a_second")]
+    pub timeout: HumanDuration,
+}
+
+fn half_a_second() -> HumanDuration {
+    HumanDuration(Duration::from_millis(500))
 }
 
 /// Who shares answers.
@@ -158,7 +190,7 @@ impl Caching {
             own.charge_hits = rules.charge_hits.unwrap_or(own.charge_hits);
             if let Some(mode) = rules.mode {
                 let semantic = own.semantic.take();
-                let none = || Semantic { mode, embeddings: Embeddings::Builtin, threshold: None };
+                let none = || Semantic { mode, embeddings: Embeddings::default(), threshold: None };
                 own.semantic = Some(Semantic { mode, ..semantic.unwrap_or_else(none) });
             }
         }

@@ -21,7 +21,9 @@ pub mod shared_state;
 #[cfg(test)]
 mod shipped;
 
-pub use caching::{CacheRules, CacheScope, Caching, Embeddings, Semantic, SemanticMode};
+pub use caching::{
+    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode,
+};
 pub use check::{check, object_from_json};
 pub use collection::Object;
 pub use database::{Database, PostgresUrl};

@@ -70,7 +70,7 @@ fn the_examples_in_the_default_configuration_are_right() {
     models[0].larger_context: there is no model `gpt-4.1`; did you mean `gpt-4o`?
     models[1].backend: there is no backend `openai`
     models[2].backend: there is no backend `openai`
-    x: unknown field `x`; known here: apis, backends, certificates, groups, loggers, models, named_values, policies, policy_fragments, pools, prices, products, server, subscriptions, token_sources, users, version, workspaces
+    x: unknown field `x`; known here: apis, backends, cache, certificates, groups, loggers, models, named_values, policies, policy_fragments, pools, prices, products, server, subscriptions, token_sources, users, version, workspaces
     ");
 }
 
@@ -128,7 +128,7 @@ apis:
     policy: <policies />
 policies: { global: <policies /> }
 named_values: [{ id: contact, value: ops@example.org }]
-cache: { semantic: { mode: strict, embeddings: builtin } } # later
+cache: { semantic: { mode: strict, embeddings: builtin } }
 "#;
 
 #[test]

@@ -21,6 +21,7 @@ mod http_cache_shared;
 mod keys;
 mod ledger;
 mod live_traces;
+mod model_cache;
 mod models_surfaces;
 mod observability;
 mod open_streams;

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use crate::{
     admin::{AdminState, router},
+    cache::model::{Kept, NoShelf},
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -117,6 +118,7 @@ impl World {
             answers: Arc::new(Answers::new(1 << 20, clock.clone(), entropy.clone(), None)),
             values: Cache::new(1 << 20, clock.clone()),
             debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
+            kept: Kept::new(1 << 20, Arc::new(NoShelf), clock.clone()),
             loopback,
             clock: clock.clone(),
             entropy,

@@ -88,7 +88,7 @@ fn wanted(call: &Call, fields: &Map<String, Value>) -> Result<Wanted, Vec<Proble
             problems.push(Problem::new("", message));
         }
         (true, true, _) | (_, true, Some(_)) => {
-            problems.push(Problem::new("all", "either `all` or what is meant, not both"))
+            problems.push(Problem::new("all", "either `all` or what is meant, not both"));
         }
         (true, false, Some(_)) => {
             problems.push(Problem::new("key", "a key names one value of cache-store-value; leave the others out"));

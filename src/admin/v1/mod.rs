@@ -6,6 +6,7 @@ mod debug_tokens;
 mod focus;
 mod login_links;
 mod metering;
+mod model_cache_purge;
 mod objects;
 mod operations;
 mod price_list;
@@ -110,6 +111,15 @@ fn access_endpoints() -> Vec<Endpoint> {
         .tag("debugging")
         .takes(Json("NewDebugToken"))
         .answers(201, Some("DebugToken")),
+        Endpoint::new(
+            Method::POST,
+            "/cache/models/purge",
+            "Forget kept answers of models: an entry, or those of an API, product, model or subscription",
+            model_cache_purge::post,
+        )
+        .tag("cache")
+        .takes(Json("ModelCachePurge"))
+        .answers(200, Some("ModelCachePurged")),
         Endpoint::new(Method::GET, "/traces/{id}", "The steps of a request that carried a debug token", traces::get)
             .tag("debugging")
             .answers(200, Some("Trace")),

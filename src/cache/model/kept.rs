@@ -11,8 +11,15 @@ use bytes::Bytes;
 use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use tollgate_providers::Usage;
 
-use super::{key::Key, question::Question};
-use crate::model::{Clock, Timestamp};
+use super::{
+    key::Key,
+    meaning::{Meaning, Meanings},
+    question::Question,
+};
+use crate::{
+    cache::semantic::{Mode, normalise},
+    model::{Clock, Timestamp},
+};
 
 /// What an entry weighs beside its texts, in bytes: keys, table entries, an embedding.
 const OVERHEAD: usize = 1_000;
@@ -55,6 +62,8 @@ pub struct Entry {
     pub owner: Owner,
     /// The last user text; `None`: only the same request is answered.
     pub text: Option<String>,
+    /// What that text means, where meanings are compared.
+    pub meaning: Option<Meaning>,
     /// The whole, unstreamed answer.
     pub body: Bytes,
     /// What it cost in tokens.
@@ -90,6 +99,15 @@ pub trait Shelf: Send + Sync {
     fn forget(&self, key: Key);
 }
 
+/// A shelf that keeps nothing: the answers end with the process.
+pub struct NoShelf;
+
+impl Shelf for NoShelf {
+    fn keep(&self, _: Arc<Entry>) {}
+
+    fn forget(&self, _: Key) {}
+}
+
 /// How an answer was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Tier {
@@ -119,6 +137,7 @@ pub struct Kept {
     entries: Cache<Key, Arc<Entry>>,
     /// Normalised texts to entries.
     names: Cache<Key, Key>,
+    meanings: Meanings,
     shelf: Arc<dyn Shelf>,
     clock: Clock,
 }
@@ -140,18 +159,20 @@ impl Kept {
     /// Nothing yet, with room for so many bytes.
     #[must_use]
     pub fn new(room: u64, shelf: Arc<dyn Shelf>, clock: Clock) -> Self {
-        let behind = shelf.clone();
+        let (behind, meanings) = (shelf.clone(), Meanings::default());
+        let told = meanings.clone();
         let entries = Cache::builder()
             .max_capacity(room)
             .weigher(|_: &Key, entry: &Arc<Entry>| entry.weight())
             .expire_after(Ends(clock.clone()))
-            .eviction_listener(move |key: Arc<Key>, _: Arc<Entry>, cause| {
+            .eviction_listener(move |key: Arc<Key>, entry: Arc<Entry>, cause| {
                 if cause != RemovalCause::Replaced {
                     behind.forget(*key);
+                    entry.meaning.iter().for_each(|meaning| told.remove(entry.partition, *key, &meaning.model));
                 }
             })
             .build();
-        Self { entries, names: Cache::new(MOST_NAMES), shelf, clock }
+        Self { entries, names: Cache::new(MOST_NAMES), meanings, shelf, clock }
     }
 
     /// The answer to the same request, or to the same words.
@@ -163,6 +184,14 @@ impl Kept {
         let name = name(question.partition, question.text.as_deref()?);
         let entry = self.get(self.names.get(&name)?)?;
         Some(Found { entry, tier: Tier::Normal })
+    }
+
+    /// The answer to a prompt that means the same.
+    #[must_use]
+    pub fn find_alike(&self, question: &Question, meaning: &Meaning, mode: Mode) -> Option<Found> {
+        let text = question.text.as_deref()?;
+        let (key, similarity) = self.meanings.best(question.partition, text, meaning, mode)?;
+        Some(Found { entry: self.get(key)?, tier: Tier::Semantic { similarity } })
     }
 
     /// The entry of that key, while it lasts.
@@ -192,6 +221,9 @@ impl Kept {
             self.names.insert(name(entry.partition, text), entry.key);
         }
         self.entries.insert(entry.key, entry.clone());
+        if let (Some(text), Some(meaning)) = (&entry.text, &entry.meaning) {
+            self.meanings.insert(entry.partition, entry.key, text, meaning);
+        }
     }
 
     /// Forgets an answer.
@@ -221,5 +253,5 @@ impl Kept {
 }
 
 fn name(partition: Key, text: &str) -> Key {
-    partition.of("normal", text)
+    partition.of("normal", &normalise(text))
 }

@@ -9,9 +9,11 @@
 pub mod answer;
 pub mod kept;
 pub mod key;
+pub mod meaning;
 pub mod question;
 pub mod tree;
 
-pub use kept::{Entry, Found, Kept, Owner, Shelf, Tier};
+pub use kept::{Entry, Found, Kept, NoShelf, Owner, Shelf, Tier};
 pub use key::Key;
+pub use meaning::Meaning;
 pub use question::{Asked, Question, Rules, Why};

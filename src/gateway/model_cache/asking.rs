@@ -6,9 +6,12 @@ use http::{HeaderMap, HeaderName, header};
 use tollgate_providers::{Call, Surface};
 
 use crate::{
-    cache::model::{Asked, Owner, Question, Rules, Why, question},
+    cache::{
+        model::{Asked, Meaning, Owner, Question, Rules, Why, question},
+        semantic::{Mode, is_time_dependent},
+    },
     gateway::{exchange::Exchange, metering::Called},
-    settings::{CacheScope, Caching},
+    settings::{CacheScope, Caching, Embeddings, SemanticMode},
 };
 
 /// What a policy document asks of the cache, in place of what the settings say.
@@ -18,6 +21,8 @@ pub struct Options {
     pub vary_by: Vec<String>,
     /// Least similarity (cosine) in place of the configured mode.
     pub similarity: Option<f64>,
+    /// Where meanings are computed, in place of the configured place.
+    pub embeddings: Option<Embeddings>,
     /// Whether what the system says is left out of the comparison.
     pub ignore_system: bool,
     /// Longest conversation, in messages.
@@ -35,6 +40,12 @@ pub struct Plan {
     pub question: Question,
     /// Whose answers these are.
     pub owner: Owner,
+    /// How alike the words of two prompts must be.
+    pub mode: Mode,
+    /// Where meanings are computed.
+    pub embeddings: Embeddings,
+    /// What the prompt means, once that was computed.
+    pub meaning: Option<Meaning>,
     /// Whether it is looked up.
     pub looks: bool,
     /// Whether the answer is kept.
@@ -71,6 +82,7 @@ pub fn plan(
 const CONFIGURED: Options = Options {
     vary_by: Vec::new(),
     similarity: None,
+    embeddings: None,
     ignore_system: false,
     max_messages: None,
     looks: true,
@@ -125,13 +137,18 @@ fn planned(
         max_messages: options.max_messages,
     };
     let question = question::question(&asked, &rules)?;
+    let configured = || settings.semantic.as_ref().map(|semantic| semantic.embeddings.clone());
+    let lasts = lasts(&question, settings, options)?;
     let query = exchange.parts.uri.query().unwrap_or_default();
     Ok(Plan {
         question,
         owner,
+        mode: mode(settings, options),
+        embeddings: options.embeddings.clone().or_else(configured).unwrap_or_default(),
+        meaning: None,
         looks: options.looks && !no_cache,
         stores: true,
-        lasts: options.lasts.unwrap_or(settings.ttl.0),
+        lasts,
         largest: usize::try_from(settings.max_answer.0).unwrap_or(usize::MAX),
         charges: settings.charge_hits,
         surface: call.surface,
@@ -139,6 +156,32 @@ fn planned(
         asked_usage: called.head.asked_usage,
         array: !query.split('&').any(|pair| matches!(pair, "alt=sse" | "%24alt=sse" | "$alt=sse")),
     })
+}
+
+/// How long the answer may be given again. One to a prompt that speaks of a time is soon wrong.
+fn lasts(question: &Question, settings: &Caching, options: &Options) -> Result<Duration, Why> {
+    let lasts = options.lasts.unwrap_or(settings.ttl.0);
+    if !question.text.as_deref().is_some_and(is_time_dependent) {
+        return Ok(lasts);
+    }
+    let short = lasts.min(settings.time_dependent_ttl.0);
+    if short.is_zero() { Err(Why::TimeDependent) } else { Ok(short) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "similarities need no more than seven digits")]
+fn mode(settings: &Caching, options: &Options) -> Mode {
+    let threshold = |similarity: Option<f64>| Mode::ThresholdOnly { similarity: similarity.unwrap_or(1.0) as f32 };
+    if options.similarity.is_some() {
+        return threshold(options.similarity);
+    }
+    let Some(semantic) = &settings.semantic else { return Mode::Off };
+    match semantic.mode {
+        SemanticMode::Off => Mode::Off,
+        SemanticMode::Strict => Mode::Strict,
+        SemanticMode::Balanced => Mode::Balanced,
+        SemanticMode::Loose => Mode::Loose,
+        SemanticMode::ThresholdOnly => threshold(semantic.threshold),
+    }
 }
 
 fn owner(exchange: &Exchange, called: &Called<'_>) -> Owner {

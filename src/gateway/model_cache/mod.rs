@@ -5,6 +5,7 @@
 //! for. Keys and what may be kept are `cache::model`'s; what is configured, `settings::caching`'s.
 
 mod asking;
+mod embedding;
 mod hit;
 mod storing;
 
@@ -12,8 +13,16 @@ pub use asking::{Asking, Options, Plan, plan};
 pub use hit::answer;
 pub use storing::{Storing, attach};
 
+use http::HeaderName;
+
 use super::{answer::Answer, exchange::Exchange, metering::Called};
-use crate::{cache::model::Found, exchange::Fault};
+use crate::{
+    cache::{
+        model::{Found, Key},
+        semantic::Mode,
+    },
+    exchange::Fault,
+};
 use tollgate_providers::Call;
 
 /// What looking into the cache came to.
@@ -29,9 +38,10 @@ pub enum Looked {
 /// # Errors
 /// The caller's limits do not let the hit through.
 pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> Result<Looked, Fault> {
+    evict(exchange);
     let options = exchange.caching.clone();
     let Some(plan) = plan(exchange, call, called, options.as_deref()) else { return Ok(Looked::Miss(None)) };
-    let plan = match plan {
+    let mut plan = match plan {
         Ok(plan) => plan,
         Err(why) => {
             tracing::debug!(request_id = %exchange.settlement.id, why = why.word(), "not cached");
@@ -39,7 +49,7 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
             return Ok(Looked::Miss(None));
         }
     };
-    if let Some(found) = lookup(exchange, &plan)
+    if let Some(found) = lookup(exchange, &mut plan).await
         && let Some(answer) = answer(exchange, called, &plan, &found).await?
     {
         return Ok(Looked::Hit(answer));
@@ -48,10 +58,32 @@ pub async fn look(exchange: &mut Exchange, call: &Call, called: &Called<'_>) -> 
     Ok(Looked::Miss(plan.stores.then(|| Box::new(Storing::new(exchange, called, plan)))))
 }
 
-/// The answer to what the plan asks, if it is kept.
-#[must_use]
-pub fn lookup(exchange: &Exchange, plan: &Plan) -> Option<Found> {
-    plan.looks.then(|| exchange.gateway.kept.find(&plan.question)).flatten()
+/// The answer to what the plan asks, if it is kept: to the same words, or to a prompt that means the same. What the
+/// prompt means is remembered in the plan, for when the answer has to be asked for.
+pub async fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
+    let kept = &exchange.gateway.kept;
+    if let Some(found) = plan.looks.then(|| kept.find(&plan.question)).flatten() {
+        return Some(found);
+    }
+    if plan.mode != Mode::Off {
+        plan.meaning = embedding::meaning(exchange, plan).await;
+    }
+    let meaning = plan.meaning.as_ref().filter(|_| plan.looks)?;
+    kept.find_alike(&plan.question, meaning, plan.mode)
+}
+
+/// Names an entry whose answer was wrong: the subscription that was answered may have it forgotten.
+pub const EVICT: HeaderName = HeaderName::from_static("x-tollgate-cache-evict");
+
+fn evict(exchange: &mut Exchange) {
+    let Some(named) = exchange.called_wrong.take() else { return };
+    let kept = &exchange.gateway.kept;
+    let entry = named.to_str().ok().and_then(Key::parse).and_then(|key| kept.get(key));
+    let caller = exchange.subscription.as_ref().map(|subscription| subscription.id.as_str());
+    if let Some(entry) = entry.filter(|entry| caller == Some(entry.owner.subscription.as_str())) {
+        tracing::info!(entry = %entry.key, subscription = caller, "a kept answer was called wrong and is forgotten");
+        kept.forget(entry.key);
+    }
 }
 
 fn note(exchange: &mut Exchange, word: &'static str) {

@@ -44,12 +44,13 @@ impl Storing {
         let is_same = record.model.as_ref() == Some(&self.model);
         let Some(body) = self.whole(body, record).filter(|_| is_same) else { return };
         let now = self.clock.now();
-        let Plan { question, owner, lasts, .. } = self.plan;
+        let Plan { question, owner, lasts, meaning, .. } = self.plan;
         self.kept.keep(Entry {
             key: question.exact,
             partition: question.partition,
             owner,
             text: question.text,
+            meaning,
             body,
             usage: record.usage,
             upstream_model: record.upstream_model.as_deref().unwrap_or_default().to_owned(),

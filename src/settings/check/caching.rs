@@ -1,7 +1,9 @@
 //! Rules of the cache of models' answers: choices that need each other, and a warning where teams share answers.
 
+use tollgate_providers::Family;
+
 use super::{Report, text};
-use crate::settings::{CacheRules, CacheScope, Caching, SemanticMode, Settings};
+use crate::settings::{CacheRules, CacheScope, Caching, Embeddings, SemanticMode, Settings};
 
 /// Smallest memory that is worth having: 1 MiB.
 const LEAST_ROOM: u64 = 1 << 20;
@@ -10,6 +12,7 @@ const LEAST_ROOM: u64 = 1 << 20;
 pub fn check(settings: &Settings, report: &mut Report<'_>) {
     if let Some(cache) = &settings.cache {
         whole(cache, report);
+        endpoint(cache, settings, report);
     }
     let products = settings.products.iter().enumerate();
     let products = products.map(|(at, product)| (format!("products[{at}].cache"), product.cache.as_ref()));
@@ -53,6 +56,20 @@ fn whole(cache: &Caching, report: &mut Report<'_>) {
         CacheScope::Api => "every caller of an API",
     };
     report.warn("cache.scope", format!("{shares} can be given answers that another one's prompts led to"));
+}
+
+/// An endpoint must exist and have embeddings in the form that is read.
+fn endpoint(cache: &Caching, settings: &Settings, report: &mut Report<'_>) {
+    let Some(Embeddings::Backend(at)) = cache.semantic.as_ref().map(|semantic| &semantic.embeddings) else { return };
+    let path = "cache.semantic.embeddings.backend";
+    match settings.backends.iter().find(|backend| backend.id == at.backend) {
+        None => report.error(path, format!("there is no backend `{}`", at.backend)),
+        Some(backend) if !backend.kind.speaks(Family::OpenAi) => {
+            let message = format!("`{}` has no embeddings in OpenAI's form; name one that does", at.backend);
+            report.error(path, message);
+        }
+        Some(_) => {}
+    }
 }
 
 fn part(cache: Option<&Caching>, rules: &CacheRules, path: &str, report: &mut Report<'_>) {
