@@ -14,7 +14,11 @@ use tower_service::Service;
 
 use crate::{
     admin::{AdminState, router},
-    cache::model::{Kept, NoShelf},
+    cache::{
+        Cache,
+        http::Answers,
+        model::{Kept, NoShelf},
+    },
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
