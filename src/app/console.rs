@@ -12,6 +12,7 @@ use tower_service::Service as _;
 use super::backend_events;
 use crate::{
     admin::{self, AdminState},
+    cache::model::Kept,
     exchange::Fault,
     gateway::{
         listener::{BoxError, Inbound, Service},
@@ -40,14 +41,14 @@ impl ConsolePort {
         hub: Arc<Hub>,
         policies: Arc<Services>,
     ) -> Self {
-        let loopback = admin.loopback;
+        let (loopback, kept) = (admin.loopback, admin.kept.clone());
         let metrics = Router::new().route(
             "/metrics",
             get(move |request: axum::extract::Request| async move {
                 if loopback && !names_us(&request) {
                     return refused();
                 }
-                exposition(&telemetry, &hub, &policies).into_response()
+                exposition(&telemetry, &hub, &policies, &kept).into_response()
             }),
         );
         Self { router: admin::router(admin).merge(portal::router(portal)).merge(metrics) }
@@ -77,9 +78,14 @@ fn refused() -> axum::response::Response {
     (StatusCode::FORBIDDEN, why).into_response()
 }
 
-fn exposition(telemetry: &Telemetry, hub: &Hub, policies: &Services) -> ([(HeaderName, &'static str); 1], String) {
+fn exposition(
+    telemetry: &Telemetry,
+    hub: &Hub,
+    policies: &Services,
+    kept: &Kept,
+) -> ([(HeaderName, &'static str); 1], String) {
     backend_events::refresh(&telemetry.metrics, &hub.fleet().statuses());
-    let text = telemetry.metrics.encode() + &policies.outside.encode();
+    let text = telemetry.metrics.encode() + &policies.outside.encode() + &kept.verdicts.encode();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

@@ -24,6 +24,7 @@ use crate::{
     },
     gateway::{
         Gateway,
+        coalescing::Table,
         learned::Learned,
         listener::{self, BindProblem, Bound, Drain},
         owners::Owners,
@@ -210,6 +211,7 @@ impl Planes {
             learned: Learned::default(),
             services: Arc::new(services(ground, &clock, &entropy, shared.clone())),
             kept,
+            calls: Table::default(),
             targets: Targets::default(),
             answers: Arc::new(Answers::new(room, clock.clone(), entropy.clone(), shared)),
         });

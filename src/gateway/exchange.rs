@@ -10,7 +10,9 @@ use tollgate_providers::{
 };
 
 use super::{
-    Gateway, admission, headers,
+    Gateway, admission,
+    coalescing::Lead,
+    headers,
     keys::{self, Caller},
     listener::{BodyWatch, Inbound},
     model_cache::{Asking, EVICT},
@@ -92,6 +94,8 @@ pub struct Exchange {
     pub called_wrong: Option<HeaderValue>,
     /// What a policy asks of the model cache, in place of what is configured.
     pub caching: Option<Asking>,
+    /// Leads identical calls in flight, until its answer is there.
+    pub lead: Option<Lead>,
     /// What became of a look into the cache.
     pub cache_status: Option<&'static str>,
     /// How it ended, where the answer made here is not simply complete.
@@ -129,6 +133,7 @@ impl Exchange {
             cache_status: None,
             called_wrong: None,
             caching: None,
+            lead: None,
             cut: Cut::default(),
             dress: Dress::default(),
             outcome: None,

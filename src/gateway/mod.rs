@@ -7,6 +7,7 @@ pub mod answer;
 pub mod attempt;
 pub mod batch;
 pub mod body;
+pub mod coalescing;
 pub mod copying;
 pub mod cutoff;
 pub mod decode;
@@ -89,6 +90,8 @@ pub struct Gateway {
     pub services: Arc<Services>,
     /// Answers of models that are kept.
     pub kept: Kept,
+    /// Calls in flight that others may share.
+    pub calls: coalescing::Table,
     /// Backends that policies name by URL.
     pub targets: policies::Targets,
     /// Answers of plain APIs that are kept.

@@ -11,6 +11,7 @@ use super::{
     answer::Answer,
     attempt::{self, Preference},
     batch, body,
+    coalescing::{self, Joined},
     exchange::Exchange,
     listing,
     metering::{self, Called},
@@ -59,11 +60,16 @@ pub async fn dispatch(exchange: &mut Exchange, call: Call) -> Result<Answer, Fau
         Looked::Hit(answer) => return Ok(answer),
         Looked::Miss(storing) => storing,
     };
+    let storing = match coalescing::join(exchange, &call, &called, storing).await? {
+        Joined::Answer(answer) => return Ok(answer),
+        Joined::Ask(storing) => storing,
+    };
     metering::admit_call(exchange, &called).await?;
     let content = Content { surface: call.surface, body: &body, end_user: head.end_user.as_deref() };
     let affinity = affinity::key(model.pool.affinity(), exchange, Some(content));
     let task = ModelTask::new(exchange, call, head, body, model);
-    let answer = switching(exchange, task, affinity, home).await?;
+    let answer = switching(exchange, task, affinity, home).await;
+    let answer = coalescing::publish(exchange, answer)?;
     Ok(model_cache::attach(answer, storing))
 }
 

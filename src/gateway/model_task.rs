@@ -111,6 +111,9 @@ impl ModelTask {
     }
 
     async fn answered(&mut self, exchange: &mut Exchange, choice: Choice, mut answer: Response<Incoming>) -> Judged {
+        if let Some(lead) = &mut exchange.lead {
+            answer = lead.share(answer);
+        }
         let is_download = self.call.is_download();
         let is_stream = is_event_stream(answer.headers()) && !is_download;
         let decoder = match Decoder::of(answer.headers_mut()) {

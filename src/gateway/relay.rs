@@ -6,19 +6,17 @@
 mod answer_body;
 mod checked;
 mod leasing;
+mod reading_on;
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
-use tokio::time::timeout;
 use tollgate_providers::{
     Surface,
     envelope::{self, ErrorText},
@@ -45,9 +43,6 @@ use crate::{
     outbound::{BoxError, Choice, Failure, Incoming},
     usage::{Settlement, Stop},
 };
-
-/// How long an answer is read on after its client has gone.
-const LONGEST_READING_ON: Duration = Duration::from_secs(30);
 
 /// The body of every answer of the gateway port.
 pub struct AnswerBody(Kind);
@@ -142,6 +137,7 @@ impl Relay {
         let caller = || exchange.subscription.as_ref().map(|subscription| subscription.id.clone());
         let method = &exchange.parts.method;
         let watch = surface
+            .filter(|_| !settlement.is_saved())
             .and_then(|surface| gateway.owners.watch(surface, method, caller(), upstream.backend().id().clone()));
         // A stream that a plain API carries ends in the words of what it is.
         let surface = surface.or_else(|| settlement.surface.filter(|_| upstream.is_stream));
@@ -274,6 +270,7 @@ impl Relay {
         let Some(surface) = self.surface else { return };
         let Some(settlement) = &mut self.settlement else { return };
         settlement.consume(&mut self.tap, false);
+        self.body.cut();
         let ending = cutoff::ending(surface, settlement, &self.tap, stop, self.clock.now());
         self.queue.push_back(ending.into());
         self.phase = Phase::Complete(None);
@@ -340,7 +337,7 @@ impl Relay {
 
     /// The answer broke: the backend's fault, unless it was the caller's own body that broke first.
     fn fail(&mut self, code: &'static str, message: &str) {
-        if self.body_watch.fault().is_none() {
+        if self.body_watch.fault().is_none() && !self.body.has_lagged() {
             self.choice.failed(&Failure::Stream);
         }
         self.break_off(Outcome::UpstreamCut, code, message);
@@ -439,29 +436,6 @@ impl Relay {
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
         settlement.consume(&mut self.tap, is_whole);
-    }
-
-    fn is_worth_reading_on(&self) -> bool {
-        let is_open = self.settlement.is_some() && matches!(self.phase, Phase::Flowing);
-        is_open && self.surface.is_some() && self.choice.backend.drain_on_disconnect()
-    }
-
-    /// Reads the rest without the client, so that its usage is known; then settles as "client gone".
-    async fn read_on(mut self: Box<Self>) {
-        let reading = async {
-            while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await {
-                let Ok(data) = frame.into_data() else { continue };
-                let decoded = self.decoder.as_mut().map_or(Ok(data.clone()), |decoder| decoder.push(&data));
-                let Ok(data) = decoded else { return };
-                self.tap.push(data, &mut self.scratch);
-                self.scratch.clear();
-            }
-            self.tap.finish(&mut self.scratch);
-        };
-        if timeout(LONGEST_READING_ON, reading).await.is_ok() {
-            self.is_read_to_end = self.tap.is_complete();
-        }
-        self.fill_usage();
     }
 }
 

@@ -166,6 +166,23 @@ impl Choice {
         }
     }
 
+    /// The same place for somebody who shares its answer: counted nowhere, and what it tells is told already.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        Self {
+            backend: self.backend.clone(),
+            upstream_model: self.upstream_model.clone(),
+            member: self.member,
+            credential: self.credential,
+            pass: Pass::Free,
+            reported: true,
+            failed: true,
+            flight: None,
+            sent_at: self.sent_at,
+            cut: Cut::default(),
+        }
+    }
+
     /// The exchange goes on being counted in flight by what is returned.
     #[must_use]
     pub fn into_flight(mut self) -> Flight {

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use super::{
     SendFault, SendFaultKind,
     outgoing::Upload,
+    shared::{Guard, Reader, Shared},
     sim::Play,
     transport::{Drawn, Lane},
 };
@@ -139,6 +140,8 @@ enum Source {
     Wire(hyper::body::Incoming),
     Line(Drawn),
     Sim(Play),
+    /// One reader of several; the patience is with what they share.
+    Shared(Reader),
     /// Over: ended, failed, or timed out.
     Over,
 }
@@ -152,7 +155,7 @@ fn broken(error: hyper::Error) -> SendFault {
 /// the connection (HTTP/1.1) or resets the stream (HTTP/2): the backend can stop working.
 pub struct Incoming {
     source: Source,
-    patience: Patience,
+    patience: Option<Patience>,
     /// Given back when the body is over.
     lane: Option<Lane>,
 }
@@ -165,15 +168,60 @@ impl std::fmt::Debug for Incoming {
 
 impl Incoming {
     pub(super) fn wire(body: hyper::body::Incoming, patience: Patience, lane: Option<Lane>) -> Self {
-        Self { source: Source::Wire(body), patience, lane }
+        Self { source: Source::Wire(body), patience: Some(patience), lane }
     }
 
     pub(super) fn drawn(body: Drawn, patience: Patience) -> Self {
-        Self { source: Source::Line(body), patience, lane: None }
+        Self { source: Source::Line(body), patience: Some(patience), lane: None }
     }
 
     pub(super) fn sim(play: Play, patience: Patience) -> Self {
-        Self { source: Source::Sim(play), patience, lane: None }
+        Self { source: Source::Sim(play), patience: Some(patience), lane: None }
+    }
+
+    pub(super) fn shared(reader: Reader) -> Self {
+        Self { source: Source::Shared(reader), patience: None, lane: None }
+    }
+
+    /// Lets others read this body too, of which nothing must have been read yet: gives the first reader's side, which
+    /// drops `guard` with itself, and what the others join.
+    #[must_use]
+    pub fn share(self, guard: Guard) -> (Self, Shared) {
+        let (shared, reader) = Shared::new(self, guard);
+        (Self::shared(reader), shared)
+    }
+
+    fn reader(&self) -> Option<&Reader> {
+        match &self.source {
+            Source::Shared(reader) => Some(reader),
+            _ => None,
+        }
+    }
+
+    /// Whether others read this body too.
+    #[must_use]
+    pub fn has_company(&self) -> bool {
+        self.reader().is_some_and(Reader::has_company)
+    }
+
+    /// From here on reads for the others' sake alone: it ends when they have gone.
+    pub fn ride(&mut self) {
+        if let Source::Shared(reader) = &mut self.source {
+            reader.ride();
+        }
+    }
+
+    /// Whether it broke because this reader was too far behind the others.
+    #[must_use]
+    pub fn has_lagged(&self) -> bool {
+        self.reader().is_some_and(Reader::has_lagged)
+    }
+
+    /// Ends it for all who share it: nobody pays for more.
+    pub fn cut(&self) {
+        if let Some(reader) = self.reader() {
+            reader.cut();
+        }
     }
 
     fn over(&mut self) {
@@ -195,11 +243,12 @@ impl Body for Incoming {
             Source::Wire(body) => Pin::new(body).poll_frame(cx).map_err(broken),
             Source::Line(body) => Pin::new(body).poll_frame(cx).map_err(broken),
             Source::Sim(play) => play.poll_frame(cx),
+            Source::Shared(reader) => return reader.poll_frame(cx),
             Source::Over => return Poll::Ready(None),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                this.patience.moved();
+                this.patience.iter_mut().for_each(Patience::moved);
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(end) => {
@@ -207,7 +256,8 @@ impl Body for Incoming {
                 Poll::Ready(end)
             }
             Poll::Pending => {
-                let fault = ready!(this.patience.poll_expired(cx));
+                let Some(patience) = &mut this.patience else { return Poll::Pending };
+                let fault = ready!(patience.poll_expired(cx));
                 this.over();
                 Poll::Ready(Some(Err(fault)))
             }
@@ -219,6 +269,7 @@ impl Body for Incoming {
             Source::Wire(body) => body.is_end_stream(),
             Source::Line(body) => body.is_end_stream(),
             Source::Sim(play) => play.is_over(),
+            Source::Shared(reader) => reader.is_over(),
             Source::Over => true,
         }
     }
@@ -228,6 +279,7 @@ impl Body for Incoming {
             Source::Wire(body) => body.size_hint(),
             Source::Line(body) => body.size_hint(),
             Source::Sim(play) => play.size_hint(),
+            Source::Shared(_) => SizeHint::default(),
             Source::Over => SizeHint::with_exact(0),
         }
     }

@@ -24,6 +24,7 @@ mod latency;
 mod outgoing;
 mod pool;
 mod rendezvous;
+mod shared;
 pub mod side;
 mod sim;
 mod status;
@@ -45,6 +46,7 @@ pub use self::{
     incoming::Incoming,
     outgoing::{BoxError, Outgoing},
     pool::{Pool, Wish},
+    shared::{LARGEST, Shared},
     status::{BackendStatus, Change, CredentialStatus, Listener, State},
     survey::{NoneLeft, Why},
     transport::{Resolve, SystemResolver},

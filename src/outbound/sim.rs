@@ -99,7 +99,7 @@ pub(super) struct Play {
 }
 
 impl Play {
-    fn new(mut steps: Steps) -> Self {
+    pub(super) fn new(mut steps: Steps) -> Self {
         let (next, then) = (steps.next(), steps.next());
         Self { steps, next, then, due: None, timer: None }
     }

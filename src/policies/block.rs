@@ -64,7 +64,7 @@ impl Statement {
     /// Whether it is the statement that keeps answers, or contains it, or leads to it.
     fn stores(&self, pipeline: &Pipeline, depth: usize) -> bool {
         match self.name {
-            "cache-store" => true,
+            "cache-store" | "llm-semantic-cache-store" | "azure-openai-semantic-cache-store" => true,
             "base" => pipeline.stores_beyond(depth),
             _ => self.policy.blocks().iter().any(|(_, block)| block.stores(pipeline, depth)),
         }

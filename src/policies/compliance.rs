@@ -13,12 +13,8 @@ use super::{
 use crate::policy::{Child, Document, Element, Place, Scope, Section, Text};
 
 /// Policies whose example is refused, and what is said then: they stand in the catalogue to say it.
-const REFUSED: &[(&str, &str)] = &[
-    ("include-fragment", "there is no fragment"),
-    ("llm-semantic-cache-lookup", "comes with a later release"),
-    ("llm-semantic-cache-store", "comes with a later release"),
-    ("xsl-transform", "no XSLT processor"),
-];
+const REFUSED: &[(&str, &str)] =
+    &[("include-fragment", "there is no fragment"), ("xsl-transform", "no XSLT processor")];
 
 /// Everything has a name, so that examples may refer to backends, certificates and the like.
 struct Everything;

@@ -52,7 +52,7 @@ pub struct Flow<'a> {
     pub began: (Timestamp, Ticks),
 }
 
-/// What `cache-lookup` found for an exchange.
+/// What `cache-lookup` (or the semantic one) found for an exchange.
 #[derive(Clone, Debug, Default)]
 pub enum Cached {
     /// Nobody has looked, or the request is none that is answered from a cache.

@@ -62,8 +62,39 @@ pub trait Link: Send {
     /// Notes what became of a look into the cache, in the word of `x-tollgate-cache`.
     fn cache_status(&mut self, _: &'static str) {}
 
+    /// The kept answer of a model to this request, or to one that means the same; `None`: there is none. What was
+    /// looked for is remembered for [`Link::keep_model`]. Where no models are asked there is none.
+    fn look_up_model<'f>(
+        &'f mut self,
+        _: &'f Request,
+        _: Likeness,
+    ) -> BoxFuture<'f, Result<Option<Response>, Failure>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Keeps the model's answer so long for what was looked for: this body, where it is in memory, else what passes, once
+    /// all of it has passed.
+    fn keep_model(&mut self, _: Option<&Bytes>, _: Duration) {}
+
     /// Lets somebody see the exchange's record when it is settled. Where nothing is settled nobody is told.
     fn when_settled(&mut self, _: Watcher) {}
+}
+
+/// How alike two prompts must be to get the same answer (`llm-semantic-cache-lookup`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Likeness {
+    /// What else tells prompts apart, in order.
+    pub vary_by: Vec<String>,
+    /// Least similarity (cosine), where no preset takes its place.
+    pub similarity: f64,
+    /// A preset: `strict`, `balanced` or `loose`.
+    pub guards: Option<Arc<str>>,
+    /// Backend and model that compute what prompts mean; `None`: the gateway's own model.
+    pub embeddings: Option<(Arc<str>, Arc<str>)>,
+    /// Whether what the system says is left out.
+    pub ignores_system: bool,
+    /// Messages of a conversation from which on it is not looked up.
+    pub most_messages: Option<usize>,
 }
 
 /// How what a streamed answer says is checked.

@@ -88,6 +88,32 @@ pub struct Semantic {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: Option<f64>,
+    /// Asks the model as well about a sample of the prompts that would be answered by their meaning, and compares.
+    /// Left out: no prompt is verified.
+    #[serde(default)]
+    pub verify: Option<Verify>,
+}
+
+/// Shadow verification: what share of answers by meaning is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Verify {
+    /// Share of would-be hits that are verified, 0 to 1: these callers get the model's answer, and wait for it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: f64,
+    /// Largest share of wrong answers, 0 to 1: a partition that gives more, with 95 % confidence, answers by words only
+    /// until the next start.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub budget: f64,
+    /// Least similarity of two answers that say the same, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub agreement: f64,
+}
+
+impl Default for Verify {
+    fn default() -> Self {
+        Self { share: 0.05, budget: 0.01, agreement: 0.75 }
+    }
 }
 
 /// How alike two prompts must be.
@@ -190,7 +216,7 @@ impl Caching {
             own.charge_hits = rules.charge_hits.unwrap_or(own.charge_hits);
             if let Some(mode) = rules.mode {
                 let semantic = own.semantic.take();
-                let none = || Semantic { mode, embeddings: Embeddings::default(), threshold: None };
+                let none = || Semantic { mode, embeddings: Embeddings::default(), threshold: None, verify: None };
                 own.semantic = Some(Semantic { mode, ..semantic.unwrap_or_else(none) });
             }
         }

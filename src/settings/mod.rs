@@ -22,7 +22,7 @@ pub mod shared_state;
 mod shipped;
 
 pub use caching::{
-    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode,
+    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode, Verify,
 };
 pub use check::{check, object_from_json};
 pub use collection::Object;

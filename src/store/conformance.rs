@@ -46,6 +46,35 @@ async fn everything(store: &dyn Store) {
     a_link_works_once_and_in_time(store).await;
     tokens_and_sessions_are_known_by_hash(store).await;
     any_text_may_be_asked_for(store).await;
+    answers_of_models_come_back_whole_and_end(store).await;
+}
+
+async fn answers_of_models_come_back_whole_and_end(store: &dyn Store) {
+    let answer = |name: u8, expires, clear: &str| ModelAnswer {
+        key: [name; 32],
+        created: NOW,
+        expires,
+        clear: clear.as_bytes().to_vec(),
+    };
+    let kept = vec![answer(3, LATER, "three"), answer(1, NOW, "one"), answer(2, LATER, "two\0")];
+    store.write_model_answers(kept, vec![[9; 32]]).await.expect("written");
+    store.write_model_answers(vec![answer(3, LATER, "another")], Vec::new()).await.expect("written");
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let (page, next) = store.model_answers(after, 2).await.expect("read");
+        found.extend(page);
+        if next.is_none() {
+            break;
+        }
+        after = next;
+    }
+    assert_eq!(found, [answer(1, NOW, "one"), answer(2, LATER, "two\0"), answer(3, LATER, "another")]);
+    assert_eq!(store.sweep_model_answers(NOW).await.expect("swept"), 1);
+    store.write_model_answers(Vec::new(), vec![[2; 32]]).await.expect("written");
+    let (left, _) = store.model_answers(None, 10).await.expect("read");
+    assert_eq!(left, [answer(3, LATER, "another")]);
+    store.write_model_answers(Vec::new(), vec![[3; 32]]).await.expect("written");
 }
 
 async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<Revision, StoreError> {

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tollgate_providers::{Surface, Usage, tap::Tap};
 
 use crate::{
-    exchange::{AttemptRecord, Fault, Outcome, Record, Watcher},
+    exchange::{AttemptRecord, Fault, Outcome, Record, Saved, Watcher},
     limits::{RefusalKind, Standing},
     model::{BackendId, clock::Ticks},
     telemetry::metrics::Opened,
@@ -32,7 +32,12 @@ pub struct Settlement {
     opened: Opened,
     /// Who is told of the record at the end.
     watchers: Vec<Watcher>,
+    /// Somebody else pays for the answer: what it would have cost, in 10⁻⁹ of the currency's unit.
+    saves: Option<Worth>,
 }
+
+/// What an answer would have cost.
+pub type Worth = Box<dyn Fn(&Usage) -> i64 + Send + Sync>;
 
 /// A try at a backend that has neither given an answer nor failed.
 struct Underway {
@@ -53,6 +58,7 @@ impl Settlement {
             sink,
             opened,
             watchers: Vec::new(),
+            saves: None,
         }
     }
 
@@ -146,13 +152,24 @@ impl Settlement {
     /// Whether so many bytes more of an answer might exceed what is held: then its events are looked at one by one.
     #[must_use]
     pub fn is_tight(&self, tap: &Tap, more_bytes: usize) -> bool {
-        self.metered.as_ref().is_some_and(|metered| metered.is_tight(&self.record, tap, more_bytes))
+        !self.is_saved() && self.metered.as_ref().is_some_and(|metered| metered.is_tight(&self.record, tap, more_bytes))
     }
 
     /// The answer has come so far: keeps what is held ahead of it.
     pub fn delivered(&mut self, tap: &mut Tap) -> Result<(), Stop> {
-        let Some(metered) = &mut self.metered else { return Ok(()) };
+        let Some(metered) = self.metered.as_mut().filter(|_| self.saves.is_none()) else { return Ok(()) };
         metered.delivered(&self.record, tap, self.sink.now())
+    }
+
+    /// The answer is another call's, who pays for it: what it uses is saved here.
+    pub fn saves(&mut self, worth: Worth) {
+        self.saves = Some(worth);
+    }
+
+    /// Whether the answer is another call's.
+    #[must_use]
+    pub const fn is_saved(&self) -> bool {
+        self.saves.is_some()
     }
 
     /// Asks for the lease whose lack is why the stream would stop; whether it has come, or finally none will. `None`:
@@ -167,6 +184,11 @@ impl Settlement {
 
     /// What was consumed of an answer, into the record.
     pub fn consume(&mut self, tap: &mut Tap, is_whole: bool) {
+        if let Some(worth) = &self.saves {
+            let usage = tap.usage();
+            self.record.saved = Saved { tokens: usage.total(), nanos: worth(&usage) };
+            return;
+        }
         match &mut self.metered {
             Some(metered) => metered.consume(self.sink.meter(), &mut self.record, tap, is_whole),
             None => self.record.usage = tap.usage(),
@@ -196,7 +218,7 @@ impl Settlement {
     /// Whether the prompt is charged by an estimate that a count can replace: nobody reported it.
     #[must_use]
     pub fn wants_count(&self) -> bool {
-        self.metered.as_ref().is_some_and(|metered| metered.wants_count(&self.record))
+        !self.is_saved() && self.metered.as_ref().is_some_and(|metered| metered.wants_count(&self.record))
     }
 
     /// Counts the prompt in place of its estimate. Takes as long as the prompt is.

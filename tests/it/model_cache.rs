@@ -465,3 +465,54 @@ async fn a_wrong_answer_is_evicted_by_its_caller_or_the_administrator_and_by_nob
         world.admin(Call::post("/admin/v1/cache/models/purge", &bad)).await.expect(400);
     }
 }
+
+#[tokio::test]
+async fn verified_hits_ask_the_model_and_switch_off_what_is_wrong_too_often() {
+    let semantic = "semantic: { mode: threshold-only, threshold: 0.5, verify: { share: 1.0, budget: 0.01 } }";
+    let world = world("openai", &format!("{{ {semantic} }}")).await;
+    // Each answer has a number of its own: none agrees with another.
+    for text in ["How do I reset my password?", "How can I reset my password?", "How could I reset my password?"] {
+        assert_eq!(cache(&ask(&world, &body(text)).await), "miss", "{text}");
+    }
+    let text = Call::get("/metrics").send(world.console()).await.expect(200).text();
+    assert!(text.contains("\ntollgate_model_cache_verified_total 1\n"), "one is enough to be sure: {text}");
+    assert!(text.contains("\ntollgate_model_cache_wrong_total 1\n"));
+}
+
+#[tokio::test]
+async fn an_embeddings_endpoint_is_asked_once_for_a_prompt_and_its_failure_is_a_miss() {
+    let config = "
+backends:
+  - { id: one, kind: openai, url: \"vendor://one/v1\", key: sk-backend-canary-0004 }
+  - { id: vectors, kind: openai, url: \"vendor://vectors/v1\", key: sk-backend-canary-0004 }
+models: [{ name: m, backend: one }]
+cache:
+  semantic: { mode: threshold-only, threshold: 0.9, embeddings: { backend: vectors, upstream_model: e } }
+";
+    let vectors = Vendor::start(|seen, _| {
+        let asked: Value = serde_json::from_slice(&seen.body).expect("JSON");
+        assert_eq!((asked["model"].as_str(), seen.target.as_str()), (Some("e"), "/v1/embeddings"));
+        match asked["input"].as_str() {
+            Some("broken") => dialect::openai_error(500, "x"),
+            Some(text) => {
+                let vector = if text.contains("cat") { json!([0.9, 0.1]) } else { json!([0.0, 1.0]) };
+                Reply::json(200, &json!({"data": [{"embedding": vector}]}))
+            }
+            None => Reply::status(400),
+        }
+    });
+    let builder = World::builder().config(config).vendor("one", counting().await).vendor("vectors", vectors.await);
+    let world = builder.start().await;
+    let mut wanted = Vec::new();
+    for (text, status) in [
+        ("a cat", "miss"),
+        ("my cat there", "semantic; similarity=1.00"),
+        ("a dog", "miss"),
+        ("broken", "miss"),
+        ("a cat", "hit"),
+    ] {
+        wanted.push((cache(&ask(&world, &body(text)).await).to_owned(), status));
+    }
+    assert!(wanted.iter().all(|(is, should)| is == should), "{wanted:?}");
+    assert_eq!(world.vendor("vectors").count(), 4, "the same words need no vector");
+}

@@ -77,11 +77,11 @@ def binary():
 
 
 class Gateway:
-    def __init__(self, folder, vendor):
+    def __init__(self, folder, vendor, more=""):
         self.port, self.vendor, self.folder = free_port(), vendor, folder
         config = CONFIG.format(gateway=self.port, console=free_port(), data=folder, vendor=vendor.url, secret=BACKEND_KEY,
                                key=KEY, other=OTHER_KEY, spent=SPENT_KEY)
-        (folder / "tollgate.yaml").write_text(config)
+        (folder / "tollgate.yaml").write_text(config + more)
         self.output = (folder / "output.txt").open("wb")
         self.process = subprocess.Popen([binary(), "serve", "--config", folder / "tollgate.yaml"], cwd=folder,
                                         stdout=self.output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)

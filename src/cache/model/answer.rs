@@ -22,6 +22,24 @@ pub fn is_normal(surface: Surface, body: &Value) -> bool {
     }
 }
 
+/// What a normal answer says, its reasoning left out.
+#[must_use]
+pub fn text(surface: Surface, body: &Value) -> String {
+    let texts = |list: &Value| -> String {
+        let parts = list.as_array().into_iter().flatten();
+        parts.filter(|part| part["thought"] != true).filter_map(|part| part["text"].as_str()).collect()
+    };
+    match surface {
+        Surface::ChatCompletions => body["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned(),
+        Surface::Completions => body["choices"][0]["text"].as_str().unwrap_or_default().to_owned(),
+        Surface::Responses => {
+            body["output"].as_array().into_iter().flatten().map(|item| texts(&item["content"])).collect()
+        }
+        Surface::Messages => texts(&body["content"]),
+        _ => texts(&body["candidates"][0]["content"]["parts"]),
+    }
+}
+
 fn is_vector(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty()) || is_said(value)
 }
@@ -141,6 +159,10 @@ mod tests {
     }
 
     fn with(mut body: Value, pointer: &str, value: Value) -> Value {
+        if let Some(there) = body.pointer_mut(pointer) {
+            *there = value;
+            return body;
+        }
         let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
         body.pointer_mut(parent).expect("a parent")[name] = value;
         body

@@ -15,6 +15,7 @@ use super::{
     key::Key,
     meaning::{Meaning, Meanings},
     question::Question,
+    verdicts::Verdicts,
 };
 use crate::{
     cache::semantic::{Mode, normalise},
@@ -138,6 +139,8 @@ pub struct Kept {
     /// Normalised texts to entries.
     names: Cache<Key, Key>,
     meanings: Meanings,
+    /// What shadow verification has found.
+    pub verdicts: Arc<Verdicts>,
     shelf: Arc<dyn Shelf>,
     clock: Clock,
 }
@@ -172,7 +175,7 @@ impl Kept {
                 }
             })
             .build();
-        Self { entries, names: Cache::new(MOST_NAMES), meanings, shelf, clock }
+        Self { entries, names: Cache::new(MOST_NAMES), meanings, verdicts: Arc::default(), shelf, clock }
     }
 
     /// The answer to the same request, or to the same words.

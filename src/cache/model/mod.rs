@@ -12,8 +12,10 @@ pub mod key;
 pub mod meaning;
 pub mod question;
 pub mod tree;
+pub mod verdicts;
 
 pub use kept::{Entry, Found, Kept, NoShelf, Owner, Shelf, Tier};
 pub use key::Key;
 pub use meaning::Meaning;
 pub use question::{Asked, Question, Rules, Why};
+pub use verdicts::Verdicts;

@@ -1,18 +1,27 @@
 //! Whether one prompt's answer may be given to another that looks like it.
 //!
-//! Deliberately not here: which prompts look alike (`index`).
+//! Every word that carries one question must be found in the other, bound the same way and in an order that says the
+//! same; what is not known to be the same is taken to differ. Deliberately not here: which prompts look alike (`index`),
+//! and how a prompt is taken apart (`form`).
 
-use super::{mode::Mode, normalise};
+use super::{
+    align::{Aligned, align},
+    builtin::builtin,
+    form::{Form, Tense},
+    lexicon::{Ask, DENYING, LOOSE, NEAR_BONDS},
+    mode::Mode,
+    token::Kind,
+};
 
-/// A prompt, read once and held against several.
+/// A prompt, taken apart once and held against several.
 pub(super) struct Prompt {
-    form: String,
+    form: Form,
 }
 
 impl Prompt {
     /// Of its text.
     pub(super) fn of(text: &str) -> Self {
-        Self { form: normalise(text) }
+        Self { form: Form::of(text) }
     }
 
     /// Whether the answer to `other`, this near, serves in this mode.
@@ -20,7 +29,203 @@ impl Prompt {
         match mode {
             Mode::Off => false,
             Mode::ThresholdOnly { similarity: least } => similarity >= least,
-            Mode::Strict | Mode::Balanced | Mode::Loose => self.form == normalise(other),
+            Mode::Loose => similarity >= mode.least() && loose(&self.form, &Form::of(other)),
+            Mode::Strict => similarity >= mode.least() && refusal(&self.form, &Form::of(other), false).is_none(),
+            Mode::Balanced => similarity >= mode.least() && refusal(&self.form, &Form::of(other), true).is_none(),
         }
     }
+}
+
+/// Why one prompt's answer does not serve the other; `None` when it does.
+pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static str> {
+    if one.quoted != other.quoted {
+        return Some("quoted");
+    }
+    if !same_ask(one, other, wide) {
+        return Some("ask");
+    }
+    if !same_tense(one, other, wide) {
+        return Some("tense");
+    }
+    if one.owners != other.owners && !(wide && may_own(one, other)) {
+        return Some("owner");
+    }
+    if ["you", "they"].iter().any(|who| (one.subject == *who) != (other.subject == *who)) {
+        return Some("subject");
+    }
+    let Some(aligned) = align(one, other, wide) else { return Some("words") };
+    if !same_bonds(&aligned, wide) {
+        return Some("bonds");
+    }
+    let ordered = same_order(&aligned) || wide && is_turned(&aligned);
+    (!ordered).then_some("order")
+}
+
+/// What comes and what is are near: `won't it connect`, `doesn't it connect`.
+fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
+    let coming = |form: &Form| if wide && form.tense == Tense::Future { Tense::Present } else { form.tense };
+    let told = |form: &Form| if form.tense == Tense::Untold { Tense::Present } else { coming(form) };
+    let untold = one.tense == Tense::Untold || other.tense == Tense::Untold;
+    told(one) == told(other) || wide && untold
+}
+
+/// Where it is asked how, my thing and a thing are one. `What is my address` and `What is an address` are not.
+fn may_own(one: &Form, other: &Form) -> bool {
+    let mine = |form: &Form| form.owners.iter().all(|owner| *owner == "my");
+    one.ask == Ask::How && other.ask == Ask::How && mine(one) && mine(other)
+}
+
+/// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
+fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
+    let near = |ask: Ask| match ask {
+        Ask::Which => Ask::What,
+        Ask::Time if wide => Ask::When,
+        Ask::Do if wide => Ask::Exists,
+        _ => ask,
+    };
+    let bare = |one: Ask, other: Ask| {
+        one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany)
+    };
+    near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
+}
+
+/// Prepositions say the same. Those that compounds go without may be missing, on one side only: `Tokyo population`.
+fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
+    let loose = |role: &str| LOOSE.contains(&role);
+    let differing = || aligned.iter().filter(|pair| pair.left.role != pair.right.role);
+    let compound = |pair: &Aligned<'_>| {
+        let (left, right) = (pair.left.role.as_str(), pair.right.role.as_str());
+        let near = wide && NEAR_BONDS.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
+        near || loose(left) && loose(right) && (left.is_empty() || right.is_empty())
+    };
+    let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();
+    let rights = differing().filter(|pair| pair.right.role.is_empty()).count();
+    let shared =
+        || differing().any(|one| !one.left.role.is_empty() && differing().any(|two| one.left.role == two.right.role));
+    differing().all(compound) && (lefts == 0 || rights == 0 || wide && !shared())
+}
+
+/// Words bound alike keep their order: `A beats B` is not `B beats A`; what denies stays before what it denies.
+fn same_order(aligned: &[Aligned<'_>]) -> bool {
+    let in_order = |one: &Aligned<'_>, two: &Aligned<'_>| (one.at < two.at) == (one.to < two.to);
+    let alike =
+        |one: &Aligned<'_>, two: &Aligned<'_>| one.left.role == two.left.role && one.right.role == two.right.role;
+    // A number that its unit follows on both sides moves with it.
+    let carried = |pair: &Aligned<'_>| aligned.iter().any(|next| next.at == pair.at + 1 && next.to == pair.to + 1);
+    let fixed = |pair: &Aligned<'_>| {
+        pair.left.kind != Kind::Word && !carried(pair) || DENYING.contains(&pair.left.name.as_str())
+    };
+    let crossed = |one: &Aligned<'_>, two: &Aligned<'_>| {
+        let near = one.at.abs_diff(two.at) == 1 || one.to.abs_diff(two.to) == 1;
+        !in_order(one, two) && (alike(one, two) || near && (fixed(one) || fixed(two)))
+    };
+    !aligned.iter().enumerate().any(|(at, one)| aligned[at + 1..].iter().any(|two| crossed(one, two)))
+}
+
+/// The same round, begun elsewhere: `USD to EUR exchange rate`, `exchange rate USD to EUR`.
+fn is_turned(aligned: &[Aligned<'_>]) -> bool {
+    let mut places: Vec<_> = aligned.iter().map(|pair| (pair.at, pair.to)).collect();
+    places.sort_unstable();
+    let falls = places.windows(2).filter(|pair| pair[0].1 > pair[1].1).count();
+    let round = places.first().zip(places.last()).is_some_and(|(first, last)| last.1 < first.1);
+    let denied = aligned.iter().any(|pair| DENYING.contains(&pair.left.name.as_str()));
+    aligned.len() > 2 && falls == 1 && round && !denied
+}
+
+/// Numbers, ids, quoted text and denials are the same; all else is left to the cosine.
+fn loose(one: &Form, other: &Form) -> bool {
+    let hard = |form: &Form| {
+        let hard = form.items.iter().filter(|item| item.kind != Kind::Word || DENYING.contains(&item.name.as_str()));
+        let mut names: Vec<_> = hard.map(|item| item.name.clone()).collect();
+        names.sort_unstable();
+        names
+    };
+    let opposed = || one.items.iter().any(|left| other.items.iter().any(|right| opposite(&left.name, &right.name)));
+    one.quoted == other.quoted && one.ask == other.ask && hard(one) == hard(other) && !opposed()
+}
+
+/// One is the other denied by its first letters, or they are a pair that everybody mixes up in vectors.
+fn opposite(one: &str, other: &str) -> bool {
+    let denied = |one: &str, other: &str| {
+        ["un", "in", "im", "dis", "non", "ir", "de"].iter().any(|not| one.strip_prefix(not) == Some(other))
+    };
+    let pair = |(left, right): &&(&str, &str)| one == *left && other == *right || one == *right && other == *left;
+    denied(one, other) || denied(other, one) || OPPOSITES.iter().any(|found| pair(&found))
+}
+
+/// Stems that vectors take for one another.
+const OPPOSITES: &[(&str, &str)] = &[
+    ("open", "close"),
+    ("enable", "disable"),
+    ("increase", "decrease"),
+    ("raise", "lower"),
+    ("accept", "reject"),
+    ("accept", "decline"),
+    ("add", "remove"),
+    ("begin", "end"),
+    ("begin", "stop"),
+    ("buy", "sell"),
+    ("allow", "forbidden"),
+    ("include", "exclude"),
+    ("import", "export"),
+    ("upload", "download"),
+    ("push", "pull"),
+    ("max", "min"),
+    ("maximum", "minimum"),
+    ("most", "least"),
+    ("more", "less"),
+    ("before", "after"),
+    ("first", "last"),
+    ("hot", "cold"),
+    ("high", "low"),
+    ("big", "little"),
+    ("long", "short"),
+    ("fast", "slow"),
+    ("easy", "hard"),
+    ("good", "bad"),
+    ("best", "worst"),
+    ("benefit", "drawback"),
+    ("pro", "con"),
+    ("public", "private"),
+    ("ascend", "descend"),
+    ("expand", "contract"),
+    ("join", "leave"),
+    ("on", "off"),
+    ("in", "out"),
+    ("up", "down"),
+    ("left", "right"),
+    ("win", "lose"),
+    ("lend", "borrow"),
+    ("encrypt", "decrypt"),
+    ("compress", "decompress"),
+    ("lock", "unlock"),
+    ("show", "hide"),
+    ("above", "below"),
+    ("rise", "fall"),
+    ("start", "stop"),
+    ("eat", "avoid"),
+    ("approve", "reject"),
+    ("male", "female"),
+    ("man", "woman"),
+];
+
+fn is_other_word(known: &str, unknown: &str) -> bool {
+    let mut differing = known.bytes().zip(unknown.bytes()).filter(|(one, other)| one != other);
+    let (Some(first), second) = (differing.next(), differing.next()) else { return false };
+    let replaced = known.len() == unknown.len() && second.is_none();
+    let vowels = [first.0, first.1].iter().all(|byte| b"aeiou".contains(byte));
+    let chemical = ["ate", "ite", "ide", "ane", "ene", "ine", "one", "ol", "al"].iter().any(|end| known.ends_with(end));
+    replaced && (!vowels || chemical)
+}
+
+/// Whether one word is the other misspelt: a letter missing, doubled or swapped with its neighbour, or a wrong vowel; and
+/// only one of them a word that is known. A wrong consonant makes other words (`adduction`), as do chemists' endings.
+pub(super) fn is_misspelt(one: &str, other: &str) -> bool {
+    let (known, unknown) = if builtin().knows(one) { (one, other) } else { (other, one) };
+    let letters = |word: &str| word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let told = builtin().knows(known) && !builtin().knows(unknown) && letters(known) && letters(unknown);
+    told && !is_other_word(known, unknown)
+        && known.len() > 4
+        && known.as_bytes()[0] == unknown.as_bytes()[0]
+        && strsim::osa_distance(known, unknown) == 1
 }

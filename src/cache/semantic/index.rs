@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{embedding::Embedding, guard, mode::Mode};
 
 /// How many neighbours are held against the prompt.
-const NEIGHBOURS: usize = 12;
+const NEIGHBOURS: usize = 16;
 /// What an entry weighs beside its text and vector: row tables and the map.
 const OVERHEAD: usize = 96;
 

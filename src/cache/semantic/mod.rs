@@ -5,13 +5,23 @@
 //! pure function of its arguments. Deliberately not here: partitions, answers, their storage and their lifetime
 //! (`cache::model`), the wire, and time.
 
+mod align;
 pub mod builtin;
 pub mod eligible;
 pub mod embedding;
+mod form;
 mod guard;
 pub mod index;
+mod lexicon;
 pub mod mode;
 mod normalise;
+mod phrases;
+#[cfg(test)]
+mod quality;
+mod spelling;
+mod stem;
+mod synonyms;
+mod token;
 mod wordpiece;
 
 pub use self::{

@@ -25,8 +25,8 @@ impl Mode {
     pub(super) fn least(self) -> f32 {
         match self {
             Self::Off => f32::INFINITY,
-            Self::Strict => 0.80,
-            Self::Balanced => 0.70,
+            Self::Strict => 0.50,
+            Self::Balanced => 0.40,
             Self::Loose => 0.85,
             Self::ThresholdOnly { similarity } => similarity,
         }

@@ -7,11 +7,11 @@ use tollgate_providers::{Call, Surface};
 
 use crate::{
     cache::{
-        model::{Asked, Meaning, Owner, Question, Rules, Why, question},
+        model::{Asked, Entry, Meaning, Owner, Question, Rules, Why, question},
         semantic::{Mode, is_time_dependent},
     },
     gateway::{exchange::Exchange, metering::Called},
-    settings::{CacheScope, Caching, Embeddings, SemanticMode},
+    settings::{CacheScope, Caching, Embeddings, SemanticMode, Verify},
 };
 
 /// What a policy document asks of the cache, in place of what the settings say.
@@ -44,6 +44,10 @@ pub struct Plan {
     pub mode: Mode,
     /// Where meanings are computed.
     pub embeddings: Embeddings,
+    /// Whether a sample of hits is verified.
+    pub verify: Option<Verify>,
+    /// The kept answer that is being verified.
+    pub verifying: Option<Arc<Entry>>,
     /// What the prompt means, once that was computed.
     pub meaning: Option<Meaning>,
     /// Whether it is looked up.
@@ -145,6 +149,8 @@ fn planned(
         owner,
         mode: mode(settings, options),
         embeddings: options.embeddings.clone().or_else(configured).unwrap_or_default(),
+        verify: settings.semantic.as_ref().and_then(|semantic| semantic.verify.clone()),
+        verifying: None,
         meaning: None,
         looks: options.looks && !no_cache,
         stores: true,

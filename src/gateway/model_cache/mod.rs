@@ -69,7 +69,16 @@ pub async fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
         plan.meaning = embedding::meaning(exchange, plan).await;
     }
     let meaning = plan.meaning.as_ref().filter(|_| plan.looks)?;
-    kept.find_alike(&plan.question, meaning, plan.mode)
+    let found = kept.find_alike(&plan.question, meaning, plan.mode)?;
+    let Some(verify) = &plan.verify else { return Some(found) };
+    if kept.verdicts.is_over(plan.question.partition, verify.budget) {
+        return None;
+    }
+    if exchange.gateway.entropy.unit() < verify.share {
+        plan.verifying = Some(found.entry);
+        return None;
+    }
+    Some(found)
 }
 
 /// Names an entry whose answer was wrong: the subscription that was answered may have it forgotten.

@@ -1,7 +1,7 @@
 //! An answer on its way into the cache: it passes to the caller, and is kept once all of it has passed and proved to
 //! be a whole, normal one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -10,7 +10,7 @@ use tollgate_providers::replay;
 
 use super::Plan;
 use crate::{
-    cache::model::{Entry, Kept, answer},
+    cache::model::{Entry, Kept, answer, verdicts},
     exchange::Record,
     gateway::{answer::Answer, exchange::Exchange, metering::Called},
     model::Clock,
@@ -32,6 +32,17 @@ impl Storing {
         Self { plan, kept: gateway.kept.clone(), clock: gateway.clock.clone(), model: called.model.name.clone() }
     }
 
+    /// What is planned for the call.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Keeps it so long, or less where its prompt speaks of a time.
+    pub fn keep_for(&mut self, lasts: Duration) {
+        self.plan.lasts = self.plan.lasts.min(lasts);
+    }
+
     /// Largest body that is worth copying. Events say in ten times as many bytes what JSON says.
     #[must_use]
     pub fn largest(&self) -> usize {
@@ -43,6 +54,7 @@ impl Storing {
         // Another model took over because this one's context was too small: its answers are not this one's.
         let is_same = record.model.as_ref() == Some(&self.model);
         let Some(body) = self.whole(body, record).filter(|_| is_same) else { return };
+        self.verify(&body);
         let now = self.clock.now();
         let Plan { question, owner, lasts, meaning, .. } = self.plan;
         self.kept.keep(Entry {
@@ -58,6 +70,19 @@ impl Storing {
             created: now,
             expires: now.plus(lasts),
         });
+    }
+
+    /// Compares what the model says with what would have been given in its place.
+    fn verify(&self, body: &Bytes) {
+        let (Some(verify), Some(kept)) = (&self.plan.verify, &self.plan.verifying) else { return };
+        let text = |body: &Bytes| Some(answer::text(self.plan.surface, &serde_json::from_slice(body).ok()?));
+        let (Some(would), Some(does)) = (text(&kept.body), text(body)) else { return };
+        let Some(agrees) = verdicts::agree(&would, &does, verify.agreement) else { return };
+        self.kept.verdicts.note(self.plan.question.partition, !agrees);
+        if !agrees {
+            tracing::info!(entry = %kept.key, "a kept answer would have been wrong: the model answered otherwise");
+            self.kept.forget(kept.key);
+        }
     }
 
     /// The whole, unstreamed answer, if it is a normal one.

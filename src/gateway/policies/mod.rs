@@ -6,6 +6,7 @@
 mod coding;
 mod debug;
 mod dress;
+mod model_answers;
 mod redirect;
 mod target;
 mod wire;

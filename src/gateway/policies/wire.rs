@@ -1,6 +1,6 @@
 //! What a pipeline is lent: the bodies on the wire, the way to the backends, and the words of errors.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -17,6 +17,7 @@ use super::{
         screen,
     },
     Dress, coding,
+    model_answers::{self, Looked, Missed},
     redirect::{self, Hop},
     target,
 };
@@ -26,7 +27,7 @@ use crate::{
     model::{Timestamp, clock::Ticks},
     policies::{
         Body, Ended, Failure, Forwarding, Link, Request, Response, Route,
-        link::{Keep, Screening},
+        link::{Keep, Likeness, Screening},
     },
     usage::Metered,
 };
@@ -39,7 +40,7 @@ pub struct Wire<'e> {
     pub(super) exchange: &'e mut Exchange,
     target: Option<Target>,
     /// What a backend answered last.
-    answer: Option<Answer>,
+    pub(super) answer: Option<Answer>,
     /// Why there is no answer, where policies were given one in its place.
     fault: Option<Fault>,
     /// Whether the caller's body has been sent and is gone.
@@ -50,11 +51,13 @@ pub struct Wire<'e> {
     screening: Option<Box<Screening>>,
     /// As what counters count the exchange, said before they were asked.
     counts: Vec<(Arc<str>, u64)>,
+    /// What a look into the model cache did not find.
+    pub(super) missed: Missed,
 }
 
 impl<'e> Wire<'e> {
     /// The side of `exchange`; `target` is where it goes unless a policy says otherwise.
-    pub const fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
+    pub fn new(exchange: &'e mut Exchange, target: Option<Target>) -> Self {
         Self {
             exchange,
             target,
@@ -64,6 +67,7 @@ impl<'e> Wire<'e> {
             keep: None,
             screening: None,
             counts: Vec::new(),
+            missed: Missed::default(),
         }
     }
 
@@ -112,6 +116,22 @@ impl<'e> Wire<'e> {
         self.leave_answer().await;
         let sent = dispatch(self.exchange, target).await;
         self.answered(sent)
+    }
+
+    /// The kept answer to this request, which is in memory; what was not found is remembered.
+    async fn look_up(&mut self, request: &Request, likeness: Likeness) -> Result<Option<Response>, Failure> {
+        let (Some(Target::Models(call)), Body::Held(body)) = (&self.target, &request.body) else { return Ok(None) };
+        let call = call.clone();
+        self.give_back(request)?;
+        match model_answers::look_up(self.exchange, &call, body, likeness).await? {
+            Looked::Hit(answer) => return self.answered(Ok(answer)).map(Some),
+            Looked::Miss(storing) => {
+                self.exchange.cache_status = Some("miss");
+                self.missed.found_nothing(storing);
+            }
+            Looked::Bypass => self.exchange.cache_status = Some("bypass"),
+        }
+        Ok(None)
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
@@ -275,6 +295,7 @@ impl<'e> Wire<'e> {
                 if let Some(keep) = self.keep.take() {
                     upstream.copy.get_or_insert_default().add_keep(keep);
                 }
+                self.missed.attach(&mut upstream);
                 return Answer::Upstream(upstream);
             }
             Body::Held(bytes) => bytes,
@@ -309,6 +330,7 @@ impl Link for Wire<'_> {
             if let Some(how) = self.screening.take() {
                 screen::whole(*how, &read).await?;
             }
+            self.keep_read(&read);
             Ok(read)
         }
         .boxed()
@@ -389,6 +411,21 @@ impl Link for Wire<'_> {
 
     fn cache_status(&mut self, status: &'static str) {
         self.exchange.cache_status = Some(status);
+    }
+
+    fn look_up_model<'f>(
+        &'f mut self,
+        request: &'f Request,
+        likeness: Likeness,
+    ) -> BoxFuture<'f, Result<Option<Response>, Failure>> {
+        self.look_up(request, likeness).boxed()
+    }
+
+    fn keep_model(&mut self, body: Option<&Bytes>, lasts: Duration) {
+        self.missed.keep(lasts);
+        if let Some(body) = body {
+            self.keep_read(body);
+        }
     }
 
     fn when_settled(&mut self, work: Watcher) {

@@ -85,3 +85,59 @@ fn part(cache: Option<&Caching>, rules: &CacheRules, path: &str, report: &mut Re
         report.error(&format!("{path}.ttl"), "0 keeps nothing; write `enabled: false` to switch the cache off");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::settings::quick_start;
+
+    /// Problems and warnings of a configuration with this `cache`, and what its first model says.
+    fn said(cache: Option<Value>, model: Option<Value>) -> Vec<String> {
+        let mut settings = quick_start();
+        settings.cache = cache.map(|cache| serde_json::from_value(cache).expect("a cache"));
+        settings.models[0].cache = model.map(|rules| serde_json::from_value(rules).expect("rules"));
+        let unread = HashSet::new();
+        let mut report = Report::new(&unread, Box::new(|path| (None, path.to_owned())));
+        check(&settings, &mut report);
+        let lines = report.problems.iter().chain(&report.warnings);
+        lines.map(|problem| format!("{}: {}", problem.path, problem.message)).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told_with_the_fix() {
+        let table = [
+            (json!({}), ""),
+            (json!({"semantic": {"mode": "strict", "embeddings": "builtin"}}), ""),
+            (json!({"semantic": {"mode": "threshold-only", "threshold": 0.9}}), ""),
+            (json!({"semantic": {"mode": "threshold-only"}}), "cache.semantic.threshold: `threshold-only` needs"),
+            (json!({"semantic": {"mode": "strict", "threshold": 0.9}}), "cache.semantic.threshold: is only for"),
+            (
+                json!({"semantic": {"embeddings": {"backend": "nobody", "upstream_model": "e"}}}),
+                "cache.semantic.embeddings.backend: there is no backend `nobody`",
+            ),
+            (json!({"ttl": "0ms"}), "cache.ttl: 0 keeps nothing"),
+            (json!({"max_size": "1kB"}), "cache.max_size: "),
+            (json!({"vary_by_headers": ["a b"]}), "cache.vary_by_headers[0]: "),
+            (json!({"scope": "product"}), "cache.scope: every subscription of a product"),
+            (json!({"scope": "api"}), "cache.scope: every caller of an API"),
+        ];
+        for (cache, wanted) in table {
+            let said = said(Some(cache.clone()), None);
+            match wanted {
+                "" => assert!(said.is_empty(), "{cache}: {said:?}"),
+                wanted => assert!(matches!(said.as_slice(), [one] if one.starts_with(wanted)), "{cache}: {said:?}"),
+            }
+        }
+        assert!(
+            said(None, Some(json!({"ttl": "1h"})))[0]
+                .starts_with("models[0].cache: changes `cache`, which is not there")
+        );
+        assert!(
+            said(Some(json!({})), Some(json!({"mode": "threshold-only"})))[0].starts_with("models[0].cache.mode: ")
+        );
+    }
+}

@@ -1,0 +1,365 @@
+//! What a prompt asks, taken apart: what kind of question, about when, of whom, and the words that carry it, each with
+//! what binds it to the others.
+//!
+//! Deliberately not here: what two prompts must share (`guard`).
+
+use super::{
+    lexicon::{
+        AGENTS, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, ORDERS, OWNERS, PAST, STATES,
+        SUMS,
+    },
+    phrases::{Phrase, fits, phrases},
+    stem::stem,
+    synonyms::synonyms,
+    token::{Kind, Token, tokens},
+};
+
+/// When the question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tense {
+    Present,
+    Past,
+    Future,
+    /// A few words without a verb tell none.
+    Untold,
+}
+
+/// A word that carries the question.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    pub(super) kind: Kind,
+    /// Its group's name, or its stem.
+    pub(super) name: String,
+    /// As it was written, in lower case.
+    pub(super) written: String,
+    /// The preposition that binds it, or nothing.
+    pub(super) role: String,
+    /// Written as a name.
+    pub(super) is_name: bool,
+}
+
+impl Item {
+    fn word(name: &str) -> Self {
+        let (name, written) = (name.to_owned(), name.to_owned());
+        Self { kind: Kind::Word, name, written, role: String::new(), is_name: false }
+    }
+}
+
+/// A prompt, taken apart.
+pub(super) struct Form {
+    pub(super) ask: Ask,
+    pub(super) tense: Tense,
+    /// Whose things it speaks of, sorted.
+    pub(super) owners: Vec<&'static str>,
+    /// Who does it, where that is not whoever asks.
+    pub(super) subject: &'static str,
+    pub(super) quoted: Vec<String>,
+    pub(super) items: Vec<Item>,
+}
+
+impl Form {
+    /// Of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let (all, quoted) = tokens(text);
+        let all = turned(versus(told(without_manners(all))));
+        let (ask, taken) = asked(&all);
+        let subject = subject(&all, ask);
+        let said = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
+        let tense = if said(PAST) {
+            Tense::Past
+        } else if said(FUTURE) {
+            Tense::Future
+        } else {
+            Tense::Present
+        };
+        let tense = if ask == Ask::None { Tense::Untold } else { tense };
+        let rest = all[taken..].to_vec();
+        let mut form = Self { ask, tense, owners: owners(&rest), subject, quoted, items: Vec::new() };
+        form.items = items(&rest);
+        form.price();
+        form.measure();
+        form.noun();
+        form.agent();
+        form.leave();
+        form
+    }
+
+    /// `How tall is` asks for the height of.
+    fn measure(&mut self) {
+        let named = self.items.first().and_then(|item| MEASURES.iter().find(|(word, _)| *word == item.name));
+        if let (Ask::Degree, Some((_, noun))) = (self.ask, named) {
+            self.ask = Ask::What;
+            (*noun).clone_into(&mut self.items[0].name);
+        }
+    }
+
+    /// `What is the reason for` asks why; `the deadline` asks when but says of what, too.
+    fn noun(&mut self) {
+        if !matches!(self.ask, Ask::What | Ask::None | Ask::Which) {
+            return;
+        }
+        let found = self.items.iter().find_map(|item| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name));
+        if let Some((noun, ask)) = found {
+            self.ask = *ask;
+            let kept = *noun == "deadline";
+            self.items.retain(|item| kept || item.name != *noun);
+        }
+    }
+
+    /// `The author of` asks who wrote.
+    fn agent(&mut self) {
+        let found = self.items.iter().position(|item| AGENTS.iter().any(|(agent, _)| *agent == item.name));
+        if let (Some(at), Ask::Who | Ask::What | Ask::None) = (found, self.ask) {
+            self.ask = Ask::Who;
+            let does = AGENTS.iter().find(|(agent, _)| *agent == self.items[at].name).map_or("", |(_, does)| does);
+            self.items.remove(at);
+            self.items.insert(0, Item::word(does));
+        }
+    }
+
+    /// `Is a table available` asks whether there is one; `Is a visa needed` whether one must have it.
+    fn leave(&mut self) {
+        if self.items.iter().any(|item| DENYING.contains(&item.name.as_str())) {
+            return;
+        }
+        let found = self.items.iter().find_map(|item| {
+            STATES
+                .iter()
+                .find(|(word, asks, _)| *word == item.name && asks.contains(&self.ask))
+                .map(|(word, _, ask)| (*word, *ask))
+        });
+        if let Some((word, ask)) = found.filter(|_| self.items.len() > 1) {
+            self.ask = ask;
+            self.subject = "";
+            self.items.retain(|item| item.name != word);
+        }
+    }
+
+    /// `How much does it cost to` asks for the price of.
+    fn price(&mut self) {
+        let at = self.items.iter().position(|item| item.name == "price");
+        if let (Ask::HowMuch | Ask::Sum, Some(at)) = (self.ask, at) {
+            self.ask = Ask::What;
+            let price = self.items.remove(at);
+            self.items.insert(0, Item { role: String::new(), ..price });
+        } else if self.ask == Ask::Sum {
+            self.ask = Ask::What;
+            let sum = self.items.iter().any(|item| SUMS.contains(&item.name.as_str()) || item.kind != Kind::Word);
+            self.items.splice(0..0, (!sum).then(|| Item::word("price")));
+        }
+    }
+}
+
+/// Without what is said for manners before and after.
+fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
+    let whole = tokens.clone();
+    while let Some(taken) = phrases().manners.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
+        tokens.drain(..taken);
+    }
+    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
+    tokens.drain(..pauses);
+    let order = tokens.first().is_some_and(|first| matches!(first.text.as_str(), "can" | "could" | "would" | "will"));
+    let you = tokens.get(1).is_some_and(|second| second.text == "you");
+    if order && you && tokens.get(2).is_some_and(|third| ORDERS.contains(&third.text.as_str())) {
+        tokens.drain(..2);
+        tokens.drain(..usize::from(tokens[0].text == "please"));
+    }
+    while let Some(taken) = phrases().thanks.iter().filter_map(|phrase| ends(&tokens, phrase)).max() {
+        tokens.truncate(tokens.len() - taken);
+    }
+    if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
+}
+
+/// `A vs B` asks for the difference between A and B.
+fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
+    let word = |word: &str| Token { kind: Kind::Word, text: word.to_owned(), name: false };
+    let found =
+        tokens.iter().position(|token| token.kind == Kind::Word && matches!(token.text.as_str(), "vs" | "versus"));
+    let differing = tokens.iter().any(|token| token.text.starts_with("differ"));
+    if let Some(at) = found.filter(|at| *at > 0 && !differing && asked(&tokens).1 == 0) {
+        tokens.retain(|token| token.kind != Kind::Pause);
+        if let Some(token) = tokens.get_mut(at) {
+            *token = word("and");
+        }
+        tokens.splice(0..0, ["what", "is", "difference", "between"].map(word));
+    }
+    tokens
+}
+
+/// `I want to ..., how do I do that` is `how do I ...`.
+fn told(mut tokens: Vec<Token>) -> Vec<Token> {
+    let lead = phrases().needs.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
+    let tail = phrases().tails.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
+    let asked_last = tail.is_some_and(|tail| tail < 3) && asked(&tokens).1 == 0;
+    if let (Some(lead), Some(tail)) = (lead.or(asked_last.then_some(0)), tail)
+        && lead + tail < tokens.len()
+    {
+        tokens.truncate(tokens.len() - tail);
+        let how = ["how", "to"].map(|word| Token { kind: Kind::Word, text: word.to_owned(), name: false });
+        tokens.splice(..lead, how);
+    }
+    tokens
+}
+
+/// How many tokens a phrase takes where the tokens begin with it; pauses before it count.
+fn begins(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
+    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
+    let taken = fits(&tokens[pauses..], phrase)?;
+    Some(pauses + taken)
+}
+
+fn ends(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
+    let pauses = tokens.iter().rev().take_while(|token| token.kind == Kind::Pause).count();
+    let kept = &tokens[..tokens.len() - pauses];
+    let length = phrase.len();
+    let tail = kept.get(kept.len().checked_sub(length)?..)?;
+    (kept.len() > length && fits(tail, phrase).is_some()).then_some(pauses + length)
+}
+
+/// `In nginx, how can I ...` is `how can I ... in nginx`.
+fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
+    let pause = tokens.iter().position(|token| token.kind == Kind::Pause);
+    let Some(pause) = pause.filter(|at| tokens.len() > at + 3) else { return tokens };
+    let fronted = tokens
+        .first()
+        .is_some_and(|first| BINDING.contains(&first.text.as_str()) || FRONTED.contains(&first.text.as_str()));
+    let again =
+        asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
+    if fronted && again && asked(&tokens[..pause]).0 != Ask::How {
+        while tokens.last().is_some_and(|last| last.kind == Kind::Pause) {
+            tokens.pop();
+        }
+        let mut tail = tokens.split_off(pause + 1);
+        tokens.pop();
+        tail.push(Token { kind: Kind::Pause, text: ",".to_owned(), name: false });
+        tail.extend(tokens);
+        return tail;
+    }
+    tokens
+}
+
+/// What the first words ask, and how many they are.
+fn asked(tokens: &[Token]) -> (Ask, usize) {
+    let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
+    let inner = &tokens[embedded..];
+    let best = phrases()
+        .asking
+        .iter()
+        .filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask)))
+        .rev()
+        .max_by_key(|found| found.0);
+    if let Some((taken, ask)) = best {
+        return (ask, taken + embedded);
+    }
+    if embedded == 0 {
+        return (Ask::None, 0);
+    }
+    // "whether I can pay": the auxiliary stands after its subject.
+    let later = inner.iter().take(4).find_map(|token| {
+        let alone = |phrase: &Phrase| phrase.len() == 1 && phrase[0] == token.text;
+        let found = phrases().asking.iter().find(|(phrase, _)| alone(phrase)).map(|(_, ask)| *ask);
+        found
+            .filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
+    });
+    (later.unwrap_or(Ask::Do), embedded)
+}
+
+/// Who acts: `you` and those asked about differ from whoever asks, except where everybody is meant.
+fn subject(tokens: &[Token], ask: Ask) -> &'static str {
+    if matches!(ask, Ask::How | Ask::Exists | Ask::None) {
+        return "";
+    }
+    let first = tokens.iter().take(6).find_map(|token| match token.text.as_str() {
+        "i" | "we" => Some("i"),
+        "you" => Some("you"),
+        "he" | "she" | "they" => Some("they"),
+        _ => None,
+    });
+    first.unwrap_or_default()
+}
+
+fn owners(tokens: &[Token]) -> Vec<&'static str> {
+    let owner = |token: &Token| OWNERS.iter().find(|(word, _)| *word == token.text).map(|(_, owner)| *owner);
+    let mut found: Vec<_> = tokens.iter().filter_map(owner).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The words that carry the question. Phrases are made one word before their parts can bind or vanish.
+fn items(tokens: &[Token]) -> Vec<Item> {
+    let stems: Vec<_> = tokens
+        .iter()
+        .map(|token| if token.kind == Kind::Word { stem(&token.text) } else { token.text.clone() })
+        .collect();
+    let texts: Vec<_> = stems.iter().map(String::as_str).collect();
+    let (mut items, mut role, mut at) = (Vec::<Item>::new(), String::new(), 0);
+    let mut done_to = None;
+    while at < tokens.len() {
+        let token = &tokens[at];
+        let lower = token.text.to_lowercase();
+        let phrase = synonyms().phrase_at(&texts[at..]);
+        let folded = token.kind == Kind::Exact && synonyms().name(&lower) != lower || synonyms().is_name(&lower);
+        let (taken, name) = phrase.unwrap_or((1, if folded { &lower } else { texts[at] }));
+        let kind = if phrase.is_some() || folded { Kind::Word } else { token.kind };
+        let role_of = if tokens.get(at + taken).is_some_and(|next| next.text == "'s") { "of" } else { &role };
+        let role_of = role_of.to_owned();
+        at += taken;
+        let stranded = tokens.get(at).is_none_or(|next| next.kind == Kind::Pause) && token.text != "'s";
+        let bound = BINDING.contains(&token.text.as_str()) && stranded;
+        if phrase.is_none() && !bound && binds(token, &mut role) {
+            continue;
+        }
+        let name = synonyms().name(name).to_owned();
+        let written = tokens[at - taken..at].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
+        if at > taken && is_passive(&tokens[at - taken - 1], token) && done_to.is_none() {
+            done_to = undergone(&mut items);
+        }
+        items.push(Item { kind, name, written, role: role_of, is_name: token.name });
+    }
+    // What is done comes before what it is done to, as in the active: `can dogs be washed`, `can I wash dogs`.
+    if let Some(at) = done_to {
+        items[at].role.clear();
+        items[..=at].rotate_right(1);
+    }
+    items
+}
+
+/// The place of what is done, where a word says to what; otherwise a word that says that it is suffered.
+fn undergone(items: &mut Vec<Item>) -> Option<usize> {
+    if items.last().is_some_and(|last| last.name == "get") {
+        items.pop();
+    } else if !items.is_empty() {
+        return Some(items.len());
+    }
+    items.push(Item::word("undergo"));
+    None
+}
+
+/// `be washed`, `get paid`.
+fn is_passive(before: &Token, token: &Token) -> bool {
+    let being =
+        ["be", "been", "being", "is", "are", "was", "were", "get", "gets", "got", "am"].contains(&before.text.as_str());
+    let text = token.text.as_str();
+    being
+        && token.kind == Kind::Word
+        && (text.ends_with("ed") || stem(text) != text && !text.ends_with('s') && !text.ends_with("ing"))
+}
+
+/// Whether a token only binds or says nothing; a pause and a preposition change what binds the next words.
+fn binds(token: &Token, role: &mut String) -> bool {
+    let text = token.text.as_str();
+    if token.kind == Kind::Pause {
+        role.clear();
+    } else if token.kind == Kind::Word && BINDING.contains(&text) {
+        text.clone_into(role);
+        if text == "'s" {
+            role.clear();
+        }
+    } else {
+        let says = token.kind != Kind::Word || DENYING.contains(&text);
+        let empty = EMPTY.contains(&text) || OWNERS.iter().any(|(word, _)| *word == text);
+        return !says && empty;
+    }
+    true
+}
