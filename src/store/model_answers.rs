@@ -3,6 +3,8 @@
 //! What an answer is, and in which form, is the caller's matter: here it is a name and bytes, sealed before they are
 //! written and opened when they are read. Rows that cannot be opened (another key) are left out.
 
+use std::fmt::Write as _;
+
 use super::{Answer, SecretKey};
 use crate::model::Timestamp;
 
@@ -64,5 +66,9 @@ fn opened(secret: &SecretKey, (key, created, expires, sealed): RawAnswer) -> Opt
 }
 
 fn name(key: &[u8; 32]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut name = String::with_capacity(64);
+    for byte in key {
+        write!(name, "{byte:02x}").expect("writing to memory does not fail");
+    }
+    name
 }

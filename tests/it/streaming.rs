@@ -117,6 +117,27 @@ async fn events_arrive_before_the_next_one_is_sent() {
     }
 }
 
+/// Frames are held for failover 10 s at most (DESIGN section 5): a model that thinks for long is seen to be alive.
+#[tokio::test]
+async fn held_frames_go_out_after_a_while_and_failover_is_given_up() {
+    let content = Gate::closed();
+    let events = dialect::chat_events(&WORDS, true);
+    let slow = Reply::events(events.clone()).hold(1, &content).broken(2);
+    let world = World::builder()
+        .config(&two_members("openai"))
+        .vendor("a", Vendor::always(slow).await)
+        .vendor("b", Vendor::always(Reply::events(events)).await)
+        .start()
+        .await;
+    let mut open = call("/v1/chat/completions").open(world.gateway()).await;
+    assert!(open.until_text("assistant").await, "the first frame comes while the content is still awaited");
+    content.open();
+    let answer = open.finish().await;
+    assert!(answer.text().contains("data: {\"error\":") && !answer.text().contains("[DONE]"), "{}", answer.text());
+    assert_eq!(answer.end, End::Cut);
+    assert_eq!(world.vendor("b").count(), 0, "nobody else is asked once something was shown");
+}
+
 #[tokio::test]
 async fn a_stream_cut_at_any_event_never_looks_complete() {
     for dialect in dialects() {

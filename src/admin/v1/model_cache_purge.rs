@@ -24,7 +24,9 @@ pub(super) async fn post(call: Call) -> Result<Response, Refusal> {
     let is_dry_run = run == Run::Dry;
     if !is_dry_run {
         call.state.books.note(line(&call, &fields)).await?;
-        keys.iter().for_each(|key| call.state.kept.forget(*key));
+        for key in &keys {
+            call.state.kept.forget(*key);
+        }
     }
     let body = json!({ "purged": keys.len(), "dry_run": is_dry_run });
     Ok(answer::json(StatusCode::OK, &body))

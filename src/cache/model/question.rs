@@ -156,7 +156,9 @@ pub fn question(asked: &Asked<'_>, rules: &Rules) -> Result<Question, Why> {
     shape(&mut body, rules)?;
     let text = last_text(asked.surface, &mut body)?;
     let end_user = end_user(&body).filter(|_| rules.per_end_user).map(ToOwned::to_owned);
-    LABELS.iter().for_each(|label| body.remove(label));
+    for label in LABELS {
+        body.remove(label);
+    }
     let partition = partition(asked, form, end_user.as_deref(), &body);
     let exact = partition.of("exact", text.as_deref().unwrap_or_default());
     Ok(Question { partition, exact, text })
@@ -175,7 +177,9 @@ fn shape(body: &mut Tree, rules: &Rules) -> Result<(), Why> {
         }
     }
     if rules.ignore_system {
-        ["system", "instructions", "systemInstruction", "system_instruction"].iter().for_each(|name| body.remove(name));
+        for name in ["system", "instructions", "systemInstruction", "system_instruction"] {
+            body.remove(name);
+        }
     }
     Ok(())
 }
@@ -268,9 +272,9 @@ fn last_text(surface: Surface, body: &mut Tree) -> Result<Option<String>, Why> {
     match surface {
         Surface::Completions => Ok(body.get_mut("prompt").and_then(cut)),
         Surface::Embeddings | Surface::EmbedContent => Ok(None),
-        Surface::Responses => of_input(body.get_mut("input")),
-        Surface::GenerateContent | Surface::StreamGenerateContent => of_turns(body.get_mut("contents"), "parts"),
-        _ => of_turns(body.get_mut("messages"), "content"),
+        Surface::Responses => of_input(body),
+        Surface::GenerateContent | Surface::StreamGenerateContent => of_turns(body, "contents", "parts"),
+        _ => of_turns(body, "messages", "content"),
     }
 }
 
@@ -285,15 +289,15 @@ fn cut(node: &mut Tree) -> Option<String> {
 }
 
 /// `input` of the Responses API: a text, or a list of items.
-fn of_input(input: Option<&mut Tree>) -> Result<Option<String>, Why> {
-    match input {
+fn of_input(body: &mut Tree) -> Result<Option<String>, Why> {
+    match body.get_mut("input") {
         Some(text @ Tree::Text(_)) => Ok(cut(text)),
-        other => of_turns(other, "content"),
+        _ => of_turns(body, "input", "content"),
     }
 }
 
-fn of_turns(turns: Option<&mut Tree>, content: &str) -> Result<Option<String>, Why> {
-    let Some(Tree::List(turns)) = turns else { return Ok(None) };
+fn of_turns(body: &mut Tree, name: &str, content: &str) -> Result<Option<String>, Why> {
+    let Some(Tree::List(turns)) = body.get_mut(name) else { return Ok(None) };
     for turn in turns.iter() {
         check_parts(turn.get(content))?;
     }

@@ -135,7 +135,9 @@ impl Tree {
             Self::List(items) => {
                 writer.tag(7);
                 writer.number(items.len() as u64);
-                items.iter().for_each(|item| item.write_as(writer, is_ordered));
+                for item in items {
+                    item.write_as(writer, is_ordered);
+                }
             }
             Self::Object(members) => write_members(members, writer, is_ordered),
             Self::Cut => writer.tag(9),

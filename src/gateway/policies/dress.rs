@@ -40,6 +40,8 @@ impl Dress {
     pub(super) fn put_on(&self, backend: &mut settings::Backend) {
         if let Some(proxy) = &self.proxy {
             backend.proxy = Some(proxy.to_string());
+            // Meant for the configured proxy, not for this one.
+            backend.proxy_key = None;
         }
         match self.http {
             Some(1) => backend.http = HttpVersion::Http1,

@@ -75,7 +75,7 @@ impl TransportKey {
         let mut problems = Vec::new();
         let tls = Tls::read(&setting.tls, base_dir, shown).map_err(|found| problems.extend(found)).ok();
         let proxy = match setting.proxy.as_deref().map(|url| Proxy::parse(url, &egress)).transpose() {
-            Ok(proxy) => proxy,
+            Ok(proxy) => proxy.map(|proxy| proxy.with_key(setting.proxy_key.as_ref())),
             Err(problem) => {
                 problems.push(format!("proxy: {problem}"));
                 None

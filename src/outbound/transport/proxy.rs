@@ -8,7 +8,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::outbound::{SendFault, SendFaultKind, egress};
+use crate::{
+    model::Secret,
+    outbound::{SendFault, SendFaultKind, egress},
+};
 
 /// Largest head of an answer to CONNECT.
 const MAX_HEAD: usize = 8 << 10;
@@ -27,6 +30,11 @@ impl fmt::Debug for Proxy {
     }
 }
 
+/// RFC 7617.
+fn basic(pair: &str) -> String {
+    format!("Basic {}", STANDARD.encode(pair))
+}
+
 impl Proxy {
     /// Reads `http://[user:password@]host:port`. Egress rules apply to the proxy's address: it is what is dialled.
     pub(super) fn parse(url: &str, egress: &egress::Rules) -> Result<Self, String> {
@@ -42,10 +50,17 @@ impl Proxy {
         egress.check_host(host)?;
         let authorization = (!parsed.username().is_empty()).then(|| {
             let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-            let pair = format!("{}:{}", decode(parsed.username()), decode(parsed.password().unwrap_or_default()));
-            format!("Basic {}", STANDARD.encode(pair))
+            basic(&format!("{}:{}", decode(parsed.username()), decode(parsed.password().unwrap_or_default())))
         });
         Ok(Self { host: host.to_owned(), port: parsed.port().unwrap_or(80), authorization })
+    }
+
+    /// With `user:password` of the settings, unless the URL has its own.
+    pub(super) fn with_key(mut self, key: Option<&Secret>) -> Self {
+        if self.authorization.is_none() {
+            self.authorization = key.map(|key| basic(key.expose()));
+        }
+        self
     }
 
     pub(super) fn host(&self) -> &str {

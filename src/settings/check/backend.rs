@@ -146,15 +146,36 @@ fn tls(tls: &BackendTls, url: Option<&Url>, path: &str, report: &mut Report<'_>)
 }
 
 fn proxy(backend: &Backend, path: &str, report: &mut Report<'_>) {
+    proxy_key(backend, &format!("{path}.proxy_key"), report);
     let Some(proxy) = &backend.proxy else { return };
     let at = format!("{path}.proxy");
     match text::base_url(proxy) {
+        Err(_) if has_credentials(proxy) => {
+            report.error(
+                &at,
+                "the URL contains credentials; write them as `proxy_key: user:password`, so that they are kept secret",
+            );
+        }
         Ok(url) if url.scheme() == "http" && url.path() == "/" => {}
         Ok(_) => report.error(&at, "expected http://HOST:PORT"),
         Err(message) => report.error(&at, message),
     }
     if backend.kind == Kind::Sim {
         report.error(&at, "kind sim uses no network; remove `proxy`");
+    }
+}
+
+fn has_credentials(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
+}
+
+fn proxy_key(backend: &Backend, at: &str, report: &mut Report<'_>) {
+    let Some(key) = &backend.proxy_key else { return };
+    if backend.proxy.is_none() {
+        report.error(at, "there is no proxy that it could be for; add `proxy: http://HOST:PORT`");
+    }
+    if key.expose().split_once(':').is_none_or(|(user, _)| user.is_empty()) {
+        report.error(at, "expected `user:password`");
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Backend {
     /// Forward proxy that the backend is reached through: `http://host:port`.
     #[serde(default)]
     pub proxy: Option<String>,
+    /// User and password at the proxy, as `user:password` (basic authentication).
+    #[serde(default)]
+    pub proxy_key: Option<Secret>,
     /// Active health check: finds a dead backend before a caller does. Without it the breaker learns from real calls.
     #[serde(default)]
     pub health: Option<HealthCheck>,
@@ -97,6 +100,7 @@ impl Backend {
             http: HttpVersion::Auto,
             tls: BackendTls::default(),
             proxy: None,
+            proxy_key: None,
             health: None,
             headers: BTreeMap::new(),
             drain_on_disconnect: false,

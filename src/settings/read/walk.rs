@@ -69,6 +69,9 @@ impl<'a> Reader<'a> {
             (Shape::Policy, _) => self.policy(node).map_err(|message| self.add(node.at, path, message)).ok(),
             (Shape::Object(object), Value::Mapping(entries)) => self.object(node.at, entries, object, path),
             (Shape::OneOrMany(item), Value::Mapping(_)) => self.read(node, item, path),
+            (Shape::Either(shapes), Value::Mapping(_)) if mapping_of(shapes).is_some() => {
+                mapping_of(shapes).and_then(|object| self.read(node, object, path))
+            }
             (Shape::Map(item), Value::Mapping(entries)) => self.map(entries, item, path),
             (Shape::OneOrMany(item), Value::Sequence(items)) => self.list(items, item, path),
             (Shape::List(item, least), Value::Sequence(items)) => {
@@ -212,6 +215,11 @@ fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
         );
     }
     others.join(", ")
+}
+
+/// The mapping among several shapes, where there is one.
+fn mapping_of(shapes: &[Shape]) -> Option<&Shape> {
+    shapes.iter().find(|shape| matches!(shape, Shape::Object(_)))
 }
 
 fn join(path: &str, key: &str) -> String {
