@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::{
-    cache::model::Kept,
+    cache::{Cache, http::Answers, model::Kept},
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -68,6 +68,10 @@ pub struct AdminState {
     pub tokens: Vec<KeyHash>,
     /// Wrong sign-in attempts, shared with the portal.
     pub attempts: Arc<WrongAttempts>,
+    /// Answers of plain APIs that are kept.
+    pub answers: Arc<Answers>,
+    /// What policies keep.
+    pub values: Cache,
     /// Tokens and traces of live requests.
     pub debugging: Arc<Debugging>,
     /// Kept answers of models.

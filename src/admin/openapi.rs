@@ -216,6 +216,21 @@ fn own_schemas() -> Value {
             },
         },
         "Reloaded": { "type": "object", "properties": { "revision": number, "warnings": problems } },
+        "CachePurge": {
+            "type": "object",
+            "description": "All that is said has to apply; `key` and `all` stand alone.",
+            "properties": {
+                "api": text, "product": text, "tag": text, "path": text, "key": text, "all": { "type": "boolean" },
+            },
+        },
+        "CachePurged": {
+            "type": "object",
+            "properties": {
+                "purged": { "type": "object", "properties": { "http": number, "policies": number } },
+                "dry_run": { "type": "boolean" },
+                "replicas": { "enum": ["told", "not reached", null] },
+            },
+        },
         "Validity": {
             "type": "object",
             "properties": { "valid": { "type": "boolean" }, "problems": problems, "warnings": problems },

@@ -16,7 +16,12 @@ use super::{
 };
 use crate::{
     admin::AdminState,
-    cache::model::{Kept, NoShelf},
+    cache::{
+        Cache,
+        http::Answers,
+        model::{Kept, NoShelf},
+        shared::Shared,
+    },
     gateway::{
         Gateway,
         coalescing::Table,
@@ -87,7 +92,7 @@ fn admin_state(
     local: &LocalServer,
     ports: &Ports,
     reloader: &Arc<Reloader>,
-    (debugging, kept): (Arc<Debugging>, Kept),
+    gateway: &Gateway,
 ) -> AdminState {
     let (hub, reloader) = (ground.hub.clone(), reloader.clone());
     let priced = hub.clone();
@@ -106,8 +111,10 @@ fn admin_state(
         prices: Arc::new(move || priced.peek().prices.clone()),
         tokens: tokens.into_iter().flatten().map(|token| KeyHash::of(token.expose())).collect(),
         attempts: Arc::new(WrongAttempts::new(options.clock.clone())),
-        debugging,
-        kept,
+        answers: gateway.answers.clone(),
+        values: gateway.services.outside.cache.clone(),
+        debugging: gateway.services.debugging.clone(),
+        kept: gateway.kept.clone(),
         loopback: ports.console.addr().ip().is_loopback(),
         clock: options.clock.clone(),
         entropy: options.entropy.clone(),
@@ -133,12 +140,23 @@ fn statuses(hub: &Hub) -> Vec<Value> {
     statuses.iter().map(as_value).collect()
 }
 
+/// The store that several gateways share, where there is one.
+fn shared(server: &Server, clock: &Clock) -> Result<Option<Arc<Shared>>, StartProblem> {
+    let Some(url) = &server.shared_state else { return Ok(None) };
+    match Shared::new(url, clock.clone()) {
+        Ok(shared) => Ok(Some(Arc::new(shared))),
+        Err(why) => Err(StartProblem::Configuration(vec![format!("server.shared_state: {why}")])),
+    }
+}
+
 /// What policies share.
-fn services(ground: &Ground, clock: &Clock, entropy: &Entropy) -> Services {
+fn services(ground: &Ground, clock: &Clock, entropy: &Entropy, shared: Option<Arc<Shared>>) -> Services {
+    let mut outside = Outside::new(clock);
+    outside.cache = Cache::beside(ground.server.cache_memory.0, clock.clone(), shared);
     Services {
         clock: clock.clone(),
         entropy: entropy.clone(),
-        outside: Outside::new(clock),
+        outside,
         debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
         limits: Arc::new(ground.metering.meter.limits.clone()),
         slots: Slots::default(),
@@ -168,8 +186,13 @@ pub struct Planes {
 
 impl Planes {
     /// Puts them together.
-    pub fn build(options: &Options, ground: &Ground, local: &LocalServer, ports: &Ports) -> Self {
+    ///
+    /// # Errors
+    /// The address of the shared store cannot be used.
+    pub fn build(options: &Options, ground: &Ground, local: &LocalServer, ports: &Ports) -> Result<Self, StartProblem> {
         let (clock, entropy) = (options.clock.clone(), options.entropy.clone());
+        let shared = shared(&ground.server, &clock)?;
+        let room = ground.server.cache_memory.0;
         let drain = Drain::default();
         let (owners, writer) = book::open(ground.store.clone(), clock.clone());
         let (kept, answers) = kept_answers(ground, &clock);
@@ -186,15 +209,15 @@ impl Planes {
                 journal: ground.metering.meter.journal.clone(),
             }),
             learned: Learned::default(),
-            services: Arc::new(services(ground, &clock, &entropy)),
+            services: Arc::new(services(ground, &clock, &entropy, shared.clone())),
             kept,
             calls: Table::default(),
             targets: Targets::default(),
+            answers: Arc::new(Answers::new(room, clock.clone(), entropy.clone(), shared)),
         });
         let reloader = Arc::new(Reloader::new(ground, clock.clone()));
         let policies = gateway.services.clone();
-        let debugging = policies.debugging.clone();
-        let admin = admin_state(options, ground, local, ports, &reloader, (debugging, gateway.kept.clone()));
+        let admin = admin_state(options, ground, local, ports, &reloader, &gateway);
         let portal = PortalState {
             store: ground.store.clone(),
             attempts: admin.attempts.clone(),
@@ -204,7 +227,7 @@ impl Planes {
             entropy,
         };
         let console = Arc::new(ConsolePort::new(admin, portal, ground.telemetry.clone(), ground.hub.clone(), policies));
-        Self { gateway, console, reloader, drain, writer, answers }
+        Ok(Self { gateway, console, reloader, drain, writer, answers })
     }
 
     /// Serves both ports and starts the background work.
@@ -227,6 +250,9 @@ impl Planes {
         let (learned, folder) = (ground.metering.meter.learned.clone(), ground.metering.folder.clone());
         background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
+        if ground.server.shared_state.is_some() {
+            background.spawn(tasks::follow_purges(self.gateway.answers.clone(), stopped.clone()));
+        }
         if options.watch {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));
         }

@@ -45,7 +45,7 @@ pub async fn start(options: Options) -> Result<Running, StartProblem> {
         pid: std::process::id(),
     };
     let facts = facts(&options, &ground, &ports).await?;
-    let planes = Planes::build(&options, &ground, &local, &ports);
+    let planes = Planes::build(&options, &ground, &local, &ports)?;
     let data_dir = ground.place.data_dir.clone();
     let failed = |error| StartProblem::Failed(format!("cannot write {}: {error}", data_dir.display()));
     local.announce(&data_dir).map_err(failed)?;

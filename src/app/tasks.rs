@@ -6,6 +6,7 @@ use tokio::{sync::watch, time};
 
 use super::{reload::Reloader, watch::Watch};
 use crate::{
+    cache::http::Answers,
     model::{Clock, Timestamp},
     settings::Ledger,
     snapshot::{Hub, control::Control},
@@ -28,6 +29,9 @@ const PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_STEP: u32 = 500;
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
+/// Time between two looks for purges of other gateways.
+const FOLLOW: Duration = Duration::from_secs(1);
+
 /// Tells every loop to end. Cloning waits for the same word.
 pub type Stop = watch::Receiver<bool>;
 
@@ -48,6 +52,14 @@ pub(super) async fn stopped(stop: &mut Stop) {
 pub async fn gather_refused(meter: Arc<Meter>, mut stop: Stop) {
     while pause(GATHER, &mut stop).await {
         meter.write_gathered();
+    }
+}
+
+/// Takes over what other gateways purge, from the store that they share.
+pub async fn follow_purges(answers: Arc<Answers>, mut stop: Stop) {
+    answers.follow().await;
+    while pause(FOLLOW, &mut stop).await {
+        answers.follow().await;
     }
 }
 

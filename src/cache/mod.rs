@@ -1,20 +1,29 @@
 //! The cache of this process: values and answers that policies keep, bounded by weight, each with its own end.
 //!
+//! Answers of plain APIs with a `cache:` setting are kept by the rules of HTTP: [`http`].
+//!
 //! Purposes never see each other's entries: a key is a purpose and a text. Deliberately not here: what is worth keeping
 //! (`policies`), and caches beside the process.
 
+pub mod http;
 pub mod model;
 pub mod semantic;
+pub mod shared;
+mod values;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use ::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use moka::{Expiry, sync};
 
+use self::{
+    http::{Marks, Selector},
+    shared::Shared,
+};
 use crate::{
     expression::Value,
     model::{Clock, clock::Ticks},
@@ -49,6 +58,8 @@ pub struct StoredResponse {
     pub body: Bytes,
     /// When it was stored.
     pub stored: Ticks,
+    /// By what it is purged.
+    pub marks: Marks,
 }
 
 #[derive(Clone)]
@@ -63,6 +74,8 @@ struct Entry {
     until: Ticks,
     /// When it is worth making anew, for whoever asks (`refresh-after`).
     stale: Ticks,
+    /// When it was put here, by this gateway or from the shared store.
+    put: Ticks,
     lasts: Duration,
     weight: u32,
 }
@@ -82,6 +95,7 @@ pub struct Cache {
     entries: sync::Cache<Key, Entry>,
     clock: Clock,
     room: u64,
+    shared: Option<Arc<Shared>>,
 }
 
 /// Each entry ends when it says.
@@ -106,7 +120,13 @@ impl Cache {
             .weigher(|_: &Key, entry: &Entry| entry.weight)
             .expire_after(Ends)
             .build();
-        Self { entries, clock, room }
+        Self { entries, clock, room, shared: None }
+    }
+
+    /// The same with a store beside it that several gateways share.
+    #[must_use]
+    pub fn beside(room: u64, clock: Clock, shared: Option<Arc<Shared>>) -> Self {
+        Self { shared, ..Self::new(room, clock) }
     }
 
     /// The value of a key.
@@ -150,6 +170,23 @@ impl Cache {
         self.put(Purpose::Response, key, Kept::Response(Arc::new(response)), weight, lasts, None)
     }
 
+    /// Forgets the answers to which `selector` applies, or only counts them.
+    pub fn purge(&self, selector: &Selector, is_dry_run: bool) -> u64 {
+        let now = self.clock.ticks();
+        let mut count = 0;
+        for (key, entry) in &self.entries {
+            let Kept::Response(response) = &entry.kept else { continue };
+            if now < entry.until && selector.takes(&response.marks) {
+                // Notes of what answers vary by are no answers.
+                count += u64::from(!response.marks.path.is_empty());
+                if !is_dry_run {
+                    self.entries.invalidate(&*key);
+                }
+            }
+        }
+        count
+    }
+
     fn get(&self, purpose: Purpose, key: &str) -> Option<Entry> {
         let entry = self.entries.get(&(purpose, key.into()))?;
         (self.clock.ticks() < entry.until).then_some(entry)
@@ -171,7 +208,7 @@ impl Cache {
         let now = self.clock.ticks();
         let until = now.plus(lasts);
         let stale = stale_after.map_or(until, |after| now.plus(after));
-        self.entries.insert((purpose, key.into()), Entry { kept, until, stale, lasts, weight });
+        self.entries.insert((purpose, key.into()), Entry { kept, until, stale, put: now, lasts, weight });
         true
     }
 }

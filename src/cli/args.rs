@@ -2,6 +2,7 @@
 //!
 //! What the commands do is in the file named after each.
 
+pub mod cache;
 mod import;
 mod keys;
 mod models;
@@ -190,6 +191,9 @@ Examples:
     /// Counters of limits: list, reset, raise
     #[command(subcommand)]
     Quotas(usage::Quotas),
+    /// What caches keep: forget it
+    #[command(subcommand)]
+    Cache(cache::Cache),
     /// The ledger itself
     #[command(subcommand)]
     Ledger(usage::Ledger),

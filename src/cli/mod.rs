@@ -5,6 +5,7 @@
 mod admin;
 mod args;
 pub mod bench;
+mod cache;
 mod check;
 mod client;
 mod doctor;
@@ -72,6 +73,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Usage(usage) => wait_for(usage::run(global, *usage)),
         Command::Logs(logs) => wait_for(logs::run(global, &logs)),
         Command::Quotas(quotas) => wait_for(quotas::run(global, quotas)),
+        Command::Cache(cache) => wait_for(cache::run(global, cache)),
         Command::Ledger(ledger) => wait_for(ledger::run(global, ledger)),
         Command::Policy(policy) => policy::run(global, policy),
         Command::Import(import) => import::run(global, &import),

@@ -7,7 +7,7 @@ use http::{Response, response::Parts};
 use hyper::upgrade::OnUpgrade;
 use tollgate_providers::tap::Tap;
 
-use super::{copying::Copying, decode::Decoder};
+use super::{copying::Copying, decode::Decoder, http_cache::taking::Taking};
 use crate::{
     outbound::{Choice, Incoming},
     policies::link::Screening,
@@ -45,6 +45,8 @@ pub struct Upstream {
     pub broken: Option<String>,
     /// How its events are checked before they go on.
     pub screening: Option<Box<Screening>>,
+    /// Takes the body as the backend sends it into the cache.
+    pub original: Option<Box<Taking>>,
     /// Who gets a copy of the body.
     pub copy: Option<Box<Copying>>,
     /// The place in the pool; counts as in flight until dropped.
@@ -79,6 +81,7 @@ impl Upstream {
             ended: false,
             broken: None,
             screening: None,
+            original: None,
             copy: None,
             choice,
         }

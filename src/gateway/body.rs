@@ -91,10 +91,16 @@ async fn next(upstream: &mut Upstream) -> usize {
     match poll_fn(|cx| Pin::new(&mut upstream.body).poll_frame(cx)).await {
         Some(Ok(frame)) => {
             let Ok(data) = frame.into_data() else { return 0 };
+            if let Some(original) = &mut upstream.original {
+                original.add(&data);
+            }
             return keep(upstream, |decoder| decoder.push(&data), &data);
         }
         Some(Err(fault)) => upstream.broken = Some(fault.to_string()),
         None => {
+            if let Some(original) = upstream.original.take() {
+                original.finish();
+            }
             keep(upstream, Decoder::finish, &Bytes::new());
             upstream.tap.finish(&mut upstream.held);
             upstream.ended = true;

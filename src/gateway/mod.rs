@@ -16,6 +16,7 @@ pub mod headers;
 pub mod health;
 pub mod hold;
 mod host;
+pub mod http_cache;
 pub mod keys;
 pub mod learned;
 pub mod listener;
@@ -46,7 +47,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
 
 use crate::{
-    cache::model::Kept,
+    cache::{http::Answers, model::Kept},
     exchange::{Fault, FaultKind},
     gateway::{
         answer::Answer,
@@ -93,6 +94,8 @@ pub struct Gateway {
     pub calls: coalescing::Table,
     /// Backends that policies name by URL.
     pub targets: policies::Targets,
+    /// Answers of plain APIs that are kept.
+    pub answers: Arc<Answers>,
 }
 
 impl Gateway {
@@ -114,6 +117,9 @@ impl Gateway {
             }
         };
         let (traced, cached) = (exchange.traced.take(), exchange.cache_status);
+        if let Some(status) = cached {
+            exchange.settlement.cache = Some(status.split_once(';').map_or(status, |(word, _)| word));
+        }
         let mut answer = match ended {
             Ok(answer) => relay::relay(exchange, answer),
             Err(fault) => respond::fault(exchange, &fault),

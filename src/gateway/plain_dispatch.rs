@@ -13,6 +13,7 @@ use super::{
     attempt::{self, Judged, Outbound, Preference, Task},
     body,
     exchange::Exchange,
+    http_cache::{self, Call},
     metering,
     plain_model::PlainModel,
     switch,
@@ -29,6 +30,20 @@ use crate::{
 pub async fn dispatch(exchange: &mut Exchange, pool: &Arc<Pool>, path: &str) -> Result<Answer, Fault> {
     let model = PlainModel::of(exchange, pool, path).await?;
     metering::admit_plain(exchange, model.as_ref()).await?;
+    if let (None, Some(rules)) = (&model, http_cache::rules(exchange)) {
+        // Boxed: calls without a cache do not carry the size of those with one.
+        return Box::pin(http_cache::answer(exchange, rules, Call { pool, path })).await;
+    }
+    send(exchange, pool, path, model).await
+}
+
+/// Asks the backends, for a call that was let in.
+pub async fn send(
+    exchange: &mut Exchange,
+    pool: &Arc<Pool>,
+    path: &str,
+    model: Option<PlainModel>,
+) -> Result<Answer, Fault> {
     let affinity = affinity::key(pool.affinity(), exchange, None);
     let preference = Preference { affinity, home: None, usable: &|_| true };
     let mut task = PlainTask::new(exchange, pool, path, model).await?;

@@ -3,6 +3,7 @@
 //! An answer that breaks never looks complete: event streams get an in-band error in their dialect and then an
 //! unclean end, anything else just the unclean end. `checked` is the way of streams whose words are checked first.
 
+mod answer_body;
 mod checked;
 mod leasing;
 mod reading_on;
@@ -15,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use tollgate_providers::{
     Surface,
     envelope::{self, ErrorText},
@@ -29,6 +30,7 @@ use super::{
     cutoff,
     decode::Decoder,
     exchange::{Envelope, Exchange},
+    http_cache::taking::Taking,
     listener::{BodyWatch, Ending},
     owners::Watch,
     respond,
@@ -115,6 +117,7 @@ struct Relay {
     is_inside_event: bool,
     settlement: Option<Settlement>,
     body_watch: BodyWatch,
+    original: Option<Box<Taking>>,
     copy: Option<Box<Copying>>,
     screen: Option<Box<Screen>>,
     choice: Choice,
@@ -160,6 +163,7 @@ impl Relay {
             queue: upstream.held.into(),
             scratch: Vec::new(),
             phase: Phase::Flowing,
+            original: upstream.original,
             leasing: Leasing::default(),
             copy: upstream.copy,
             screen: upstream.screening.map(|how| Box::new(Screen::new(*how))),
@@ -193,6 +197,9 @@ impl Relay {
     }
 
     fn observe(&mut self, data: Bytes) {
+        if let Some(original) = &mut self.original {
+            original.add(&data);
+        }
         let data = match &mut self.decoder {
             None => data,
             Some(decoder) => match decoder.push(&data) {
@@ -279,6 +286,9 @@ impl Relay {
 
     /// The backend's body has ended cleanly: whole, or an event stream without its last event.
     fn finish(&mut self, trailers: Option<HeaderMap>) {
+        if let Some(original) = self.original.take() {
+            original.finish();
+        }
         let rest = self.decoder.as_mut().map_or(Ok(Bytes::new()), Decoder::finish);
         let cut = rest.map(|rest| self.tap.push(rest, &mut self.scratch)).err();
         self.tap.finish(&mut self.scratch);
@@ -442,54 +452,4 @@ fn settle(mut settlement: Settlement) {
 /// Whether a piece of an event stream ends with a blank line.
 fn ends_an_event(piece: &[u8]) -> bool {
     [b"\n\n".as_slice(), b"\r\n\r\n", b"\r\r"].iter().any(|blank| piece.ends_with(blank))
-}
-
-impl Drop for AnswerBody {
-    /// The client may have gone before the end: then what was seen so far is settled and the backend's side closes,
-    /// or the rest is read without the client, where the backend is set so.
-    fn drop(&mut self) {
-        let Kind::Relay(relay) = &mut self.0 else { return };
-        let Some(mut relay) = relay.take() else { return };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if relay.is_worth_reading_on() => {
-                runtime.spawn(relay.read_on());
-            }
-            _ => {
-                relay.fill_usage();
-                relay.settlement.take().into_iter().for_each(settle);
-            }
-        }
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.get_mut().0 {
-            Kind::Local { bytes, settlement } => {
-                *settlement = None;
-                Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
-            }
-            Kind::Relay(Some(relay)) => relay.poll(cx),
-            Kind::Relay(None) => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Local { bytes, .. } => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Relay(Some(relay)) => relay.is_over(),
-            Kind::Relay(None) => true,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Local { bytes, .. } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Relay(Some(relay)) if relay.is_intact => relay.body.size_hint(),
-            Kind::Relay(_) => SizeHint::default(),
-        }
-    }
 }

@@ -128,7 +128,10 @@ pub fn local(exchange: Exchange, answer: Response<Bytes>) -> Response<AnswerBody
     if exchange.settlement.error.is_some() && matches!(exchange.envelope, Envelope::Model(..)) {
         allowance::tell(&mut head.headers, &exchange.settlement.standing());
     }
-    head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    // These have no body, and a 304's length would be that of what it stands for (RFC 9110, section 8.6).
+    if !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        head.headers.insert(header::CONTENT_LENGTH, bytes.len().into());
+    }
     // What a GET would get is told (RFC 9110, section 9.3.2), not sent.
     let bytes = if exchange.parts.method == http::Method::HEAD { Bytes::new() } else { bytes };
     let outcome = exchange.outcome.unwrap_or(Outcome::Complete);

@@ -7,12 +7,15 @@ use url::form_urlencoded;
 
 use super::{
     Body, Dynamic, Entry, Failure, Flow, FromValue, Needs, Policy, Reading, Response, Step, Verdict,
-    cache_values::{CACHING_TYPE, caching_type},
+    cache_values::CACHING_TYPE_OF_ANSWERS,
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
     flow::{Cached, Downstream, Missed},
     kept_answers,
 };
-use crate::{cache::StoredResponse, expression::Value};
+use crate::{
+    cache::{StoredResponse, http::Marks},
+    expression::Value,
+};
 
 /// Its place in the catalogue.
 pub const ENTRY: Entry = Entry {
@@ -26,7 +29,7 @@ pub const ENTRY: Entry = Entry {
         )
         .dynamic(),
         AttributeEntry::required("vary-by-developer-groups", "true: the same for each set of groups of the owner.").dynamic(),
-        CACHING_TYPE,
+        CACHING_TYPE_OF_ANSWERS,
         AttributeEntry::optional(
             "downstream-caching-type",
             "none",
@@ -118,7 +121,6 @@ impl FromValue for Scope {
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    caching_type(reading);
     Some(Box::new(CacheLookup {
         by_developer: reading.dynamic("vary-by-developer")?,
         by_groups: reading.dynamic("vary-by-developer-groups")?,
@@ -160,7 +162,8 @@ impl CacheLookup {
         if flow.request.method == Method::GET {
             let headers = flow.request.headers.clone();
             let allows_private = allows_private || by_developer;
-            flow.cached = Cached::Missed(Arc::new(Missed { key, downstream, allows_private, headers }));
+            let marks = marks(flow);
+            flow.cached = Cached::Missed(Arc::new(Missed { marks, key, downstream, allows_private, headers }));
         }
         for name in &CONDITIONS {
             while flow.request.headers.remove(name).is_some() {}
@@ -195,6 +198,17 @@ impl CacheLookup {
             parts.extend([path.to_owned(), selected(query, by_query.as_deref())]);
         }
         Ok(kept_answers::key(parts.iter().map(String::as_str)))
+    }
+}
+
+/// By what the answer is purged.
+fn marks(flow: &Flow<'_>) -> Marks {
+    let facts = flow.facts;
+    Marks {
+        api: facts.api.as_ref().map(|api| api.id.clone()).unwrap_or_default(),
+        product: facts.product.as_ref().map(|product| product.id.clone()),
+        path: flow.request.original.0.clone(),
+        tags: Arc::default(),
     }
 }
 

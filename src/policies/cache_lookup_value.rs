@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::{
-    Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step,
-    cache_values::{CACHING_TYPE, KEY, caching_type},
+    Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step, Verdict,
+    cache_values::{CACHING_TYPE, KEY, Where, caching_type},
     catalogue::{ANYWHERE, AttributeEntry, Content},
 };
-use crate::expression::Value;
+use crate::{cache::Found, expression::Value};
 
 /// Its place in the catalogue.
 pub const ENTRY: Entry = Entry {
@@ -34,14 +36,15 @@ pub const ENTRY: Entry = Entry {
 };
 
 struct CacheLookupValue {
+    place: Where,
     key: Dynamic<Arc<str>>,
     variable: Arc<str>,
     default: Option<Dynamic<Value>>,
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    caching_type(reading);
     Some(Box::new(CacheLookupValue {
+        place: caching_type(reading),
         key: reading.dynamic("key")?,
         variable: reading.literal("variable-name")?,
         default: reading.dynamic("default-value"),
@@ -51,7 +54,19 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
 impl CacheLookupValue {
     fn look(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
         let key = self.key.get(flow)?;
-        let value = match (flow.services.outside.cache.value(&key), &self.default) {
+        let found = flow.services.outside.cache.value(&key);
+        self.set(flow, found)
+    }
+
+    async fn look_beside(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
+        let key = self.key.get(flow)?;
+        let cache = flow.services.outside.cache.clone();
+        let found = cache.shared_value(&key).await;
+        self.set(flow, found).map(|()| Verdict::Continue)
+    }
+
+    fn set(&self, flow: &mut Flow<'_>, found: Option<Found>) -> Result<(), Failure> {
+        let value = match (found, &self.default) {
             (Some(found), _) => found.value,
             (None, Some(default)) => default.get(flow)?,
             (None, None) => return Ok(()),
@@ -63,7 +78,14 @@ impl CacheLookupValue {
 
 impl Policy for CacheLookupValue {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
+        if self.place.asks(&flow.services.outside.cache) {
+            return Step::Wait(self.look_beside(flow).boxed());
+        }
         self.look(flow).into()
+    }
+
+    fn may_wait(&self) -> bool {
+        self.place == Where::Shared
     }
 
     fn needs(&self) -> Needs {

@@ -80,7 +80,8 @@ fn keep(flow: &mut Flow<'_>, missed: std::sync::Arc<Missed>, lasts: Duration) {
     let stored = flow.services.clock.ticks();
     let (cache, clock) = (flow.services.outside.cache.clone(), flow.services.clock.clone());
     let (status, headers) = (response.status, response.headers.clone());
-    let answer = move |body: Bytes| StoredResponse { status, headers, body, stored };
+    let marks = missed.marks.clone();
+    let answer = move |body: Bytes| StoredResponse { status, headers, body, stored, marks };
     match &response.body {
         Body::Held(bytes) => {
             kept_answers::store(&cache, &missed, answer(bytes.clone()), lasts);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step,
-    cache_values::{CACHING_TYPE, KEY, caching_type},
+    cache_values::{CACHING_TYPE, KEY, Where, caching_type, keep},
     catalogue::{ANYWHERE, AttributeEntry, Content},
 };
 use crate::expression::Value;
@@ -29,14 +29,15 @@ pub const ENTRY: Entry = Entry {
 };
 
 struct CacheStoreValue {
+    place: Where,
     key: Dynamic<Arc<str>>,
     value: Dynamic<Value>,
     seconds: Dynamic<u64>,
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    caching_type(reading);
     Some(Box::new(CacheStoreValue {
+        place: caching_type(reading),
         key: reading.dynamic("key")?,
         value: reading.dynamic("value")?,
         seconds: reading.dynamic("duration")?,
@@ -47,7 +48,7 @@ impl CacheStoreValue {
     fn store(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
         let (key, value) = (self.key.get(flow)?, self.value.get(flow)?);
         let lasts = Duration::from_secs(self.seconds.get(flow)?);
-        if !flow.services.outside.cache.store_value(&key, value, lasts, None)
+        if !keep(&flow.services.outside.cache, self.place, (&key, value), (lasts, None))
             && let Some(trace) = &mut flow.trace
         {
             trace.say("not kept: it is too large, or for no time");

@@ -6,11 +6,14 @@ use futures_util::FutureExt;
 
 use super::{
     Block, Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step, Verdict,
-    cache_values::{CACHING_TYPE, KEY, caching_type},
+    cache_values::{CACHING_TYPE, KEY, Where, caching_type, keep},
     catalogue::{ANYWHERE, AttributeEntry, Content, ElementEntry},
     rate_limit::optional,
 };
-use crate::expression::Value;
+use crate::{
+    cache::{Cache, Found},
+    expression::Value,
+};
 
 /// How long a value is kept where nothing is said: eight hours, as in Azure API Management.
 const USUAL: u64 = 28_800;
@@ -57,6 +60,7 @@ pub const ENTRY: Entry = Entry {
 };
 
 struct CacheValue {
+    place: Where,
     key: Dynamic<Arc<str>>,
     variable: Arc<str>,
     expires: Option<Dynamic<u64>>,
@@ -66,10 +70,11 @@ struct CacheValue {
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    caching_type(reading);
+    let place = caching_type(reading);
     let element = reading.element.child("value")?;
     let block = reading.compiler.within("value", |compiler| compiler.block(element.elements()));
     Some(Box::new(CacheValue {
+        place,
         key: reading.dynamic("key")?,
         variable: reading.literal("variable-name")?,
         expires: optional(reading, "expires-after")?,
@@ -88,7 +93,7 @@ impl CacheValue {
             return self.make(flow, &key, None).await;
         }
         let turn = flow.services.outside.turns.of(&key);
-        if let Some(found) = flow.services.outside.cache.value(&key) {
+        if let Some(found) = self.found(flow.services.outside.cache.clone(), &key).await {
             let turn = if found.is_stale { turn.try_lock_owned().ok() } else { None };
             if turn.is_some() {
                 return self.make(flow, &key, Some(found.value)).await;
@@ -100,11 +105,15 @@ impl CacheValue {
             return self.make(flow, &key, None).await;
         }
         drop(turn.lock().await);
-        if let Some(found) = flow.services.outside.cache.value(&key) {
+        if let Some(found) = self.found(flow.services.outside.cache.clone(), &key).await {
             flow.variables.set(&self.variable, found.value);
             return Ok(Verdict::Continue);
         }
         self.make(flow, &key, None).await
+    }
+
+    async fn found(&self, cache: Cache, key: &str) -> Option<Found> {
+        if self.place.asks(&cache) { cache.shared_value(key).await } else { cache.value(key) }
     }
 
     /// Runs the statements and keeps what they set; `old` is used when they fail or set nothing.
@@ -137,7 +146,7 @@ impl CacheValue {
         let expires = self.expires.as_ref().map_or(Ok(USUAL), |expires| expires.get(flow))?;
         let refresh = self.refresh.as_ref().map(|refresh| refresh.get(flow)).transpose()?;
         let (lasts, stale) = (Duration::from_secs(expires), refresh.map(Duration::from_secs));
-        if !flow.services.outside.cache.store_value(key, value, lasts, stale)
+        if !keep(&flow.services.outside.cache, self.place, (key, value), (lasts, stale))
             && let Some(trace) = &mut flow.trace
         {
             trace.say("not kept: it is too large, or for no time");

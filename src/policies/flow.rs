@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::{
+    cache::http::Marks,
     exchange::ClientCertificate,
     expression::Value,
     model::{Timestamp, clock::Ticks},
@@ -66,6 +67,8 @@ pub enum Cached {
 /// What `cache-store` has to know of the look that found nothing.
 #[derive(Debug)]
 pub struct Missed {
+    /// By what the answer is purged.
+    pub marks: Marks,
     /// Key of the answer.
     pub key: Arc<str>,
     /// `Cache-Control` that the caller is told, `max-age` not yet in it.

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
 use super::flow::Missed;
-use crate::cache::{Cache, StoredResponse};
+use crate::cache::{Cache, StoredResponse, http::Marks};
 
 /// Fields of the answer that are for the one caller, or for the one connection, that it was made for.
 const NOT_KEPT: [HeaderName; 11] = [
@@ -57,7 +57,8 @@ pub fn store(cache: &Cache, missed: &Missed, mut answer: StoredResponse, lasts: 
         let list = names.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let list = HeaderValue::try_from(list).expect("names of headers make a value");
         let headers = HeaderMap::from_iter([(header::VARY, list)]);
-        let note = StoredResponse { status: StatusCode::OK, headers, body: bytes::Bytes::new(), stored: answer.stored };
+        let (status, body, stored) = (StatusCode::OK, bytes::Bytes::new(), answer.stored);
+        let note = StoredResponse { status, headers, body, stored, marks: Marks::default() };
         if !cache.store_response(&of_variants(&missed.key), note, lasts) {
             return false;
         }

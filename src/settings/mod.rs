@@ -17,6 +17,7 @@ mod read;
 pub mod redact;
 pub mod schema;
 pub mod server;
+pub mod shared_state;
 #[cfg(test)]
 mod shipped;
 

@@ -24,6 +24,11 @@ pub struct Server {
     /// (`${file:...}` keeps it out of this file) or in `PGPASSWORD`, TLS by `?sslmode=verify-full&sslrootcert=...`.
     /// Left out: `tollgate.db` in `data_dir`.
     pub database: Option<Secret>,
+    /// Redis or Valkey that several gateways share, `redis://:password@host:6379`: what caches keep, and purges. Caches
+    /// of a gateway work by themselves while it is away.
+    pub shared_state: Option<Secret>,
+    /// Memory for answers that `cache:` settings keep; as much again is for what policies keep.
+    pub cache_memory: HumanSize,
     /// Addresses of proxies in front of the gateway: only their `x-forwarded-*` headers are believed.
     #[schemars(with = "Vec<Network>")]
     pub trusted_proxies: Vec<IpNet>,
@@ -50,6 +55,8 @@ impl Default for Server {
             console: Console::default(),
             data_dir: PathBuf::from("./tollgate-data"),
             database: None,
+            shared_state: None,
+            cache_memory: HumanSize(64 << 20),
             trusted_proxies: Vec::new(),
             shutdown_grace: HumanDuration(Duration::from_secs(30)),
             expose_backend: true,

@@ -82,7 +82,7 @@ server:
   console: { listen: 127.0.0.1:8081 }
   data_dir: ./tollgate-data
   database: sqlite://tollgate-data/tollgate.db
-  shared_state: redis://127.0.0.1:6379 # later
+  shared_state: redis://127.0.0.1:6379
 backends:
   - id: azure-weu
     kind: azure-openai

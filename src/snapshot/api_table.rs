@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use http::{HeaderMap, Method};
 
 use crate::{
-    model::{ApiId, WorkspaceId},
+    cache::http::Rules,
+    model::{ApiId, OperationId, WorkspaceId},
     openapi::{Match, Templates},
     outbound::Pool,
     settings::{
@@ -40,6 +41,10 @@ pub struct ApiEntry {
     pub limits: Held,
     /// Its owner; `None`: shared.
     pub workspace: Option<WorkspaceId>,
+    /// By which rules answers are kept; `None`: none are.
+    pub cache: Option<Arc<Rules>>,
+    /// The same for operations that have rules of their own.
+    pub operation_caches: HashMap<OperationId, Option<Arc<Rules>>>,
 }
 
 /// How calls without a key pass.
@@ -86,6 +91,13 @@ impl ApiEntry {
             None => 0,
         };
         Some(versioned + if self.hosts.is_empty() { 0 } else { 2 })
+    }
+
+    /// By which rules answers of an operation are kept; `None`: none are.
+    #[must_use]
+    pub fn cache_rules(&self, operation: Option<&OperationId>) -> Option<Arc<Rules>> {
+        let own = operation.and_then(|operation| self.operation_caches.get(operation));
+        own.unwrap_or(&self.cache).clone()
     }
 
     /// Which operation a call of this API is; `None`: the API names no operations, everything passes.
@@ -178,6 +190,8 @@ mod tests {
             key_names: None,
             limits: Held::default(),
             workspace: None,
+            cache: None,
+            operation_caches: HashMap::new(),
         })
     }
 

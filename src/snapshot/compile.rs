@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
+    cache::http::Rules,
     document::Format,
-    model::{BackendId, KeyHash, PoolId, ProductId, SubscriptionId, Timestamp, UserId},
+    model::{BackendId, KeyHash, OperationId, PoolId, ProductId, SubscriptionId, Timestamp, UserId},
     openapi::{self, Templates},
     outbound::{Backend, Fleet, Pool},
     policies::Named,
@@ -219,6 +220,8 @@ impl Compiler<'_> {
                 key_names: api.key_names.clone(),
                 limits: limits::of_api(api),
                 workspace: api.workspace.clone(),
+                cache: api.cache.as_ref().and_then(cache_rules),
+                operation_caches: operation_caches(api),
             }));
         }
         ApiTable::new(all)
@@ -354,6 +357,15 @@ impl Compiler<'_> {
         }
         found
     }
+}
+
+fn cache_rules(settings: &settings::HttpCache) -> Option<Arc<Rules>> {
+    Rules::of(settings).map(Arc::new)
+}
+
+fn operation_caches(api: &settings::Api) -> HashMap<OperationId, Option<Arc<Rules>>> {
+    let own = api.operations.iter().filter_map(|operation| Some((operation, operation.cache.as_ref()?)));
+    own.map(|(operation, cache)| (operation.id.clone(), cache_rules(cache))).collect()
 }
 
 fn prefix(api: &settings::Api) -> String {

@@ -157,7 +157,7 @@ pub(crate) mod sample {
             ttft: Some(Duration::from_millis(240)),
             bytes_in: 1_024,
             bytes_out: 9_000,
-            cache: None,
+            cache: Some("miss"),
             end_user: None,
         }
     }

@@ -14,7 +14,11 @@ use tower_service::Service;
 
 use crate::{
     admin::{AdminState, router},
-    cache::model::{Kept, NoShelf},
+    cache::{
+        Cache,
+        http::Answers,
+        model::{Kept, NoShelf},
+    },
     limits::{Limits, WrongAttempts},
     model::{Clock, Entropy, KeyHash, Timestamp},
     policies::debugging::Debugging,
@@ -115,6 +119,8 @@ impl World {
             prices: Arc::new(|| Arc::new(Book::empty(&Tables::new()))),
             tokens: vec![KeyHash::of(TOKEN)],
             attempts: Arc::new(WrongAttempts::new(clock.clone())),
+            answers: Arc::new(Answers::new(1 << 20, clock.clone(), entropy.clone(), None)),
+            values: Cache::new(1 << 20, clock.clone()),
             debugging: Arc::new(Debugging::new(clock.clone(), entropy.clone())),
             kept: Kept::new(1 << 20, Arc::new(NoShelf), clock.clone()),
             loopback,

@@ -1,6 +1,7 @@
 //! All endpoints of `/admin/v1` on one page. Each has its file, named after what it does.
 
 mod audit;
+mod cache_purge;
 mod debug_tokens;
 mod focus;
 mod login_links;
@@ -43,6 +44,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         )
         .takes(Nothing)
         .answers(200, Some("Reloaded")),
+        Endpoint::new(
+            Method::POST,
+            "/cache/purge",
+            "Forget kept answers by API, product, tag or path, or a value of policies by its key",
+            cache_purge::post,
+        )
+        .tag("caches")
+        .takes(Json("CachePurge"))
+        .answers(200, Some("CachePurged")),
         Endpoint::new(Method::POST, "/validate", "Say everything that is wrong with a configuration", validate::post)
             .takes(Text)
             .answers(200, Some("Validity")),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use super::{Report, text};
 use crate::{
     model::HumanDuration,
-    settings::{Database, Server},
+    settings::{Database, Server, shared_state},
 };
 
 /// Checks the process's settings.
@@ -19,6 +19,9 @@ pub fn check(server: &Server, report: &mut Report<'_>) {
     sizes(server, report);
     if let Some(Err(message)) = server.database.as_ref().map(|database| Database::parse(database.expose())) {
         report.error("server.database", message);
+    }
+    if let Some(Err(message)) = server.shared_state.as_ref().map(|url| shared_state::check(url.expose())) {
+        report.error("server.shared_state", message);
     }
     if let Some(otlp) = &server.otlp
         && let Err(message) = text::base_url(&otlp.endpoint)

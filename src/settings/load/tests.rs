@@ -61,9 +61,9 @@ const BAD: &[(&str, &[&str])] = &[
         &["t:1:63: server.console.listen: gateway and console both listen on port 80; give them two ports"],
     ),
     (
-        "server: { shared_state: redis://x, database: postgres://u@h/d }\n",
+        "server: { shared_state: \"rediss://:canary@x\", database: postgres://u@h/d }\n",
         &[
-            "t:1:11: server.shared_state: `shared_state` is not available in this version of Tollgate; remove it (see CHANGELOG)",
+            "t:1:25: server.shared_state: TLS (`rediss://`) is not available; write `redis://`, on a private network or through a tunnel",
         ],
     ),
     (

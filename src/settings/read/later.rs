@@ -4,7 +4,6 @@
 /// Type of the settings, and the fields of it that belong to later versions.
 const LATER: &[(&str, &[&str])] = &[
     ("Settings", &["limits", "policy", "tags", "version_sets"]),
-    ("Server", &["shared_state"]),
     ("Backend", &["auth"]),
     ("Credential", &["auth"]),
     ("Model", &["policy"]),

@@ -180,7 +180,7 @@ mod tests {
             "subscription": "team-a", "product": "team", "user": null, "workspace": null, "api": "openai",
             "operation": null, "model": "gpt-4o", "upstream_model": "gpt-4o-2024", "backend": "azure-weu",
             "end_user": null, "streamed": true, "attempts": 2, "ttft_ms": 240, "duration_ms": 1500,
-            "bytes_in": 1024, "bytes_out": 9000, "cache": null, "certainty": "exact", "input_tokens": 12,
+            "bytes_in": 1024, "bytes_out": 9000, "cache": "miss", "certainty": "exact", "input_tokens": 12,
             "cached_input_tokens": 4, "cache_write_tokens": null, "audio_input_tokens": null,
             "image_input_tokens": null, "output_tokens": 300, "reasoning_tokens": null,
             "audio_output_tokens": null, "total_tokens": 316

@@ -84,6 +84,12 @@ pub const USAGE: Spec = spec(
 );
 /// Bytes of bodies.
 pub const BYTES: Spec = spec("tollgate_body_bytes_total", "Body bytes, received and sent.", &["api", "direction"]);
+/// Looks into caches.
+pub const CACHE_LOOKUPS: Spec = spec(
+    "tollgate_cache_lookups_total",
+    "Exchanges that looked into a cache of answers: hit, semantic, miss, bypass; refresh: fetched behind a caller.",
+    &["api", "result"],
+);
 /// Attempts.
 pub const ATTEMPTS: Spec = spec(
     "tollgate_backend_attempts_total",
@@ -291,6 +297,7 @@ pub const ALL: &[&Spec] = &[
     &TOKENS,
     &USAGE,
     &BYTES,
+    &CACHE_LOOKUPS,
     &ATTEMPTS,
     &ATTEMPT_DURATION,
     &BREAKER,

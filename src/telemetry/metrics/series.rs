@@ -188,6 +188,9 @@ impl Series {
         }
         self.bytes_in.inc_by(event.bytes_in);
         self.bytes_out.inc_by(event.bytes_out);
+        if let Some(result) = event.cache {
+            families.cache_lookups.with(&[&self.owner.texts[0], result]).inc();
+        }
         if let Some(model) = &self.model {
             model.record(event, &self.owner, families);
         }
