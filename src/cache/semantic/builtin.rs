@@ -49,6 +49,12 @@ impl Builtin {
         })
     }
 
+    /// The pieces, for tests of how texts are cut.
+    #[cfg(test)]
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// Whether a word is one piece of the vocabulary: a common word, spelt right.
     pub(super) fn knows(&self, word: &str) -> bool {
         self.vocabulary.number(word).is_some()

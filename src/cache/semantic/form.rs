@@ -80,6 +80,7 @@ impl Form {
         form.measure();
         form.noun();
         form.agent();
+        form.differ();
         form.leave();
         form
     }
@@ -101,8 +102,19 @@ impl Form {
         let found = self.items.iter().find_map(|item| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name));
         if let Some((noun, ask)) = found {
             self.ask = *ask;
+            self.tense = Tense::Untold;
             let kept = *noun == "deadline";
             self.items.retain(|item| kept || item.name != *noun);
+        }
+    }
+
+    /// `How do A and B differ` asks for the difference between them.
+    fn differ(&mut self) {
+        let found = self.items.iter().position(|item| item.name == "differ");
+        if let (Ask::How, Some(at)) = (self.ask, found) {
+            self.ask = Ask::What;
+            self.items.remove(at);
+            self.items.splice(0..0, ["difference", "between"].map(Item::word));
         }
     }
 

@@ -13,25 +13,32 @@ use super::{
     token::Kind,
 };
 
+/// Longest text that is held against others, bytes: what is longer is no question but a document.
+const LONGEST: usize = 4096;
+
 /// A prompt, taken apart once and held against several.
 pub(super) struct Prompt {
-    form: Form,
+    form: Option<Form>,
 }
 
 impl Prompt {
     /// Of its text.
     pub(super) fn of(text: &str) -> Self {
-        Self { form: Form::of(text) }
+        Self { form: (text.len() <= LONGEST).then(|| Form::of(text)) }
     }
 
     /// Whether the answer to `other`, this near, serves in this mode.
     pub(super) fn is_served_by(&self, other: &str, similarity: f32, mode: Mode) -> bool {
+        if similarity < mode.least() || mode == Mode::Off {
+            return false;
+        }
+        if matches!(mode, Mode::ThresholdOnly { .. }) {
+            return true;
+        }
+        let Some((one, other)) = self.form.as_ref().zip(Self::of(other).form) else { return false };
         match mode {
-            Mode::Off => false,
-            Mode::ThresholdOnly { similarity: least } => similarity >= least,
-            Mode::Loose => similarity >= mode.least() && loose(&self.form, &Form::of(other)),
-            Mode::Strict => similarity >= mode.least() && refusal(&self.form, &Form::of(other), false).is_none(),
-            Mode::Balanced => similarity >= mode.least() && refusal(&self.form, &Form::of(other), true).is_none(),
+            Mode::Loose => is_loosely_same(one, &other),
+            _ => refusal(one, &other, mode == Mode::Balanced).is_none(),
         }
     }
 }
@@ -41,7 +48,8 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if one.quoted != other.quoted {
         return Some("quoted");
     }
-    if !same_ask(one, other, wide) {
+    let kindred = wide && is_kindred(one.ask, other.ask);
+    if !same_ask(one, other, wide) && !kindred {
         return Some("ask");
     }
     if !same_tense(one, other, wide) {
@@ -50,15 +58,24 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if one.owners != other.owners && !(wide && may_own(one, other)) {
         return Some("owner");
     }
-    if ["you", "they"].iter().any(|who| (one.subject == *who) != (other.subject == *who)) {
+    if !same_subject(one, other, wide) {
         return Some("subject");
     }
     let Some(aligned) = align(one, other, wide) else { return Some("words") };
+    if kindred && !(aligned.len() > 2 && aligned.len() == one.items.len().max(other.items.len())) {
+        return Some("ask");
+    }
     if !same_bonds(&aligned, wide) {
         return Some("bonds");
     }
     let ordered = same_order(&aligned) || wide && is_turned(&aligned);
     (!ordered).then_some("order")
+}
+
+/// Kinds of questions that are one where every word is the same: `What is it like`, `How is it`.
+fn is_kindred(one: Ask, other: Ask) -> bool {
+    let pair = |left, right| one == left && other == right || one == right && other == left;
+    pair(Ask::How, Ask::What) || pair(Ask::Do, Ask::Is) || pair(Ask::HowMuch, Ask::What) || pair(Ask::Who, Ask::Which)
 }
 
 /// What comes and what is are near: `won't it connect`, `doesn't it connect`.
@@ -69,10 +86,19 @@ fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
     told(one) == told(other) || wide && untold
 }
 
+/// The same one acts. `Do you deliver` and `Is there delivery` are near.
+fn same_subject(one: &Form, other: &Form, wide: bool) -> bool {
+    let offered =
+        |one: &Form, other: &Form| wide && one.ask == Ask::Do && one.subject == "you" && other.ask == Ask::Exists;
+    let same = |who: &str| (one.subject == who) == (other.subject == who);
+    same("you") && same("they") || offered(one, other) || offered(other, one)
+}
+
 /// Where it is asked how, my thing and a thing are one. `What is my address` and `What is an address` are not.
 fn may_own(one: &Form, other: &Form) -> bool {
     let mine = |form: &Form| form.owners.iter().all(|owner| *owner == "my");
-    one.ask == Ask::How && other.ask == Ask::How && mine(one) && mine(other)
+    let doing = |form: &Form| matches!(form.ask, Ask::How | Ask::Can | Ask::Should | Ask::Must | Ask::Where);
+    one.ask == other.ask && doing(one) && mine(one) && mine(other)
 }
 
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
@@ -133,7 +159,7 @@ fn is_turned(aligned: &[Aligned<'_>]) -> bool {
 }
 
 /// Numbers, ids, quoted text and denials are the same; all else is left to the cosine.
-fn loose(one: &Form, other: &Form) -> bool {
+fn is_loosely_same(one: &Form, other: &Form) -> bool {
     let hard = |form: &Form| {
         let hard = form.items.iter().filter(|item| item.kind != Kind::Word || DENYING.contains(&item.name.as_str()));
         let mut names: Vec<_> = hard.map(|item| item.name.clone()).collect();
@@ -228,4 +254,65 @@ pub(super) fn is_misspelt(one: &str, other: &str) -> bool {
         && known.len() > 4
         && known.as_bytes()[0] == unknown.as_bytes()[0]
         && strsim::osa_distance(known, unknown) == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Prompt, is_misspelt};
+    use crate::cache::semantic::Mode;
+
+    fn served(one: &str, other: &str, mode: Mode) -> bool {
+        Prompt::of(one).is_served_by(other, 0.95, mode)
+    }
+
+    #[test]
+    fn what_one_side_alone_says_is_refused() {
+        for (one, other) in [
+            ("How do I pay?", "How do I get paid?"),
+            ("Who is Ann the boss of?", "Who is the boss of Ann?"),
+            ("Can dogs be walked by cats?", "Can dogs walk cats?"),
+            ("Is it 5?", "Is it -5?"),
+            ("Fix `a`", "Fix `b`"),
+            ("What is the refund policy?", "What is the refund policy for students?"),
+        ] {
+            assert!(!served(one, other, Mode::Balanced) && !served(other, one, Mode::Balanced), "{one} / {other}");
+        }
+    }
+
+    #[test]
+    fn a_loose_cache_still_guards_numbers_denials_opposites_and_quotes() {
+        let asked = "How do I open 3 doors in the old house?";
+        assert!(served(asked, "How do I open 3 doors in an ancient house?", Mode::Loose));
+        for other in [
+            "How do I open 4 doors in the old house?",
+            "How do I not open 3 doors in the old house?",
+            "How do I close 3 doors in the old house?",
+            "Why do I open 3 doors in the old house?",
+        ] {
+            assert!(!served(asked, other, Mode::Loose), "{other}");
+        }
+        assert!(!served("Say \"a\"", "Say \"b\"", Mode::Loose));
+    }
+
+    #[test]
+    fn nothing_empty_or_endless_is_served_but_by_its_threshold() {
+        let endless = "hi ".repeat(2000);
+        for text in ["", "?", "hi", "the", endless.as_str()] {
+            assert!(!served(text, text, Mode::Off));
+            assert!(served(text, text, Mode::ThresholdOnly { similarity: 0.9 }));
+        }
+        assert!(!served(&endless, &endless, Mode::Strict));
+        assert!(!served("", "", Mode::Strict));
+    }
+
+    #[test]
+    fn a_misspelling_is_no_other_word() {
+        for (one, other) in [("connection", "conection"), ("allowance", "allowence"), ("evenings", "evenigns")] {
+            assert!(is_misspelt(one, other) && is_misspelt(other, one), "{one} / {other}");
+        }
+        for (one, other) in [("nitrate", "nitrite"), ("abduction", "adduction"), ("angel", "angle"), ("paris", "pariz")]
+        {
+            assert!(!is_misspelt(one, other), "{one} / {other}");
+        }
+    }
 }

@@ -153,9 +153,10 @@ impl Index {
         if self.dimensions == 0 || embedding.dimensions() != self.dimensions {
             return nearest;
         }
+        let probe = embedding.probe();
         let mut bar = least;
         for (at, row) in self.values.chunks_exact(self.dimensions).enumerate() {
-            let similarity = embedding.similarity_to(row, self.entries[at].inverse_norm);
+            let similarity = probe.similarity(row, self.entries[at].inverse_norm);
             if similarity >= bar {
                 let turn = self.entries[at].turn;
                 let before = |near: &(f32, usize)| {

@@ -149,6 +149,7 @@ pub(super) const ASKING_NOUNS: &[(&str, Ask)] = &[
     ("step", Ask::How),
     ("instruction", Ask::How),
     ("recipe", Ask::How),
+    ("count", Ask::HowMany),
     ("tutorial", Ask::How),
 ];
 /// Words of a state that ask like an auxiliary, and after which.
@@ -189,8 +190,41 @@ pub(super) const SUMS: &[&str] = &[
     "duty",
     "allowance",
 ];
-/// Verbs so general that the other words say it all, in `balanced`.
-pub(super) const LIGHT: &[&str] = &["get", "have", "take", "go", "use", "format", "number", "still", "ever"];
+/// Words so general that the others say it all, in `balanced`.
+pub(super) const LIGHT: &[&str] = &[
+    "get",
+    "have",
+    "take",
+    "go",
+    "use",
+    "format",
+    "number",
+    "still",
+    "ever",
+    "value",
+    "total",
+    "overall",
+    "exact",
+    "specific",
+    "particular",
+    "properly",
+    "correctly",
+    "easily",
+    "simply",
+    "generally",
+    "following",
+    "given",
+    "city",
+    "country",
+    "programming",
+    "software",
+    "website",
+    "person",
+    "place",
+    "kind",
+    "involved",
+    "actual",
+];
 /// Who does a thing, and what is done: `the author of`, `who wrote`.
 pub(super) const AGENTS: &[(&str, &str)] = &[
     ("author", "write"),

@@ -9,6 +9,7 @@ mod align;
 pub mod builtin;
 pub mod eligible;
 pub mod embedding;
+pub mod encoder;
 mod form;
 mod guard;
 pub mod index;
@@ -28,6 +29,7 @@ pub use self::{
     builtin::{Builtin, builtin},
     eligible::{is_personal, is_time_dependent},
     embedding::{Embedder, Embedding},
+    encoder::{Encoder, NoEncoder},
     index::{Candidate, Index, Match},
     mode::Mode,
     normalise::normalise,

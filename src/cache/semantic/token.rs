@@ -145,9 +145,20 @@ fn amount(number: String, rest: &str, out: &mut Vec<Token>) {
         "%" => out.extend([Token::new(Kind::Number, number), Token::new(Kind::Word, "percent")]),
         _ if UNITS.contains(&rest) || (rest.contains('-') || rest.len() > 2) && parts() => {
             out.push(Token::new(Kind::Number, number));
-            rest.split('-').for_each(|part| word(part, out));
+            rest.split('-').for_each(|part| word(whole_unit(part), out));
         }
         _ => out.push(Token::new(Kind::Exact, number + rest)),
+    }
+}
+
+/// Units of one letter and `min`, which alone could be something else.
+fn whole_unit(unit: &str) -> &str {
+    match unit {
+        "s" => "second",
+        "h" => "hour",
+        "d" => "day",
+        "min" => "minute",
+        _ => unit,
     }
 }
 
@@ -208,7 +219,7 @@ mod tests {
             ("What's up?", "what|is|up"),
             ("a six-month-old", "a|6|month|old"),
             ("a 6-month-old baby", "a|6|month|old|baby"),
-            ("30s or 30 s", "30|s|or|30|s"),
+            ("30s or 30 s", "30|second|or|30|s"),
             ("metformin 500mg", "metformin|500|mg"),
             ("twenty-five and thirty one", "25|and|31"),
             ("1,000,000 or 4, 1, 9", "1000000|or|4|1|9"),

@@ -45,6 +45,11 @@ impl Vocabulary {
         Self { pieces: pieces.map(|(piece, at)| (piece.into(), at)).collect() }
     }
 
+    /// How many pieces.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
     /// The number of a piece.
     pub(super) fn number(&self, piece: &str) -> Option<u32> {
         self.pieces.get(piece).copied()
@@ -106,9 +111,14 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// Marks without a width of their own (category Mn); of Indic scripts, which have others too, those of Devanagari.
 fn is_mark(char: char) -> bool {
-    unicode_normalization::char::is_combining_mark(char)
-        && (matches!(char, '\u{300}'..='\u{36f}') || !matches!(char, '\u{900}'..='\u{dff}'))
+    let devanagari = matches!(
+        char,
+        '\u{900}'..='\u{902}' | '\u{93c}' | '\u{941}'..='\u{948}' | '\u{94d}' | '\u{951}'..='\u{957}' | '\u{962}' | '\u{963}'
+    );
+    let indic = matches!(char, '\u{900}'..='\u{dff}');
+    unicode_normalization::char::is_combining_mark(char) && (!indic || devanagari)
 }
 
 fn is_control(char: char) -> bool {
@@ -137,6 +147,18 @@ mod tests {
         assert_eq!(words("Où est l'Hôtel?\tOK"), ["ou", "est", "l", "'", "hotel", "?", "ok"]);
         assert_eq!(words("日本語 x"), ["日", "本", "語", "x"]);
         assert!(words(" \u{200b}\n").is_empty());
+    }
+
+    #[test]
+    fn pieces_are_those_of_the_reference() {
+        let lines = include_str!("fixtures.jsonl").lines();
+        for line in lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
+            let told: Vec<_> = line["pieces"].as_array().unwrap().iter().map(|piece| piece.as_str().unwrap()).collect();
+            let vocabulary = crate::cache::semantic::builtin::builtin().vocabulary();
+            let found = vocabulary.pieces(line["text"].as_str().unwrap());
+            let expected: Vec<_> = told.iter().map(|piece| vocabulary.number(piece)).collect();
+            assert_eq!(found, expected, "{}", line["text"]);
+        }
     }
 
     #[test]
