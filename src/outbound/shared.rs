@@ -73,7 +73,9 @@ impl Crowd {
 
     fn wake_all(&self) {
         let all = std::mem::take(&mut *self.waiting());
-        all.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in all {
+            waker.wake();
+        }
     }
 }
 
@@ -224,7 +226,7 @@ impl Reader {
     pub(super) fn is_over(&self) -> bool {
         let tape = self.shared.tape();
         let whole =
-            matches!(tape.end, Some(End::Whole(None))) || tape.source.as_ref().is_some_and(|s| s.is_end_stream());
+            matches!(tape.end, Some(End::Whole(None))) || tape.source.as_deref().is_some_and(Body::is_end_stream);
         self.over || (whole && self.at >= tape.gone && tape.at(self.at).is_none())
     }
 

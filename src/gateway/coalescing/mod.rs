@@ -90,7 +90,9 @@ fn hit(exchange: &mut Exchange, answer: Answer) -> Answer {
 
 /// Shares the answer of a call that leads, if it is one to share: whole as far as its head says, and not cut short
 /// because this caller's own quota is nearly used up.
-#[must_use]
+///
+/// # Errors
+/// The answer's own.
 pub fn publish(exchange: &mut Exchange, answer: Result<Answer, Fault>) -> Result<Answer, Fault> {
     let Some(lead) = exchange.lead.take() else { return answer };
     let is_capped = exchange.settlement.metered().and_then(Metered::cap).is_some();
