@@ -24,6 +24,7 @@ mod keys;
 mod ledger;
 mod live_traces;
 mod model_cache;
+mod model_cache_meaning;
 mod models_surfaces;
 mod observability;
 mod open_streams;

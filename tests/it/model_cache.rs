@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A model that numbers its answers and streams on demand.
-async fn counting() -> Vendor {
+pub async fn counting() -> Vendor {
     Vendor::start(|seen, number| answered(seen, &format!("answer {number}"))).await
 }
 
@@ -36,29 +36,29 @@ fn answered(seen: &Seen, text: &str) -> Reply {
     }
 }
 
-async fn world(kind: &str, cache: &str) -> World {
+pub async fn world(kind: &str, cache: &str) -> World {
     let config = one_backend(kind) + &format!("cache: {cache}\n");
     World::builder().config(&config).vendor("one", counting().await).start().await
 }
 
-fn body(text: &str) -> Value {
+pub fn body(text: &str) -> Value {
     json!({"model": "m", "messages": [{"role": "system", "content": "Be short."}, {"role": "user", "content": text}]})
 }
 
-fn with(mut body: Value, name: &str, value: Value) -> Value {
+pub fn with(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
     body
 }
 
-fn chat(body: &Value) -> Call {
+pub fn chat(body: &Value) -> Call {
     Call::post("/v1/chat/completions", body).key(KEY)
 }
 
-fn cache(answer: &Answer) -> &str {
+pub fn cache(answer: &Answer) -> &str {
     answer.header("x-tollgate-cache").unwrap_or("none")
 }
 
-async fn ask(world: &World, body: &Value) -> Answer {
+pub async fn ask(world: &World, body: &Value) -> Answer {
     world.send(&chat(body)).await.expect_whole(200)
 }
 
@@ -83,7 +83,7 @@ async fn the_same_request_is_answered_from_the_cache_and_costs_no_tokens() {
     assert_eq!(hit["outcome"], "complete");
 }
 
-async fn rows(world: &World, count: usize) -> Vec<Value> {
+pub async fn rows(world: &World, count: usize) -> Vec<Value> {
     for _ in 0..500 {
         let page = world.admin(Call::get("/admin/v1/requests")).await.expect(200).json();
         let rows = page["items"].as_array().expect("a list").clone();
@@ -149,38 +149,6 @@ async fn a_replay_tells_usage_to_those_who_asked_and_ends_as_it_should() {
     let plain = ask(&world, &body("Why?")).await;
     assert_eq!(plain.json()["usage"]["completion_tokens"], 7);
     assert_eq!(world.vendor("one").count(), 1);
-}
-
-#[tokio::test]
-async fn nothing_crosses_to_another_team_or_another_conversation() {
-    let world = world("openai", "{ semantic: { mode: loose } }").await;
-    let prompt = "How do I reset my router to factory settings?";
-    ask(&world, &body(prompt)).await;
-    assert_eq!(cache(&ask(&world, &body(prompt)).await), "hit");
-    for number in 0..50 {
-        let probes = [
-            prompt.to_owned(),
-            prompt.to_uppercase(),
-            format!("  {prompt}{}", " ".repeat(number)),
-            format!("How can I reset my router to its factory settings{}", "?".repeat(number % 3)),
-        ];
-        for probe in probes {
-            // What one probe leaves behind is the prober's own.
-            let call = Call::post("/v1/chat/completions", &with(body(&probe), "seed", json!(number))).key(OTHER_KEY);
-            let answer = world.send(&call).await.expect_whole(200);
-            if answer.header("x-tollgate-cache") != Some("miss") {
-                assert_ne!(answer.json()["choices"][0]["message"]["content"], "answer 1", "{probe}");
-            }
-        }
-    }
-    let turns = |earlier: &str| {
-        json!({"model": "m", "messages": [
-            {"role": "user", "content": earlier}, {"role": "assistant", "content": "Yes."},
-            {"role": "user", "content": "And how much is it?"}]})
-    };
-    for city in ["Berlin", "Paris", "Rome", "berlin", "Berlin "] {
-        assert_eq!(cache(&ask(&world, &turns(city)).await), "miss", "{city}");
-    }
 }
 
 #[tokio::test]
@@ -400,34 +368,6 @@ async fn a_killed_process_has_its_answers_again_from_postgres() {
 }
 
 #[tokio::test]
-async fn a_reworded_prompt_is_answered_and_a_different_one_is_not() {
-    let world = world("openai", "{ semantic: { mode: balanced, embeddings: builtin } }").await;
-    ask(&world, &body("How do I reset my password?")).await;
-    let rewordings =
-        ["How can I reset my password?", "How to reset my password", "In what way do I reset my password?"];
-    let mut found = Vec::new();
-    for text in rewordings {
-        found.push(cache(&ask(&world, &body(text)).await).to_owned());
-    }
-    assert!(found.iter().any(|status| status.starts_with("semantic; similarity=")), "{found:?}");
-    for other in ["How do I reset my phone?", "How do I not reset my password?", "Why do I reset my password?"] {
-        assert_eq!(cache(&ask(&world, &body(other)).await), "miss", "{other}");
-    }
-    let others = Call::post("/v1/chat/completions", &body("How can I reset my password?")).key(OTHER_KEY);
-    assert_eq!(cache(&world.send(&others).await.expect_whole(200)), "miss");
-}
-
-#[tokio::test]
-async fn a_threshold_alone_compares_by_similarity_alone() {
-    let world = world("openai", "{ semantic: { mode: threshold-only, threshold: 0.5 } }").await;
-    ask(&world, &body("How do I reset my password?")).await;
-    let answer = ask(&world, &body("How do I not reset my password?")).await;
-    assert!(cache(&answer).starts_with("semantic; similarity="), "{}", cache(&answer));
-    let rows = rows(&world, 2).await;
-    assert!(rows.iter().any(|row| row["cache"] == "semantic" && row["saved_tokens"] == 18), "{rows:?}");
-}
-
-#[tokio::test]
 async fn prompts_that_speak_of_a_time_are_kept_only_for_the_time_that_is_set() {
     let never = world("openai", "{}").await;
     for _ in 0..2 {
@@ -469,55 +409,4 @@ async fn a_wrong_answer_is_evicted_by_its_caller_or_the_administrator_and_by_nob
     for bad in [json!({}), json!({"entry": "x"}), json!({"all": true, "model": "m"}), json!({"modle": "m"})] {
         world.admin(Call::post("/admin/v1/cache/models/purge", &bad)).await.expect(400);
     }
-}
-
-#[tokio::test]
-async fn verified_hits_ask_the_model_and_switch_off_what_is_wrong_too_often() {
-    let semantic = "semantic: { mode: threshold-only, threshold: 0.5, verify: { share: 1.0, budget: 0.01 } }";
-    let world = world("openai", &format!("{{ {semantic} }}")).await;
-    // Each answer has a number of its own: none agrees with another.
-    for text in ["How do I reset my password?", "How can I reset my password?", "How could I reset my password?"] {
-        assert_eq!(cache(&ask(&world, &body(text)).await), "miss", "{text}");
-    }
-    let text = Call::get("/metrics").send(world.console()).await.expect(200).text();
-    assert!(text.contains("\ntollgate_model_cache_verified_total 1\n"), "one is enough to be sure: {text}");
-    assert!(text.contains("\ntollgate_model_cache_wrong_total 1\n"));
-}
-
-#[tokio::test]
-async fn an_embeddings_endpoint_is_asked_once_for_a_prompt_and_its_failure_is_a_miss() {
-    let config = "
-backends:
-  - { id: one, kind: openai, url: \"vendor://one/v1\", key: sk-backend-canary-0004 }
-  - { id: vectors, kind: openai, url: \"vendor://vectors/v1\", key: sk-backend-canary-0004 }
-models: [{ name: m, backend: one }]
-cache:
-  semantic: { mode: threshold-only, threshold: 0.9, embeddings: { backend: vectors, upstream_model: e } }
-";
-    let vectors = Vendor::start(|seen, _| {
-        let asked: Value = serde_json::from_slice(&seen.body).expect("JSON");
-        assert_eq!((asked["model"].as_str(), seen.target.as_str()), (Some("e"), "/v1/embeddings"));
-        match asked["input"].as_str() {
-            Some("broken") => dialect::openai_error(500, "x"),
-            Some(text) => {
-                let vector = if text.contains("cat") { json!([0.9, 0.1]) } else { json!([0.0, 1.0]) };
-                Reply::json(200, &json!({"data": [{"embedding": vector}]}))
-            }
-            None => Reply::status(400),
-        }
-    });
-    let builder = World::builder().config(config).vendor("one", counting().await).vendor("vectors", vectors.await);
-    let world = builder.start().await;
-    let mut wanted = Vec::new();
-    for (text, status) in [
-        ("a cat", "miss"),
-        ("my cat there", "semantic; similarity=1.00"),
-        ("a dog", "miss"),
-        ("broken", "miss"),
-        ("a cat", "hit"),
-    ] {
-        wanted.push((cache(&ask(&world, &body(text)).await).to_owned(), status));
-    }
-    assert!(wanted.iter().all(|(is, should)| is == should), "{wanted:?}");
-    assert_eq!(world.vendor("vectors").count(), 4, "the same words need no vector");
 }

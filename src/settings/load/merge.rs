@@ -200,7 +200,10 @@ impl Pieces {
             let Some(Value::Sequence(items)) = list else { return (kind, Vec::new()) };
             (kind, items.iter().map(|item| reader.read(item, shape::object(kind), "")).collect())
         });
-        Self { objects: objects.into(), ..Self::default() }
+        // What products and models say of the cache is not wrong because something else is.
+        let cache = root.get("cache").filter(|node| node.value != Value::Null);
+        let cache = cache.and_then(|node| reader.read(node, shape::part("cache"), ""));
+        Self { objects: objects.into(), cache, ..Self::default() }
     }
 }
 

@@ -93,6 +93,13 @@ pub fn object(kind: ObjectKind) -> &'static Shape {
     }
 }
 
+/// The shape of one part of the configuration that is no list of objects.
+pub fn part(name: &str) -> &'static Shape {
+    let Shape::Object(root) = settings() else { unreachable!("the configuration is a mapping") };
+    let field = root.fields.iter().find(|field| field.name == name);
+    &field.expect("callers name fields of the configuration").shape
+}
+
 struct Compiler<'a> {
     definitions: &'a Value,
 }
