@@ -97,7 +97,9 @@ mod tests {
         }
         let of = |pieces: [&str; 2]| {
             let mut writer = Writer::new("x");
-            pieces.iter().for_each(|piece| writer.text(piece));
+            for piece in pieces {
+                writer.text(piece);
+            }
             writer.finish()
         };
         assert_ne!(of(["ab", "c"]), of(["a", "bc"]));

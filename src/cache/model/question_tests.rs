@@ -13,7 +13,7 @@ fn asked(surface: Surface, body: &Value, rules: &Rules) -> Result<Question, Why>
     question(&Asked { surface, owner: &owner, model: ["m", "p"], vary: &[], body: body.as_bytes() }, rules)
 }
 
-fn chat(messages: Value) -> Value {
+fn chat(messages: &Value) -> Value {
     json!({"model": "m", "messages": messages})
 }
 
@@ -24,11 +24,11 @@ fn the_last_user_text_is_found_in_every_dialect() {
     let input = json!([{"role": "user", "content": [{"type": "input_text", "text": "Why?"}]}]);
     let some = Some("Why?");
     let table = [
-        (Surface::ChatCompletions, chat(user.clone()), some),
-        (Surface::ChatCompletions, chat(parts.clone()), some),
+        (Surface::ChatCompletions, chat(&user), some),
+        (Surface::ChatCompletions, chat(&parts), some),
         (
             Surface::ChatCompletions,
-            chat(json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}])),
+            chat(&json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}])),
             None,
         ),
         (Surface::Completions, json!({"prompt": "Why?"}), some),
@@ -48,9 +48,9 @@ fn the_last_user_text_is_found_in_every_dialect() {
 
 #[test]
 fn what_may_not_be_cached_says_why() {
-    let said = |part: Value| chat(json!([{"role": "user", "content": [part]}]));
+    let said = |part: Value| chat(&json!([{"role": "user", "content": [part]}]));
     let with = |name: &str, value: Value| {
-        let mut body = chat(json!([{"role": "user", "content": "Why?"}]));
+        let mut body = chat(&json!([{"role": "user", "content": "Why?"}]));
         body[name] = value;
         body
     };
@@ -71,10 +71,10 @@ fn what_may_not_be_cached_says_why() {
         (chats, with("modalities", json!(["text", "audio"])), Why::Media),
         (chats, said(json!({"type": "image_url"})), Why::Media),
         (chats, said(json!({"type": "file", "file": {}})), Why::Media),
-        (chats, chat(json!([{"role": "tool", "content": "1"}])), Why::ToolResults),
+        (chats, chat(&json!([{"role": "tool", "content": "1"}])), Why::ToolResults),
         (
             Surface::Messages,
-            chat(json!([{"role": "user", "content": [{"type": "tool_result", "content": "1"}]}])),
+            chat(&json!([{"role": "user", "content": [{"type": "tool_result", "content": "1"}]}])),
             Why::ToolResults,
         ),
         (Surface::Messages, with("tools", json!([{"type": "web_search_20250305"}])), Why::ProviderState),
@@ -83,7 +83,7 @@ fn what_may_not_be_cached_says_why() {
         (Surface::Responses, json!({"input": "x", "background": true}), Why::Background),
         (Surface::Responses, json!({"input": [{"type": "function_call_output", "output": "1"}]}), Why::ToolResults),
         (Surface::Responses, json!({"input": "x", "include": ["message.output_text.logprobs"]}), Why::Logprobs),
-        (chats, chat(json!("x".repeat(10_000))), Why::TooLong),
+        (chats, chat(&json!("x".repeat(10_000))), Why::TooLong),
         (Surface::Images, json!({}), Why::Surface),
     ];
     for (surface, body, why) in table {
@@ -93,7 +93,7 @@ fn what_may_not_be_cached_says_why() {
 
 #[test]
 fn labels_do_not_tell_requests_apart_and_everything_else_does() {
-    let base = chat(json!([{"role": "system", "content": "s"}, {"role": "user", "content": "Why?"}]));
+    let base = chat(&json!([{"role": "system", "content": "s"}, {"role": "user", "content": "Why?"}]));
     let partition =
         |body: &Value, rules: &Rules| asked(Surface::ChatCompletions, body, rules).expect("cached").partition;
     let with = |name: &str, value: Value| {
@@ -110,7 +110,7 @@ fn labels_do_not_tell_requests_apart_and_everything_else_does() {
     let own = Rules { per_end_user: true, ..RULES };
     assert_ne!(partition(&with("user", json!("x")), &own), partition(&with("user", json!("y")), &own));
     let ignoring = Rules { ignore_system: true, ..RULES };
-    let alone = chat(json!([{"role": "user", "content": "Why?"}]));
+    let alone = chat(&json!([{"role": "user", "content": "Why?"}]));
     assert_ne!(partition(&alone, &RULES), partition(&base, &RULES));
     assert_eq!(partition(&alone, &ignoring), partition(&base, &ignoring));
     let short = Rules { max_messages: Some(1), ..RULES };
