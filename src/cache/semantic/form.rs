@@ -96,7 +96,7 @@ impl Form {
 
     /// `What is the reason for` asks why; `the deadline` asks when but says of what, too.
     fn noun(&mut self) {
-        if !matches!(self.ask, Ask::What | Ask::None | Ask::Which) {
+        if !matches!(self.ask, Ask::What | Ask::Explain | Ask::None | Ask::Which) {
             return;
         }
         let found = self.items.iter().find_map(|item| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name));

@@ -105,6 +105,7 @@ fn may_own(one: &Form, other: &Form) -> bool {
 fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
     let near = |ask: Ask| match ask {
         Ask::Which => Ask::What,
+        Ask::Explain if wide => Ask::What,
         Ask::Time if wide => Ask::When,
         Ask::Do if wide => Ask::Exists,
         _ => ask,
@@ -271,6 +272,7 @@ mod tests {
             ("How do I pay?", "How do I get paid?"),
             ("Who is Ann the boss of?", "Who is the boss of Ann?"),
             ("Can dogs be walked by cats?", "Can dogs walk cats?"),
+            ("How do I make you happy?", "How do you make me happy?"),
             ("Is it 5?", "Is it -5?"),
             ("Fix `a`", "Fix `b`"),
             ("What is the refund policy?", "What is the refund policy for students?"),
@@ -303,6 +305,23 @@ mod tests {
         }
         assert!(!served(&endless, &endless, Mode::Strict));
         assert!(!served("", "", Mode::Strict));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_breaks_the_guards_and_each_serves_itself(
+            text in "(how|what|is|can|I|you|the|get|paid|vs|-?[0-9]{1,4}(s|kg|,000)?|C\\+\\+|'s|[\"`:(),.?!\n]|\\PC{1,6}| ){0,24}",
+            other in "\\PC{0,60}",
+        ) {
+            let _: bool = served(&text, &other, Mode::Balanced);
+            for mode in [Mode::Strict, Mode::Balanced, Mode::Loose] {
+                proptest::prop_assert_eq!(served(&text, &other, mode), served(&other, &text, mode));
+            }
+            let form = super::Form::of(&text);
+            proptest::prop_assert!(form.items.is_empty() || form.items.len() > 48 || served(&text, &text, Mode::Strict));
+            let once = crate::cache::semantic::normalise(&text);
+            proptest::prop_assert_eq!(once.is_empty(), text.trim_matches(|char: char| char.is_whitespace() || "\u{200b}\u{feff}\u{ad}".contains(char)).is_empty());
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(super) enum Ask {
     /// Nothing: an order, or a few words.
     None,
     What,
+    /// `explain`: at length, where `what` may be brief.
+    Explain,
     Which,
     When,
     Time,
@@ -38,6 +40,7 @@ impl Ask {
     pub(super) const ALL: &[Self] = &[
         Self::None,
         Self::What,
+        Self::Explain,
         Self::Which,
         Self::When,
         Self::Time,
@@ -95,8 +98,8 @@ pub(super) const SUBJECTS: &[&str] = &["i", "you", "we", "one", "1", "people", "
 /// Says nothing once the question is known.
 pub(super) const EMPTY: &[&str] = &[
     "a", "an", "the", "is", "are", "am", "be", "been", "being", "was", "were", "do", "does", "did", "please", "kindly",
-    "just", "really", "actually", "exactly", "any", "some", "there", "it", "its", "i", "we", "you", "me", "'s", "will",
-    "would", "shall", "also", "had", "um", "uh", "er", "erm", "yeah",
+    "just", "really", "actually", "exactly", "any", "some", "there", "it", "its", "i", "we", "'s", "will", "would",
+    "shall", "also", "had", "um", "uh", "er", "erm", "yeah",
 ];
 /// Tell of the past; of what comes.
 pub(super) const PAST: &[&str] = &["was", "were", "did", "had", "caused"];
@@ -192,6 +195,7 @@ pub(super) const SUMS: &[&str] = &[
 ];
 /// Words so general that the others say it all, in `balanced`.
 pub(super) const LIGHT: &[&str] = &[
+    "me",
     "get",
     "have",
     "take",
