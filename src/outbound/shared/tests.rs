@@ -1,3 +1,5 @@
+//! Several readers of one body: what each gets, who reads on, and when the backend's side closes.
+
 use std::{future::poll_fn, time::Duration};
 
 use tollgate_providers::sim::{Piece, Step};
