@@ -122,7 +122,8 @@ async fn the_origin_can_be_overruled() {
 /// What the request says, and what a call after a kept answer gets.
 #[tokio::test]
 async fn what_requests_say_counts_unless_switched_off() {
-    let rows: [(&[(&str, &str)], u16, &str, &str); 13] = [
+    type Lines = &'static [(&'static str, &'static str)];
+    let rows: [(Lines, u16, &str, &str); 13] = [
         (&[], 200, "hit", "hit"),
         (&[("cache-control", "no-cache")], 200, "miss", "hit"),
         (&[("cache-control", "max-age=0")], 200, "miss", "hit"),
