@@ -57,13 +57,16 @@ fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
     found
 }
 
-fn inside<'a>(message: &'a [u8], number: u64) -> impl Iterator<Item = &'a [u8]> {
+fn inside(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     fields(message).into_iter().filter(move |(field, _)| *field == number).map(|(_, bytes)| bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// The spans of an export request: resource spans, scope spans, spans.
 fn spans(request: &Seen) -> Vec<Span> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let first = |span: &[u8], number| inside(span, number).next().map(<[u8]>::to_vec).unwrap_or_default();
     let mut all = Vec::new();
     for scope in inside(&request.body, 1).flat_map(|resource| inside(resource, 2).collect::<Vec<_>>()) {

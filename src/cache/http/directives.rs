@@ -128,6 +128,7 @@ mod tests {
         Directives::of_answer(&lines.iter().map(line).collect())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the rows below read better")]
     const fn secs(seconds: u64) -> Option<Duration> {
         Some(Duration::from_secs(seconds))
     }
