@@ -72,7 +72,7 @@ async fn burst(world: &World, gate: &Gate, calls: Vec<Call>) -> Vec<Answer> {
         opened.push(call.start(world.gateway()).await);
     }
     world.vendor("one").reached(1).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     gate.open();
     let reading = opened.into_iter().map(|open| tokio::spawn(open.finish()));
     let mut answers = Vec::new();
@@ -137,9 +137,9 @@ async fn the_first_may_leave_and_the_last_closes_the_backends_side() {
     let mut third = chat(true).open(world.gateway()).await;
     assert!(second.until_text("one").await && third.until_text("one").await);
     first.reset();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     third.reset();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.vendor("one").gone(), 0, "the second one still reads");
     gate.open();
     assert_eq!(said(&second.finish().await.expect_whole(200)), TEXT);
@@ -177,7 +177,7 @@ async fn when_the_first_leaves_before_there_is_an_answer_another_one_asks() {
     for call in &others {
         open.push(call.start(world.gateway()).await);
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     first.reset();
     world.vendor("one").reached(2).await;
     gate.open();
@@ -202,7 +202,7 @@ async fn an_error_is_not_shared() {
     for _ in 0..10 {
         others.push(chat(false).start(world.gateway()).await);
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     gate.open();
     first.finish().await.expect(400);
     for other in others {
@@ -324,7 +324,7 @@ async fn a_follower_keeps_its_own_limits() {
     let world = World::builder().config(&config).vendor("one", model(&gate).await).start().await;
     let open = [chat(false).start(world.gateway()).await, chat(false).start(world.gateway()).await];
     world.vendor("one").reached(1).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     world.send(&chat(false)).await.expect(429);
     gate.open();
     for open in open {

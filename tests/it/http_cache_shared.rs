@@ -71,7 +71,7 @@ async fn until(world: &World, wanted: (&str, &str)) {
 
 /// Waits until the shared store has what `world` has just kept.
 async fn settled() {
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
 #[tokio::test]

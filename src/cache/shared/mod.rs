@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a command may take, connecting included: longer than any healthy store needs, shorter than callers notice.
-const DEADLINE: Duration = Duration::from_millis(250);
+const DEADLINE: Duration = Duration::from_millis(500);
 /// How long nobody asks after a failure.
 const REST: Duration = Duration::from_secs(2);
 /// What all keys begin with.
