@@ -199,3 +199,19 @@ fn scopes(exchange: &Exchange, model: Option<&ModelTarget>, at: Option<&BackendI
     scopes.extend(exchange.policy_scopes.iter().cloned());
     scopes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_body_does_not_keep_the_buffer_that_it_came_in() {
+        let buffer = Bytes::from(vec![b'x'; 8 << 10]);
+        for (length, is_copied) in [(0, true), (100, true), (8 << 10, false)] {
+            let body = buffer.slice(..length);
+            let kept = unpinned(&body);
+            assert_eq!(kept, body, "{length}");
+            assert_eq!(kept.as_ptr() != body.as_ptr(), is_copied, "{length}");
+        }
+    }
+}

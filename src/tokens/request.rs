@@ -78,10 +78,10 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     if is_short {
         return count_request(surface, model, &body);
     }
-    // Held until this count is over, unless the caller does not wait for it: then it is the next one's turn early.
-    let _turn = turn().await;
+    let turn = turn().await;
     let (model, counted) = (model.to_owned(), body.clone());
     let count = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         Tokenizer::of(&model).encoding.load();
         count_request(surface, &model, &counted)
     });
@@ -91,10 +91,13 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
 
 /// A turn at counting on a thread of its own. As many go on at once as there are processors: each thread that counts
 /// takes some six megabytes of working space and keeps it, and a thousand streams may be cut at once.
-async fn turn() -> Option<SemaphorePermit<'static>> {
-    static TURNS: LazyLock<Semaphore> =
-        LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get)));
+pub(super) async fn turn() -> Option<SemaphorePermit<'static>> {
+    static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(processors()));
     TURNS.acquire().await.ok()
+}
+
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZero::get)
 }
 
 fn bytes_alone(bytes: u64) -> Count {

@@ -1,10 +1,16 @@
 //! Counting held to tiktoken, to published counts, to its bounds, and to linear time.
 
+use std::{pin::pin, time::Duration};
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use tollgate_providers::{Surface, prompt::Unbounded};
 
-use super::{Encoding, count_prompt, count_request, count_text, upper_bound};
+use super::{
+    Encoding, count_prompt, count_request, count_text,
+    request::{processors, turn},
+    upper_bound,
+};
 
 fn tiktoken(encoding: Encoding) -> &'static tiktoken_rs::CoreBPE {
     match encoding {
@@ -146,6 +152,20 @@ fn beyond_every_models_reach_the_rest_is_taken_to_be_alike() {
     let count = count_text("gpt-4o", &text);
     assert!(!count.is_exact && count.upper_bound == text.len() as u64);
     assert!(count.tokens.abs_diff(2 << 20) < (2 << 20) / 50, "{}", count.tokens);
+}
+
+#[tokio::test]
+async fn a_long_prompt_waits_while_every_processor_counts() {
+    let mut turns = Vec::new();
+    for _ in 0..processors() {
+        turns.push(turn().await.expect("a turn"));
+    }
+    let long = Bytes::from(format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(5_000)));
+    let mut count = pin!(count_prompt(Surface::ChatCompletions, "gpt-4o", long));
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut count).await;
+    assert!(early.is_err(), "it was counted beside all others");
+    drop(turns);
+    assert!(count.await.tokens > 5_000);
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ impl Settlement {
     /// The try under way has given an answer, or failed.
     pub fn tried(&mut self, attempt: AttemptRecord) {
         self.underway = None;
+        // Nearly always the only one, and kept for as long as a stream is open.
+        self.record.attempts.reserve_exact(1);
         self.record.attempts.push(attempt);
     }
 

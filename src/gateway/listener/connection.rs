@@ -247,9 +247,10 @@ impl<S: Service> Server<S> {
     }
 }
 
-/// A future that is only polled when it was itself woken: the connection beside it wakes for every chunk.
-fn once<F: Future>(future: F) -> FuturesUnordered<F> {
-    [future].into_iter().collect()
+/// A future that is only polled when it was itself woken: the connection beside it wakes for every chunk. Boxed, because
+/// a set of futures has room for one more than it holds.
+fn once<F: Future>(future: F) -> FuturesUnordered<Pin<Box<F>>> {
+    [Box::pin(future)].into_iter().collect()
 }
 
 fn log(outcome: Result<(), impl std::fmt::Display>) {
