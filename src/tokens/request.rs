@@ -3,10 +3,13 @@
 //! Deliberately not here: what a body makes a model read (`tollgate_providers::prompt`), and estimates for the hot
 //! path (`learned`).
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tollgate_providers::{
-    Surface,
+    OutputCount, Surface,
     prompt::{self, Part, Prompt, Unbounded},
+    tap::Unheard,
 };
 
 use super::{Tokenizer, chat, images, tools};
@@ -82,6 +85,19 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     });
     // A thread that could not finish (the runtime is ending) leaves the bound, which needs no table.
     count.await.unwrap_or_else(|_| bytes_alone(body.len() as u64))
+}
+
+/// Counts words that waited for the tables of `model`, which are loaded on a thread of their own.
+pub async fn count_words(model: &str, words: Unheard) -> OutputCount {
+    let encoding = Tokenizer::of(model).encoding;
+    let words = Arc::new(words);
+    let counted = Arc::clone(&words);
+    let count = tokio::task::spawn_blocking(move || {
+        encoding.load();
+        counted.count()
+    });
+    // A thread that could not finish (the runtime is ending) leaves the estimate.
+    count.await.unwrap_or_else(|_| words.count())
 }
 
 fn bytes_alone(bytes: u64) -> Count {
