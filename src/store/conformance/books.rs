@@ -191,6 +191,7 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
         row.intent.api = Some(["one", "two"][nth / 2 % 2].into());
         if nth % 10 == 0 {
             row.settle.cost = None;
+            row.settle.saved_nanos = 7;
         }
     }
     ship(books, shipment("one", rows.clone(), 4)).await;
@@ -201,6 +202,7 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
     assert_eq!(sums.map(|sum| total[0].totals.get(sum)), [40, 40, 40, 400, 800, 4, 0]);
     assert_eq!(total[0].totals.tokens(), 1200);
     assert_eq!(total[0].cost, [(id("USD"), 36 * 45_000)].into());
+    assert_eq!(total[0].saved, [(id("USD"), 4 * 7)].into(), "what costs nothing saves in the currency of prices");
     let median = total[0].totals.durations.quantile(0.5).expect("durations");
     assert!(median.abs_diff(300_000_000) <= 300_000_000 / 20, "{median}");
     let by = report(books, ReportQuery { by: Some(Dimension::Operation), ..asked() }).await.rows;

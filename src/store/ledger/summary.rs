@@ -14,7 +14,7 @@ use super::{
     rollup::{Span, entries},
     series::{Series, SeriesId},
 };
-use crate::exchange::UsageRow;
+use crate::{exchange::UsageRow, model::money::CURRENCY};
 
 /// A report in the making.
 pub struct Summary<'a> {
@@ -156,7 +156,10 @@ impl<'a> Summary<'a> {
                 saved: BTreeMap::new(),
             });
             note(&mut row.cost, currency, totals.get(Sum::Cost));
-            note(&mut row.saved, currency, totals.get(Sum::SavedCost));
+            // What a hit saves is in the currency that all prices are in; it cost nothing, so its series has none.
+            let is_saved = currency.is_empty() && totals.get(Sum::SavedCost) != 0;
+            let saved_in = if is_saved { &Arc::from(CURRENCY) } else { currency };
+            note(&mut row.saved, saved_in, totals.get(Sum::SavedCost));
             row.totals.merge(&totals);
         }
         let wanted = rows.into_values().filter(|row| self.wants(&row.key));
