@@ -243,8 +243,9 @@ impl Metered {
                 (RefusalKind::Unleased, Some(leases)) if waits < MOST_WAITS && leases.cover(&refusal).await => {
                     waits += 1;
                 }
-                (kind, _) => {
-                    meter.telemetry.metrics.limit_refused(kind.word());
+                (_, leases) => {
+                    let refusal = leases.iter().fold(refusal, |refusal, leases| leases.told(refusal));
+                    meter.telemetry.metrics.limit_refused(refusal.kind.word());
                     return Err(refusal);
                 }
             }
