@@ -238,6 +238,9 @@ async fn the_command_line_says_what_the_admin_api_says() {
         let quotas = binary.command(&format!("quotas list{offline}"));
         assert!(quotas.contains("tokens_per_month"), "{quotas}");
     }
+    assert_eq!(binary.command("usage -q --model sim-echo"), "team-a\nteam-b\n");
+    assert_eq!(binary.command("usage rows -q --model sim-echo").lines().count(), 4);
+    assert!(binary.command("quotas list -q").starts_with("product:all/tokens_per_month#team-a\n"));
     let table = binary.command("usage");
     assert!(table.contains("TOTAL") && table.contains("team-a"), "{table}");
     assert_eq!(binary.command("logs -n 2 -o json").lines().count(), 2);
