@@ -78,12 +78,15 @@ fn is_kindred(one: Ask, other: Ask) -> bool {
     pair(Ask::How, Ask::What) || pair(Ask::Do, Ask::Is) || pair(Ask::HowMuch, Ask::What) || pair(Ask::Who, Ask::Which)
 }
 
-/// What comes and what is are near: `won't it connect`, `doesn't it connect`.
+/// What comes and what is are near: `won't it connect`, `doesn't it connect`. A few words without a verb tell no tense:
+/// `signing date of the treaty` can only be past, but `Australia capital` is not what it was.
 fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
     let coming = |form: &Form| if wide && form.tense == Tense::Future { Tense::Present } else { form.tense };
     let told = |form: &Form| if form.tense == Tense::Untold { Tense::Present } else { coming(form) };
     let untold = one.tense == Tense::Untold || other.tense == Tense::Untold;
-    told(one) == told(other) || wide && untold
+    let dated = matches!(one.ask, Ask::When | Ask::Time | Ask::Who | Ask::Where);
+    let ahead = one.tense == Tense::Future || other.tense == Tense::Future;
+    told(one) == told(other) || wide && untold && (dated || one.ask == Ask::Why && !ahead)
 }
 
 /// The same one acts. `Do you deliver` and `Is there delivery` are near.
@@ -103,16 +106,24 @@ fn may_own(one: &Form, other: &Form) -> bool {
 
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
 fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
+    // `Explain the difference` can only tell it, as `what is the difference` does.
+    let differing = one.items.first().is_some_and(|item| item.name == "difference");
     let near = |ask: Ask| match ask {
-        Ask::Which => Ask::What,
-        Ask::Explain if wide => Ask::What,
+        Ask::Which | Ask::Give => Ask::What,
+        Ask::Explain if wide || differing => Ask::What,
+        Ask::Degree if wide => Ask::How,
         Ask::Time if wide => Ask::When,
         Ask::Do if wide => Ask::Exists,
         _ => ask,
     };
     let bare = |one: Ask, other: Ask| {
-        one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany)
+        one == Ask::None
+            && (other == Ask::What || other == Ask::Give || wide && other == Ask::How || wide && other == Ask::HowMany)
     };
+    let wanted = (one.ask == Ask::Give) != (other.ask == Ask::Give) && one.items.len().min(other.items.len()) < 2;
+    if wanted && one.ask != Ask::None && other.ask != Ask::None {
+        return false;
+    }
     near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
 }
 

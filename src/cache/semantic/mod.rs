@@ -23,6 +23,7 @@ mod spelling;
 mod stem;
 mod synonyms;
 mod token;
+mod turns;
 mod wordpiece;
 
 pub use self::{

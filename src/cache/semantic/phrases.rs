@@ -2,7 +2,7 @@
 //!
 //! Deliberately not here: single words (`lexicon`), and what becomes of a phrase (`form`).
 
-use std::sync::LazyLock;
+use std::{collections::HashSet, sync::LazyLock};
 
 use super::{
     lexicon::{Ask, SUBJECTS},
@@ -22,7 +22,10 @@ pub(super) struct Phrases {
     pub(super) thanks: Vec<Phrase>,
     pub(super) needs: Vec<Phrase>,
     pub(super) tails: Vec<Phrase>,
+    pub(super) remedies: Vec<Phrase>,
     pub(super) asking: Vec<(Phrase, Ask)>,
+    pub(super) verbs: HashSet<String>,
+    pub(super) orders: HashSet<String>,
 }
 
 /// The phrases, read once.
@@ -42,6 +45,9 @@ impl Phrases {
                 "thanks" => found.thanks.extend(read),
                 "needs" => found.needs.extend(read),
                 "tails" => found.tails.extend(read),
+                "remedies" => found.remedies.extend(read),
+                "verbs" => found.verbs.extend(line.split(", ").map(str::to_owned)),
+                "orders" => found.orders.extend(line.split(", ").map(str::to_owned)),
                 _ => found.asking.extend(ask(name).into_iter().flat_map(|ask| read.clone().map(move |one| (one, ask)))),
             }
         }
@@ -75,11 +81,12 @@ mod tests {
         for (name, line) in
             TEXT.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| !name.starts_with('#'))
         {
-            let known = ["manners", "thanks", "needs", "tails"].contains(&name) || ask(name).is_some();
+            let known = ["manners", "thanks", "needs", "tails", "remedies", "verbs", "orders"].contains(&name)
+                || ask(name).is_some();
             assert!(known, "{name}: {line}");
         }
         let of = phrases();
-        assert!([&of.manners, &of.thanks, &of.needs, &of.tails].iter().all(|list| !list.is_empty()));
+        assert!([&of.manners, &of.thanks, &of.needs, &of.tails, &of.remedies].iter().all(|list| !list.is_empty()));
         assert!(of.asking.iter().any(|(phrase, ask)| phrase.join(" ") == "how to" && *ask == Ask::How));
     }
 }
