@@ -12,6 +12,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
+    cache::model::Encoders,
     model::{BackendId, PoolId, SubscriptionId},
     outbound::{Backend, Fleet, Pool, fetch::Identity},
     pricing::{Book, Tables},
@@ -30,6 +31,7 @@ pub struct Hub {
     current: Arc<ArcSwap<Snapshot>>,
     fleet: Fleet,
     tables: Tables,
+    encoders: Encoders,
     base_dir: PathBuf,
     revision: AtomicU64,
     last_used: LastUsed,
@@ -70,10 +72,12 @@ impl Hub {
             facts: super::FactTable::default(),
             backend_limits: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
+            encoder: None,
             counters: Vec::new(),
         };
         let current = Arc::new(ArcSwap::from_pointee(empty));
-        Self { current, fleet, tables, base_dir, revision: AtomicU64::new(1), last_used: LastUsed::default() }
+        let (revision, last_used) = (AtomicU64::new(1), LastUsed::default());
+        Self { current, fleet, tables, encoders: Encoders::default(), base_dir, revision, last_used }
     }
 
     /// The current snapshot, for one exchange.
@@ -160,6 +164,7 @@ impl Compiler for Hub {
             base_dir: &self.base_dir,
             last_used: &last_used,
             tables: &self.tables,
+            encoders: &self.encoders,
         };
         let snapshot = compile(self.revision.fetch_add(1, Relaxed), settings.clone(), &around)?;
         let (current, fleet) = (self.current.clone(), self.fleet.clone());

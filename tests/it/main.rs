@@ -25,6 +25,8 @@ mod ledger;
 mod live_traces;
 mod model_cache;
 mod model_cache_meaning;
+mod model_cache_minds;
+mod model_cache_replicas;
 mod models_surfaces;
 mod observability;
 mod open_streams;

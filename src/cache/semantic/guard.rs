@@ -37,9 +37,14 @@ impl Prompt {
         }
         let Some((one, other)) = self.form.as_ref().zip(Self::of(other).form) else { return false };
         match mode {
-            Mode::Loose => is_loosely_same(one, &other),
+            Mode::Loose => one.ask == other.ask && is_loosely_same(one, &other),
             _ => refusal(one, &other, mode == Mode::Balanced).is_none(),
         }
+    }
+
+    /// Whether a judge may be asked if the answer to `other` serves: nothing differs that no judge is trusted with.
+    pub(super) fn may_be_asked_about(&self, other: &str) -> bool {
+        self.form.as_ref().zip(Self::of(other).form).is_some_and(|(one, other)| is_loosely_same(one, &other))
     }
 }
 
@@ -179,7 +184,7 @@ fn is_loosely_same(one: &Form, other: &Form) -> bool {
         names
     };
     let opposed = || one.items.iter().any(|left| other.items.iter().any(|right| opposite(&left.name, &right.name)));
-    one.quoted == other.quoted && one.ask == other.ask && hard(one) == hard(other) && !opposed()
+    one.quoted == other.quoted && hard(one) == hard(other) && !opposed()
 }
 
 /// One is the other denied by its first letters, or they are a pair that everybody mixes up in vectors.

@@ -1,36 +1,29 @@
-//! What a prompt means: by the model inside the binary, or by an embeddings endpoint, in time or not at all.
-//!
-//! An endpoint is asked like any backend (its breaker, its credentials); its tokens are the operator's, no caller is
-//! charged for them. Whatever goes wrong there makes a miss of the look-up.
+//! What a prompt means: by the model inside the binary, an encoder from disk, or an embeddings endpoint; in time or not
+//! at all. Whatever goes wrong makes a miss of the look-up.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use tollgate_providers::{Call, Family, Style, Surface, tap::Tap, upstream::Target};
+use tollgate_providers::Surface;
 
-use super::Plan;
+use super::{
+    Plan,
+    aside::{self, Place},
+};
 use crate::{
     cache::{model::Meaning, semantic::Embedding},
-    gateway::{answer::Upstream, body, exchange::Exchange},
-    outbound::{Backend, Choice, Failure, Outgoing, Pool, Tried, Wish},
-    settings::{Embeddings, EmbeddingsBackend},
+    gateway::exchange::Exchange,
+    settings::{Embeddings, EmbeddingsBackend, EncoderFolder},
 };
-
-/// Largest answer of an endpoint: 8,192 dimensions in decimal.
-const LARGEST: usize = 1 << 20;
 
 /// Finds out what the plan's prompt means; `None`: there is nothing to compare, or it was not found out in time.
 pub async fn meaning(exchange: &Exchange, plan: &Plan) -> Option<Meaning> {
     let text = plan.question.text.as_deref()?;
     match &plan.embeddings {
         Embeddings::Named(_) => Meaning::builtin(text),
+        Embeddings::Folder(folder) => encoded(exchange, folder, text).await,
         Embeddings::Backend(at) => {
-            let asked = timeout(at.timeout.0, ask(exchange, at, text)).await;
-            let answered = asked.unwrap_or_else(|_| Err(format!("no answer in {}", at.timeout)));
-            let vector = answered
+            let asked = endpoint(exchange, at, text).await;
+            let vector = asked
                 .map_err(|why| tracing::warn!(backend = %at.backend, why, "a prompt could not be embedded: a miss"))
                 .ok()?;
             Some(Meaning { model: format!("{}/{}", at.backend, at.upstream_model).into(), vector })
@@ -38,51 +31,26 @@ pub async fn meaning(exchange: &Exchange, plan: &Plan) -> Option<Meaning> {
     }
 }
 
-async fn ask(exchange: &Exchange, at: &EmbeddingsBackend, text: &str) -> Result<Embedding, String> {
-    let backend = exchange.snapshot.backends.get(&at.backend).ok_or("the backend does not exist")?;
-    let pool = exchange.gateway.hub.fleet().single(backend.clone());
-    let mut choice = choose(&pool).ok_or("the backend is out of order")?;
-    let (call, body) = (call(), json!({ "model": at.upstream_model, "input": text }).to_string());
-    let path = call.upstream(&Target {
-        kind: backend.kind(),
-        base_path: backend.base_path(),
-        model: Some(&at.upstream_model),
-        api_version: backend.api_version(),
-        query: None,
-    });
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let sent = choice.send(Method::POST, &path, headers, Outgoing::Full(Bytes::from(body))).await;
-    let answer = sent.map_err(|fault| {
-        choice.failed(&Failure::Send(&fault));
-        fault.to_string()
-    })?;
-    let status = answer.status();
-    if status != StatusCode::OK {
-        choice.failed(&Failure::Status { status: status.as_u16(), retry_after: None });
-        return Err(format!("it answered {status}"));
-    }
-    let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
-    choice.succeeded(status.as_u16(), first_byte);
-    let mut upstream = Upstream::new(answer, Tap::opaque(), choice);
-    let body = body::all(&mut upstream, LARGEST).await.map_err(|fault| fault.message.into_owned())?;
-    vector(&body).ok_or_else(|| "its answer holds no vector".to_owned())
+/// By the encoder from disk, beside the reactor.
+async fn encoded(exchange: &Exchange, folder: &EncoderFolder, text: &str) -> Option<Meaning> {
+    let desk = exchange.snapshot.encoder.as_ref()?;
+    let computed = timeout(folder.timeout.0, desk.meaning(text.to_owned())).await;
+    computed.unwrap_or_else(|_| {
+        tracing::warn!(timeout = %folder.timeout, "the sentence encoder was late: a miss");
+        None
+    })
 }
 
-fn choose(pool: &Arc<Pool>) -> Option<Choice> {
-    let usable = |backend: &Backend| backend.kind().speaks(Family::OpenAi);
-    pool.choose(&Wish { tried: &Tried::default(), affinity: None, prefer: None, usable: &usable }).ok()
-}
-
-fn call() -> Call {
-    Call {
+async fn endpoint(exchange: &Exchange, at: &EmbeddingsBackend, text: &str) -> Result<Embedding, String> {
+    let place = Place {
+        backend: &at.backend,
+        upstream_model: &at.upstream_model,
         surface: Surface::Embeddings,
-        style: Style::OpenAi,
-        root: "/v1",
-        model: None,
-        item: None,
-        tail: "/embeddings".to_owned(),
-    }
+        path: "/embeddings",
+        timeout: at.timeout,
+    };
+    let body = aside::ask(exchange, &place, &json!({ "model": at.upstream_model, "input": text })).await?;
+    vector(&body).ok_or_else(|| "its answer holds no vector".to_owned())
 }
 
 fn vector(body: &[u8]) -> Option<Embedding> {

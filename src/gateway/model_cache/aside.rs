@@ -1,0 +1,86 @@
+//! Calls that the cache makes by itself: an endpoint of a configured backend is asked like any other (its breaker, its
+//! credentials), in time or not at all. Its tokens are the operator's; no caller is charged for them.
+//!
+//! Deliberately not here: what is asked (`embedding`, `judging`).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+use tokio::time::timeout;
+use tollgate_providers::{Call, Family, Style, Surface, tap::Tap, upstream::Target};
+
+use crate::{
+    gateway::{answer::Upstream, body, exchange::Exchange},
+    model::{BackendId, HumanDuration},
+    outbound::{Backend, Choice, Failure, Outgoing, Pool, Tried, Wish},
+};
+
+/// Largest answer: 8,192 dimensions in decimal.
+const LARGEST: usize = 1 << 20;
+
+/// Where something is asked.
+pub(super) struct Place<'a> {
+    /// The backend.
+    pub(super) backend: &'a BackendId,
+    /// The model's name there.
+    pub(super) upstream_model: &'a str,
+    /// The endpoint, in OpenAI's form.
+    pub(super) surface: Surface,
+    /// Its path below the backend's root.
+    pub(super) path: &'static str,
+    /// How long the answer may take.
+    pub(super) timeout: HumanDuration,
+}
+
+/// The answer to `body`, or why there is none.
+pub(super) async fn ask(exchange: &Exchange, place: &Place<'_>, body: &Value) -> Result<Bytes, String> {
+    let asked = timeout(place.timeout.0, send(exchange, place, body)).await;
+    asked.unwrap_or_else(|_| Err(format!("no answer in {}", place.timeout)))
+}
+
+async fn send(exchange: &Exchange, place: &Place<'_>, body: &Value) -> Result<Bytes, String> {
+    let backend = exchange.snapshot.backends.get(place.backend).ok_or("the backend does not exist")?;
+    let pool = exchange.gateway.hub.fleet().single(backend.clone());
+    let mut choice = choose(&pool).ok_or("the backend is out of order")?;
+    let path = call(place).upstream(&Target {
+        kind: backend.kind(),
+        base_path: backend.base_path(),
+        model: Some(place.upstream_model),
+        api_version: backend.api_version(),
+        query: None,
+    });
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let sent = choice.send(Method::POST, &path, headers, Outgoing::Full(Bytes::from(body.to_string()))).await;
+    let answer = sent.map_err(|fault| {
+        choice.failed(&Failure::Send(&fault));
+        fault.to_string()
+    })?;
+    let status = answer.status();
+    if status != StatusCode::OK {
+        choice.failed(&Failure::Status { status: status.as_u16(), retry_after: None });
+        return Err(format!("it answered {status}"));
+    }
+    let first_byte = exchange.gateway.clock.ticks().since(choice.sent_at());
+    choice.succeeded(status.as_u16(), first_byte);
+    let mut upstream = Upstream::new(answer, Tap::opaque(), choice);
+    body::all(&mut upstream, LARGEST).await.map_err(|fault| fault.message.into_owned())
+}
+
+fn choose(pool: &Arc<Pool>) -> Option<Choice> {
+    let usable = |backend: &Backend| backend.kind().speaks(Family::OpenAi);
+    pool.choose(&Wish { tried: &Tried::default(), affinity: None, prefer: None, usable: &usable }).ok()
+}
+
+fn call(place: &Place<'_>) -> Call {
+    Call {
+        surface: place.surface,
+        style: Style::OpenAi,
+        root: "/v1",
+        model: None,
+        item: None,
+        tail: place.path.to_owned(),
+    }
+}
