@@ -136,6 +136,7 @@ impl Form {
         if self.ask == Ask::HowMany && self.items.len() > 2 && named(0, "person") && named(1, "live") {
             self.ask = Ask::What;
             self.items.splice(..2, [Item::word("population")]);
+            self.items.iter_mut().filter(|item| item.role == "in").for_each(|item| "of".clone_into(&mut item.role));
         }
     }
 
@@ -161,6 +162,13 @@ impl Form {
 
     /// `Which effects does it have` are the effects of it; what is needed comes first wherever that is said.
     fn tidy(&mut self) {
+        // `Who should I call` asks whom I call; `Who should pay` does not ask who pays.
+        if matches!(self.ask, Ask::Who | Ask::Where) && self.subject == "i" && self.items.len() > 1 {
+            self.items.retain(|item| item.name != "should");
+        }
+        if self.ask == Ask::What && self.items.len() > 1 && self.items.last().is_some_and(|last| last.name == "mean") {
+            self.items.pop();
+        }
         let naming = matches!(self.ask, Ask::What | Ask::Give | Ask::Which | Ask::HowMany | Ask::HowMuch | Ask::None);
         let denied = self.items.iter().any(|item| DENYING.contains(&item.name.as_str()));
         if !naming || denied || self.items.len() < 3 {

@@ -8,7 +8,7 @@ use super::{
     align::{Aligned, align},
     builtin::builtin,
     form::{Form, Tense},
-    lexicon::{Ask, DENYING, LOOSE, NEAR_BONDS},
+    lexicon::{Ask, COUNTED, DENYING, LOOSE, NEAR_BONDS},
     mode::Mode,
     token::Kind,
 };
@@ -70,7 +70,20 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if kindred && !(aligned.len() > 2 && aligned.len() == one.items.len().max(other.items.len())) {
         return Some("ask");
     }
-    if !same_bonds(&aligned, wide) {
+    // Of what is counted or the most of its kind, `in`, `on` and `of` say the same.
+    let most = |pair: &Aligned<'_>| pair.left.name.ends_with("est") && pair.left.name.len() > 5;
+    let counted = one.ask == Ask::HowMany || aligned.iter().any(most);
+    if !same_bonds(
+        &aligned,
+        if wide {
+            NEAR_BONDS
+        } else if counted {
+            COUNTED
+        } else {
+            &[]
+        },
+        wide,
+    ) {
         return Some("bonds");
     }
     let ordered = same_order(&aligned) || wide && is_turned(&aligned);
@@ -112,12 +125,13 @@ fn may_own(one: &Form, other: &Form) -> bool {
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
 fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
     // `Explain the difference` can only tell it, as `what is the difference` does.
+    let opening = one.items.iter().any(|item| matches!(item.name.as_str(), "open" | "close"));
     let differing = one.items.first().is_some_and(|item| item.name == "difference");
     let near = |ask: Ask| match ask {
         Ask::Which | Ask::Give => Ask::What,
         Ask::Explain if wide || differing => Ask::What,
         Ask::Degree if wide => Ask::How,
-        Ask::Time if wide => Ask::When,
+        Ask::Time if wide || opening => Ask::When,
         Ask::Do if wide => Ask::Exists,
         _ => ask,
     };
@@ -133,12 +147,12 @@ fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
 }
 
 /// Prepositions say the same. Those that compounds go without may be missing, on one side only: `Tokyo population`.
-fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
+fn same_bonds(aligned: &[Aligned<'_>], kindred: &[&[&str]], wide: bool) -> bool {
     let loose = |role: &str| LOOSE.contains(&role);
     let differing = || aligned.iter().filter(|pair| pair.left.role != pair.right.role);
     let compound = |pair: &Aligned<'_>| {
         let (left, right) = (pair.left.role.as_str(), pair.right.role.as_str());
-        let near = wide && NEAR_BONDS.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
+        let near = kindred.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
         near || loose(left) && loose(right) && (left.is_empty() || right.is_empty())
     };
     let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();

@@ -279,6 +279,8 @@ pub(super) const NEAR_BONDS: &[&[&str]] = &[
     &["by", "with", "through", "via"],
     &["in", "into", "to"],
 ];
+/// The same before what is counted, and before what a superlative is taken from.
+pub(super) const COUNTED: &[&[&str]] = &[&["in", "on", "of"]];
 /// Words that one side may do without, in `balanced`, where the question is of this kind.
 pub(super) const SPARE: &[(&str, &[Ask])] = &[
     ("have", &[Ask::Do, Ask::Exists]),

@@ -2,7 +2,10 @@
 //!
 //! Deliberately not here: single words (`lexicon`), and what becomes of a phrase (`form`).
 
-use std::{collections::HashSet, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use super::{
     lexicon::{Ask, SUBJECTS},
@@ -23,7 +26,8 @@ pub(super) struct Phrases {
     pub(super) needs: Vec<Phrase>,
     pub(super) tails: Vec<Phrase>,
     pub(super) remedies: Vec<Phrase>,
-    pub(super) asking: Vec<(Phrase, Ask)>,
+    /// By their first words.
+    asking: HashMap<String, Vec<(Phrase, Ask)>>,
     pub(super) verbs: HashSet<String>,
     pub(super) orders: HashSet<String>,
 }
@@ -48,10 +52,21 @@ impl Phrases {
                 "remedies" => found.remedies.extend(read),
                 "verbs" => found.verbs.extend(line.split(", ").map(str::to_owned)),
                 "orders" => found.orders.extend(line.split(", ").map(str::to_owned)),
-                _ => found.asking.extend(ask(name).into_iter().flat_map(|ask| read.clone().map(move |one| (one, ask)))),
+                _ => ask(name).into_iter().for_each(|ask| found.add(read.clone(), ask)),
             }
         }
         found
+    }
+
+    fn add(&mut self, read: impl Iterator<Item = Phrase>, ask: Ask) {
+        for phrase in read {
+            self.asking.entry(phrase[0].clone()).or_default().push((phrase, ask));
+        }
+    }
+
+    /// The phrases that ask and begin with this word, in their order.
+    pub(super) fn asking_with(&self, word: &str) -> &[(Phrase, Ask)] {
+        self.asking.get(word).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -87,6 +102,6 @@ mod tests {
         }
         let of = phrases();
         assert!([&of.manners, &of.thanks, &of.needs, &of.tails, &of.remedies].iter().all(|list| !list.is_empty()));
-        assert!(of.asking.iter().any(|(phrase, ask)| phrase.join(" ") == "how to" && *ask == Ask::How));
+        assert!(of.asking_with("how").iter().any(|(phrase, ask)| phrase.join(" ") == "how to" && *ask == Ask::How));
     }
 }

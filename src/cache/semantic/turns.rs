@@ -204,8 +204,9 @@ fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
 fn asked(tokens: &[Token]) -> (Ask, usize) {
     let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
     let inner = &tokens[embedded..];
+    let first = inner.first().map_or("", |first| first.text.as_str());
     let best = phrases()
-        .asking
+        .asking_with(first)
         .iter()
         .filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask)))
         .rev()
@@ -214,12 +215,16 @@ fn asked(tokens: &[Token]) -> (Ask, usize) {
         return (ask, taken + embedded);
     }
     if embedded == 0 {
-        return (Ask::None, 0);
+        // `Sorting a list` asks how it is done.
+        let doing = tokens.first().is_some_and(|first| {
+            first.kind == Kind::Word && first.text.ends_with("ing") && phrases().verbs.contains(&stem(&first.text))
+        });
+        return (if doing { Ask::How } else { Ask::None }, 0);
     }
     // "whether I can pay": the auxiliary stands after its subject.
     let later = inner.iter().take(4).find_map(|token| {
-        let alone = |phrase: &Phrase| phrase.len() == 1 && phrase[0] == token.text;
-        let found = phrases().asking.iter().find(|(phrase, _)| alone(phrase)).map(|(_, ask)| *ask);
+        let known = phrases().asking_with(&token.text);
+        let found = known.iter().find(|(phrase, _)| phrase.len() == 1).map(|(_, ask)| *ask);
         found
             .filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
     });
