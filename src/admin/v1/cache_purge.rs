@@ -49,7 +49,9 @@ pub(super) async fn post(call: Call) -> Result<Response, Refusal> {
     };
     let models = models(&call, &wanted);
     if !is_dry_run {
-        models.iter().for_each(|key| state.kept.forget(*key));
+        for key in &models {
+            state.kept.forget(*key);
+        }
     }
     let body = json!({
         "purged": { "http": http, "policies": policies, "models": models.len() },
@@ -63,7 +65,7 @@ pub(super) async fn post(call: Call) -> Result<Response, Refusal> {
 fn models(call: &Call, wanted: &Wanted) -> Vec<Key> {
     let Wanted::Answers(Selector { api, product, tag: None, path: None }) = wanted else { return Vec::new() };
     let (api, product) = (api.clone().unwrap_or_default(), product.clone().unwrap_or_default());
-    call.state.kept.owned(&Owner { api, product, ..Owner::default() })
+    call.state.kept.owned(&Owner { product, api, ..Owner::default() })
 }
 
 /// What the body names; everything that is wrong with it otherwise.

@@ -79,7 +79,7 @@ fn verb_first(all: &mut Vec<Token>, ask: Ask, taken: usize) {
 }
 
 /// `How is steel made` is `how to make steel`; `when was it bought` is not `when did it buy`.
-fn made_first(all: &mut Vec<Token>, taken: usize) {
+fn made_first(all: &mut [Token], taken: usize) {
     let is = |at: Option<usize>| {
         let token = at.and_then(|at| all.get(at));
         token.is_some_and(|token| matches!(token.text.as_str(), "is" | "are" | "was" | "were"))
