@@ -47,6 +47,7 @@ async fn endpoint(exchange: &Exchange, at: &EmbeddingsBackend, text: &str) -> Re
         upstream_model: &at.upstream_model,
         surface: Surface::Embeddings,
         path: "/embeddings",
+        operation: "cache.embeddings",
         timeout: at.timeout,
     };
     let body = aside::ask(exchange, &place, &json!({ "model": at.upstream_model, "input": text })).await?;

@@ -43,6 +43,7 @@ async fn says(exchange: &Exchange, judge: &Judge, kept: &str, asked: &str) -> Re
         upstream_model: &judge.upstream_model,
         surface: Surface::ChatCompletions,
         path: "/chat/completions",
+        operation: "cache.judge",
         timeout: judge.timeout,
     };
     let prompts = json!({ "kept": kept, "asked": asked }).to_string();
