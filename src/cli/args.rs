@@ -260,6 +260,29 @@ pub struct Serve {
     pub accept_ledger_loss: bool,
 }
 
+impl Listen {
+    /// These addresses, and `before` where there is none: flags may stand in front of the command too.
+    #[must_use]
+    pub fn or(self, before: &Self) -> Self {
+        Self {
+            gateway_listen: self.gateway_listen.or(before.gateway_listen),
+            console_listen: self.console_listen.or(before.console_listen),
+        }
+    }
+}
+
+impl Serve {
+    /// These flags and those of `before`, which stood in front of the command.
+    #[must_use]
+    pub fn or(self, before: &Self) -> Self {
+        Self {
+            listen: self.listen.or(&before.listen),
+            no_watch: self.no_watch || before.no_watch,
+            accept_ledger_loss: self.accept_ledger_loss || before.accept_ledger_loss,
+        }
+    }
+}
+
 /// `init`
 #[derive(Debug, Args)]
 pub struct Init {

@@ -79,6 +79,16 @@ pub async fn beginning(upstream: &mut Upstream) -> Bytes {
     }
 }
 
+/// Reads the first bytes of an answer with a content coding into `upstream.held`; an error says why they cannot be had.
+/// Other answers are left as they are.
+pub async fn first_decoded(upstream: &mut Upstream) -> Result<(), String> {
+    let mut size = 0;
+    while upstream.decoder.is_some() && size == 0 && !upstream.ended && upstream.broken.is_none() {
+        size = next(upstream).await;
+    }
+    upstream.broken.take().map_or(Ok(()), Err)
+}
+
 async fn fill(upstream: &mut Upstream) {
     let mut size = 0;
     while size < LARGEST_ERROR && !upstream.ended && upstream.broken.is_none() {
