@@ -16,6 +16,9 @@ const LARGEST_ERROR: usize = 64 << 10;
 /// How long an error answer may take to arrive.
 const LONGEST_ERROR: Duration = Duration::from_secs(5);
 
+/// How long the head of an unstreamed answer waits for the first bytes of its body.
+const LONGEST_HEAD: Duration = Duration::from_secs(10);
+
 /// The caller's body, whole.
 pub async fn collect(exchange: &mut Exchange) -> Result<Bytes, Fault> {
     let Some(mut body) = exchange.body.take() else { return Ok(Bytes::new()) };
@@ -79,14 +82,19 @@ pub async fn beginning(upstream: &mut Upstream) -> Bytes {
     }
 }
 
-/// Reads the first bytes of an answer with a content coding into `upstream.held`; an error says why they cannot be had.
-/// Other answers are left as they are.
-pub async fn first_decoded(upstream: &mut Upstream) -> Result<(), String> {
+/// Reads the first bytes of an unstreamed answer into `upstream.held`, while another backend can still be asked; an error
+/// says why they cannot be had. An answer that lets its head go long before is relayed as it comes.
+pub async fn first(upstream: &mut Upstream) -> Result<(), String> {
+    match timeout(LONGEST_HEAD, begin(upstream)).await {
+        Ok(()) | Err(_) => upstream.broken.take().map_or(Ok(()), Err),
+    }
+}
+
+async fn begin(upstream: &mut Upstream) {
     let mut size = 0;
-    while upstream.decoder.is_some() && size == 0 && !upstream.ended && upstream.broken.is_none() {
+    while size == 0 && !upstream.ended && upstream.broken.is_none() {
         size = next(upstream).await;
     }
-    upstream.broken.take().map_or(Ok(()), Err)
 }
 
 async fn fill(upstream: &mut Upstream) {

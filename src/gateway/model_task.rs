@@ -133,8 +133,8 @@ impl ModelTask {
         upstream.is_stream = is_stream;
         upstream.withholds = is_stream && self.injected;
         if !is_stream {
-            // Whether a coding is what it says shows when there is still time to ask elsewhere.
-            return match body::first_decoded(&mut upstream).await {
+            // A body that does not come, or is not coded as its head says, is asked for elsewhere.
+            return match body::first(&mut upstream).await {
                 Ok(()) => self.take(exchange, upstream),
                 Err(why) => unusable(exchange, upstream.choice, &why),
             };

@@ -43,6 +43,8 @@ async fn an_answer_that_is_none_is_asked_for_elsewhere() {
             "gzip that is none",
             Reply::text(200, "application/json", "{\"id\":\"x\"}").header("content-encoding", "gzip"),
         ),
+        ("a head without its body", Reply::text(200, "application/json", "{\"id\":\"x\"}").cut(0)),
+        ("a head and a reset", Reply::text(200, "application/json", "{\"id\":\"x\"}").broken(0)),
         ("an unknown coding", Reply::text(200, "application/json", "{}").header("content-encoding", "rot13")),
     ] {
         for streamed in [false, true] {
