@@ -18,6 +18,7 @@ mod items;
 mod json;
 pub mod kind;
 pub mod labels;
+mod marks;
 pub mod models;
 mod multipart;
 pub mod prompt;
