@@ -98,6 +98,7 @@ impl Foundation<'_> {
             None => None,
         };
         raises::restore(&*self.books, &limits, options.clock.now()).await?;
+        self.hub.count_with(limits.clone());
         let meter = Meter {
             limits,
             leases: leases.clone(),

@@ -39,7 +39,7 @@ async fn summed_up(global: &Global, manager: &Manager, asked: &Report) -> Result
     }
     let by = word(&asked.by);
     let about = report::about(&by, &params)?;
-    let table = global.output == Format::Table;
+    let table = global.output == Format::Table && !global.quiet;
     if table {
         params.set("total", "true");
     }
@@ -62,7 +62,7 @@ async fn single(global: &Global, manager: &Manager, asked: &Rows) -> Result<(), 
     params.set("order", "oldest");
     params.set("limit", "1000");
     let (columns, shown) = report::columns();
-    if matches!(global.output, Format::Table | Format::Yaml) {
+    if global.quiet || matches!(global.output, Format::Table | Format::Yaml) {
         let (lines, _) = manager.ask_all(&Question::Requests, params).await?;
         return show(global, &lines, columns, shown);
     }
@@ -150,8 +150,13 @@ fn unpriced_in(lines: &[Value]) -> i64 {
     lines.iter().filter_map(|line| line["x_UnpricedRequests"].as_i64()).sum()
 }
 
-/// A table shows some fields; everything else shows all of them.
+/// A table shows some fields; everything else shows all of them. `-q`: what each line is about alone.
 pub fn show(global: &Global, lines: &[Value], columns: &[&str], shown: &[&str]) -> Result<(), Failure> {
+    if global.quiet {
+        let id = ["request_id", "account"].into_iter().find(|name| columns.contains(name)).unwrap_or(shown[0]);
+        let ids = lines.iter().map(|line| format!("{}\n", line[id].as_str().unwrap_or("-")));
+        return Ok(print::data(&ids.collect::<String>())?);
+    }
     let columns = if global.output == Format::Table { shown } else { columns };
     Ok(print::data(&print::render(global.output, lines, columns))?)
 }

@@ -24,6 +24,7 @@ use tollgate_providers::{
 };
 
 use self::leasing::Leasing;
+pub(super) use self::leasing::MOST_WAITS;
 use super::{
     answer::{Answer, Upstream},
     copying::Copying,
@@ -440,15 +441,16 @@ impl Relay {
         let is_whole = settlement.outcome == Outcome::Complete || self.is_read_to_end;
         settlement.bytes_in = settlement.bytes_in.max(self.body_watch.bytes());
         settlement.consume(&mut self.tap, is_whole);
+        settlement.keep_words(&mut self.tap);
     }
 }
 
-/// Ends the exchange; a prompt that nobody reported is counted first, beside the answers.
+/// Ends the exchange; what nobody reported is counted first, beside the answers.
 fn settle(mut settlement: Settlement) {
     let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| settlement.wants_count());
     let Some(runtime) = runtime else { return };
     runtime.spawn(async move {
-        settlement.count_prompt().await;
+        settlement.count().await;
         drop(settlement);
     });
 }

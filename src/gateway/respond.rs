@@ -105,8 +105,9 @@ fn body(envelope: Envelope, fault: &Fault, request_id: &str) -> Bytes {
 /// Headers that tell a client what to do next.
 fn advice(headers: &mut HeaderMap, envelope: Envelope, fault: &Fault) {
     if let Some(wait) = fault.retry_after {
-        headers.insert(header::RETRY_AFTER, wait.as_secs().max(u64::from(wait.subsec_nanos() > 0)).into());
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        // Rounded up: who comes back a moment too early is refused once more.
+        headers.insert(header::RETRY_AFTER, (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).into());
+        let millis = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER_MS, millis.into());
     }
     if fault.kind.is_retried_in_vain() {

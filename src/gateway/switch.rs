@@ -5,7 +5,10 @@
 //! connection.
 
 use http::{HeaderValue, Response, StatusCode};
-use tollgate_providers::realtime::{self, Session};
+use tollgate_providers::{
+    Usage,
+    realtime::{self, Session},
+};
 
 use super::{
     answer::Upgraded,
@@ -13,15 +16,15 @@ use super::{
     cutoff,
     exchange::Exchange,
     headers,
-    relay::AnswerBody,
+    relay::{AnswerBody, MOST_WAITS},
     respond,
     tally::{Setback, SetbackKind},
-    upgrade::{self, Cut, End},
+    upgrade::{self, Cut, End, Watch},
 };
 use crate::{
     exchange::{AttemptRecord, Fault, FaultKind, Outcome},
     outbound::{Choice, Failure, Incoming},
-    usage::Settlement,
+    usage::{Settlement, Stop},
 };
 
 /// Refuses a call of a WebSocket endpoint that asks for no WebSocket.
@@ -82,7 +85,7 @@ async fn splice(exchange: Exchange, upgraded: Upgraded) {
     let gateway = exchange.gateway.clone();
     let mut settlement = exchange.settlement;
     let mut session = settlement.is_session().then(Session::default);
-    let watch = |bytes: &[u8]| hear(session.as_mut()?, &mut settlement, bytes);
+    let watch = Hearing { session: session.as_mut(), settlement: &mut settlement };
     let passed = upgrade::splice(client, backend, idle, &gateway.drain, watch).await;
     if passed.end == End::Broken {
         choice.failed(&Failure::Stream);
@@ -102,14 +105,35 @@ async fn splice(exchange: Exchange, upgraded: Upgraded) {
     });
 }
 
-/// Reads what the backend says, and ends the session where its next response may not be paid for any more.
-fn hear(session: &mut Session, settlement: &mut Settlement, bytes: &[u8]) -> Option<Cut> {
-    let mut at = 0;
-    while let Some(more) = session.push(&bytes[at..]) {
-        at += more;
-        if let Err(stop) = settlement.session_used(&session.used()) {
-            return Some(Cut { at, ending: realtime::ending(&cutoff::why("session", &stop)) });
+/// Reads what the backend says, and ends the session where its next response may not be paid for any more. Without a
+/// session nobody listens.
+struct Hearing<'a> {
+    session: Option<&'a mut Session>,
+    settlement: &'a mut Settlement,
+}
+
+impl Watch for Hearing<'_> {
+    async fn hear(&mut self, bytes: &[u8]) -> Option<Cut> {
+        let session = self.session.as_deref_mut()?;
+        let mut at = 0;
+        while let Some(more) = session.push(&bytes[at..]) {
+            at += more;
+            if let Err(stop) = pay(self.settlement, &session.used()).await {
+                return Some(Cut { at, ending: realtime::ending(&cutoff::why("session", &stop)) });
+            }
+        }
+        None
+    }
+}
+
+/// Keeps what is held ahead of the session; where that is a matter of leases it waits for them, as streams do.
+async fn pay(settlement: &mut Settlement, used: &Usage) -> Result<(), Stop> {
+    for _ in 0..MOST_WAITS {
+        let Err(stop) = settlement.session_used(used) else { return Ok(()) };
+        let Some(lease) = settlement.lease(&stop) else { return Err(stop) };
+        if !lease.await {
+            break;
         }
     }
-    None
+    settlement.session_used(used)
 }

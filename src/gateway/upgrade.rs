@@ -99,6 +99,39 @@ pub struct Cut {
     pub ending: Vec<u8>,
 }
 
+/// Sees what one side says before the other does, and may end the session there.
+pub trait Watch: Send {
+    /// These bytes came; where the session ends with them, if it does. They go on once this is told.
+    fn hear(&mut self, bytes: &[u8]) -> impl Future<Output = Option<Cut>> + Send;
+}
+
+/// Nobody watches.
+impl Watch for () {
+    async fn hear(&mut self, _: &[u8]) -> Option<Cut> {
+        None
+    }
+}
+
+/// Tells the other direction that the session is spent.
+struct Telling<'a, W>(W, &'a AtomicBool);
+
+impl<W: Watch> Watch for Telling<'_, W> {
+    async fn hear(&mut self, bytes: &[u8]) -> Option<Cut> {
+        let cut = self.0.hear(bytes).await?;
+        self.1.store(true, Relaxed);
+        Some(cut)
+    }
+}
+
+/// Falls silent when the session is spent.
+struct Until<'a>(&'a AtomicBool);
+
+impl Watch for Until<'_> {
+    async fn hear(&mut self, _: &[u8]) -> Option<Cut> {
+        self.0.load(Relaxed).then(|| Cut { at: 0, ending: Vec::new() })
+    }
+}
+
 /// What passed and why it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spliced {
@@ -116,13 +149,7 @@ pub struct Spliced {
 /// A client that has finished still hears the backend out; a backend that has finished waits for its client a few
 /// seconds only, or clients that never close would add up. `watch` sees what the backend says, before the client does,
 /// and may end the session: then nothing of the client's goes to the backend any more.
-pub async fn splice(
-    client: OnUpgrade,
-    server: OnUpgrade,
-    idle: Duration,
-    drain: &Drain,
-    watch: impl FnMut(&[u8]) -> Option<Cut> + Send,
-) -> Spliced {
+pub async fn splice(client: OnUpgrade, server: OnUpgrade, idle: Duration, drain: &Drain, watch: impl Watch) -> Spliced {
     let _open = drain.open();
     let client = async { client.await.map_err(|_| End::ClientGone) };
     let server = async { server.await.map_err(|_| End::Broken) };
@@ -132,13 +159,7 @@ pub async fn splice(
     }
 }
 
-async fn pass<C, S>(
-    client: C,
-    server: S,
-    idle: Duration,
-    drain: &Drain,
-    mut watch: impl FnMut(&[u8]) -> Option<Cut>,
-) -> Spliced
+async fn pass<C, S>(client: C, server: S, idle: Duration, drain: &Drain, watch: impl Watch) -> Spliced
 where
     C: AsyncRead + AsyncWrite,
     S: AsyncRead + AsyncWrite,
@@ -147,9 +168,11 @@ where
     let (client_reads, client_writes) = tokio::io::split(client);
     let (server_reads, server_writes) = tokio::io::split(server);
     let spent = AtomicBool::new(false);
-    let hear = |bytes: &[u8]| watch(bytes).inspect(|_| spent.store(true, Relaxed));
-    let both =
-        both_ways(pump_until(client_reads, server_writes, &up, &spent), pump(server_reads, client_writes, &down, hear));
+    let watch = Telling(watch, &spent);
+    let both = both_ways(
+        pump_until(client_reads, server_writes, &up, &spent),
+        pump(server_reads, client_writes, &down, watch),
+    );
     let end = tokio::select! {
         end = both => end,
         () = silence(&up, &down, idle) => End::Idle,
@@ -196,13 +219,13 @@ async fn pump(
     from: impl AsyncRead,
     to: impl AsyncWrite,
     count: &AtomicU64,
-    mut watch: impl FnMut(&[u8]) -> Option<Cut>,
+    mut watch: impl Watch,
 ) -> Result<(), Broke> {
     let (mut from, mut to) = (pin!(from), pin!(to));
     let mut buffer = vec![0; BUFFER];
     loop {
         let read = from.read(&mut buffer).await.map_err(|_| Broke::Source)?;
-        if let Some(cut) = watch(&buffer[..read]) {
+        if let Some(cut) = watch.hear(&buffer[..read]).await {
             deliver(&mut to, &[&buffer[..cut.at], &cut.ending].concat()).await.map_err(|_| Broke::Sink)?;
             count.fetch_add(cut.at as u64, Relaxed);
             return to.shutdown().await.map_err(|_| Broke::Sink);
@@ -224,8 +247,7 @@ async fn pump_until(
     spent: &AtomicBool,
 ) -> Result<(), Broke> {
     let mut from = pin!(from);
-    let silent = || Cut { at: 0, ending: Vec::new() };
-    pump(from.as_mut(), to, count, |_| spent.load(Relaxed).then(silent)).await?;
+    pump(from.as_mut(), to, count, Until(spent)).await?;
     let mut buffer = vec![0; BUFFER];
     while spent.load(Relaxed) && from.read(&mut buffer).await.map_err(|_| Broke::Source)? > 0 {}
     Ok(())
@@ -319,14 +341,14 @@ mod tests {
             client.read_to_end(&mut answer).await.unwrap();
             answer
         };
-        let (answer, spliced) = tokio::join!(play, pass(near, far, Duration::from_secs(5), &drain, |_| None));
+        let (answer, spliced) = tokio::join!(play, pass(near, far, Duration::from_secs(5), &drain, ()));
         assert_eq!(answer, b"pingpong");
         assert_eq!(spliced, Spliced { up: 4, down: 8, end: End::Complete });
     }
 
     /// What `pass` makes of these two, with an idle time far beyond anything else.
     async fn passed(client: impl AsyncRead + AsyncWrite, server: impl AsyncRead + AsyncWrite) -> Spliced {
-        pass(client, server, Duration::from_secs(3_600), &Drain::default(), |_| None).await
+        pass(client, server, Duration::from_secs(3_600), &Drain::default(), ()).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -371,12 +393,12 @@ mod tests {
         let (_client, near) = tokio::io::duplex(64);
         let (_server, far) = tokio::io::duplex(64);
         let drain = Drain::default();
-        let spliced = pass(near, far, Duration::from_secs(60), &drain, |_| None).await;
+        let spliced = pass(near, far, Duration::from_secs(60), &drain, ()).await;
         assert_eq!(spliced.end, End::Idle);
 
         let (_client, near) = tokio::io::duplex(64);
         let (_server, far) = tokio::io::duplex(64);
         drain.end();
-        assert_eq!(pass(near, far, Duration::from_secs(60), &drain, |_| None).await.end, End::Ended);
+        assert_eq!(pass(near, far, Duration::from_secs(60), &drain, ()).await.end, End::Ended);
     }
 }

@@ -6,6 +6,7 @@ use super::{
     rule::{Counted, Rule},
     standing::Standing,
 };
+use crate::model::money::decimal;
 
 /// Why a request is not let through, in the order in which a request with several of them is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,9 +155,7 @@ impl Refusal {
         if self.rule.counted != Counted::Nanos {
             return value.to_string();
         }
-        let sign = if value < 0 { "-" } else { "" };
-        let cents = value.unsigned_abs() / 10_000_000;
-        format!("{sign}{}.{:02}", cents / 100, cents % 100)
+        decimal(value)
     }
 }
 

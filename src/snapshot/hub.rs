@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -12,6 +12,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
+    limits::Limits,
     model::{BackendId, PoolId, SubscriptionId},
     outbound::{Backend, Fleet, Pool, fetch::Identity},
     pricing::{Book, Tables},
@@ -33,6 +34,7 @@ pub struct Hub {
     base_dir: PathBuf,
     revision: AtomicU64,
     last_used: LastUsed,
+    counted: Arc<OnceLock<Limits>>,
 }
 
 /// When each subscription was last used, in milliseconds since the epoch; 0: not by this process.
@@ -73,7 +75,14 @@ impl Hub {
             counters: Vec::new(),
         };
         let current = Arc::new(ArcSwap::from_pointee(empty));
-        Self { current, fleet, tables, base_dir, revision: AtomicU64::new(1), last_used: LastUsed::default() }
+        let (revision, last_used, counted) = (AtomicU64::new(1), LastUsed::default(), Arc::default());
+        Self { current, fleet, tables, base_dir, revision, last_used, counted }
+    }
+
+    /// Makes the counters of the configuration known to `limits`, now and with each new snapshot: they can be read,
+    /// reset and raised before their first request, and a changed limit shows at once. Once, at start.
+    pub fn count_with(&self, limits: Limits) {
+        self.counted.get_or_init(|| limits).know(&self.load().counters);
     }
 
     /// The current snapshot, for one exchange.
@@ -162,11 +171,27 @@ impl Compiler for Hub {
             tables: &self.tables,
         };
         let snapshot = compile(self.revision.fetch_add(1, Relaxed), settings.clone(), &around)?;
-        let (current, fleet) = (self.current.clone(), self.fleet.clone());
+        let (current, fleet, counted) = (self.current.clone(), self.fleet.clone(), self.counted.clone());
         Ok(Ready::new(move || {
             let ids: HashSet<BackendId> = snapshot.backends.keys().cloned().collect();
-            current.store(Arc::new(snapshot));
+            let snapshot = Arc::new(snapshot);
+            let before = current.swap(Arc::clone(&snapshot));
             fleet.retain(&ids);
+            if let Some(limits) = counted.get() {
+                recount(limits, &before, &snapshot);
+            }
         }))
     }
+}
+
+/// Shows the counters of the new configuration, and no longer those of limits that only the old one has.
+fn recount(limits: &Limits, before: &Snapshot, now: &Snapshot) {
+    let rules = |snapshot: &Snapshot| -> HashSet<Arc<str>> {
+        snapshot.counters.iter().map(|scope| Arc::clone(&scope.rule().id)).collect()
+    };
+    let (old, new) = (rules(before), rules(now));
+    if !old.is_subset(&new) {
+        limits.keep_rules(|rule| new.contains(&rule.id) || !old.contains(&rule.id));
+    }
+    limits.know(&now.counters);
 }

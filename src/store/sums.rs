@@ -3,6 +3,8 @@
 //! One table of names serves rollups, reports, their JSON and their columns. Sums saturate: a backend that reports
 //! absurd figures cannot break a report, let alone the ledger.
 
+use std::ops::RangeInclusive;
+
 use tollgate_providers::{Certainty, Usage};
 
 use crate::{
@@ -126,6 +128,14 @@ impl Sum {
         Self::Abandoned,
         Self::LimitReached,
     ];
+
+    /// The classes that calls with these statuses are counted in; 0: without one.
+    #[must_use]
+    pub fn of_statuses(statuses: &RangeInclusive<u16>) -> Vec<Self> {
+        let mut classes: Vec<_> = statuses.clone().map(status_of).collect();
+        classes.dedup();
+        classes
+    }
 
     /// The disjoint buckets of tokens.
     pub const TOKENS: [Self; 8] = [

@@ -20,5 +20,5 @@ mod tests;
 pub use self::{
     encoding::{Encoding, Tokenizer, counter},
     learned::{Learned, ModelError},
-    request::{Count, count_prompt, count_request, count_text, upper_bound},
+    request::{Count, count_prompt, count_request, count_text, count_words, upper_bound},
 };

@@ -3,13 +3,17 @@
 //! Deliberately not here: what a body makes a model read (`tollgate_providers::prompt`), and estimates for the hot
 //! path (`learned`).
 
-use std::{num::NonZero, sync::LazyLock};
+use std::{
+    num::NonZero,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tollgate_providers::{
-    Surface,
+    OutputCount, Surface,
     prompt::{self, Part, Prompt, Unbounded},
+    tap::Unheard,
 };
 
 use super::{Tokenizer, chat, images, tools};
@@ -87,6 +91,20 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     });
     // A thread that could not finish (the runtime is ending) leaves the bound, which needs no table.
     count.await.unwrap_or_else(|_| bytes_alone(body.len() as u64))
+}
+
+/// Counts words that waited for the tables of `model`, which are loaded on a thread of their own.
+pub async fn count_words(model: &str, words: Unheard) -> OutputCount {
+    let encoding = Tokenizer::of(model).encoding;
+    let _turn = turn().await;
+    let words = Arc::new(words);
+    let counted = Arc::clone(&words);
+    let count = tokio::task::spawn_blocking(move || {
+        encoding.load();
+        counted.count()
+    });
+    // A thread that could not finish (the runtime is ending) leaves the estimate.
+    count.await.unwrap_or_else(|_| words.count())
 }
 
 /// A turn at counting on a thread of its own. As many go on at once as there are processors: each thread that counts

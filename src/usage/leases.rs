@@ -47,6 +47,10 @@ const IDLE: Duration = Duration::from_secs(10);
 const REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(10);
 
+/// An answer of the authority says something of requests for so many nanoseconds: it is asked again at least so often
+/// while they come.
+const ANSWERED: u64 = 2 * LONGEST_REST.as_secs() * 1_000_000_000;
+
 /// The leases of this gateway.
 pub struct Leases {
     authority: Arc<dyn store::Leases>,
@@ -66,6 +70,8 @@ struct Account {
     held: tokio::sync::Mutex<Option<Held>>,
     /// What requests that wait need together.
     waiting: AtomicI64,
+    /// When the authority last answered, in ticks; 0: never.
+    answered: AtomicU64,
 }
 
 struct Held {
@@ -143,7 +149,23 @@ impl Leases {
             }
             None
         };
-        timeout(self.first_wait, waiting).await.ok().flatten().unwrap_or(Err(refusal))
+        match timeout(self.first_wait, waiting).await {
+            Ok(Some(decided)) => decided,
+            // Others who waited may have been answered meanwhile.
+            Ok(None) | Err(_) => self.limits.reserve(ask).map_err(|refusal| self.told(refusal)),
+        }
+    }
+
+    /// A refusal as its caller is told: where the authority does answer, what is missing is held by others, and is no
+    /// failure of ours.
+    #[must_use]
+    pub fn told(&self, mut refusal: Box<Refusal>) -> Box<Refusal> {
+        let known = self.lock().get(&refusal.account).map_or(0, |account| account.answered.load(Ordering::Relaxed));
+        let is_answered = known > 0 && self.clock.ticks().as_nanos() < known.saturating_add(ANSWERED);
+        if refusal.kind == RefusalKind::Unleased && is_answered && !self.is_away() {
+            refusal.kind = RefusalKind::Held;
+        }
+        refusal
     }
 
     /// Waits for a lease that covers what a request was refused for, at most [`FIRST_WAIT`]; whether to reserve again.
@@ -170,7 +192,12 @@ impl Leases {
             return false;
         }
         let want = account.waiting.load(Ordering::Relaxed).max(refusal.needed);
-        self.grant(&mut held, &view, want).await
+        let before = account.answered.load(Ordering::Relaxed);
+        let is_given = self.grant(&mut held, &view, want).await;
+        if !self.is_away() {
+            account.answered.store(self.clock.ticks().as_nanos().max(before + 1), Ordering::Relaxed);
+        }
+        is_given
     }
 
     /// Asks for more (0: only how it stands); whether there is more now, or finally nothing.

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tollgate_providers::{Certainty, Delivered, OutputCount, Usage, tap::Tap};
+use tollgate_providers::{
+    Certainty, Delivered, OutputCount, Usage,
+    tap::{Tap, Unheard},
+};
 
 use super::{
     codec,
@@ -55,6 +58,10 @@ pub struct Metered {
     told: Progress,
     /// What was counted of the answer, where that was needed while it passed.
     heard: Option<u64>,
+    /// The answer's words, where they could not be counted at its end, and what else is known of it.
+    unheard: Option<Box<(Unheard, Seen)>>,
+    /// What is known of an answer whose words were estimated.
+    estimated: Option<Box<Seen>>,
     learned: Arc<Learned>,
 }
 
@@ -99,6 +106,8 @@ impl Metered {
             announced,
             told,
             heard: None,
+            unheard: None,
+            estimated: None,
             learned,
         }
     }
@@ -234,8 +243,9 @@ impl Metered {
                 (RefusalKind::Unleased, Some(leases)) if waits < MOST_WAITS && leases.cover(&refusal).await => {
                     waits += 1;
                 }
-                (kind, _) => {
-                    meter.telemetry.metrics.limit_refused(kind.word());
+                (_, leases) => {
+                    let refusal = leases.iter().fold(refusal, |refusal, leases| leases.told(refusal));
+                    meter.telemetry.metrics.limit_refused(refusal.kind.word());
                     return Err(refusal);
                 }
             }
@@ -281,14 +291,22 @@ impl Metered {
             return;
         }
         let is_told = is_whole && (consumed::tells_output(&reported) || !consumed::generates(call.surface));
-        let generated = match (is_told, reported == tap.usage()) {
-            (true, _) => 0,
-            (false, true) => self.own_tokens(record, tap.output_tokens()),
-            (false, false) => self.own_tokens(record, tap.counted_tokens()),
+        let count = match (is_told, reported == tap.usage()) {
+            (true, _) => OutputCount { tokens: 0, is_exact: true },
+            (false, true) => tap.output_tokens(),
+            (false, false) => tap.counted_tokens(),
         };
         self.charges_prompt = !consumed::tells_input(&reported);
-        let seen = Seen { reported, is_whole, prompt: self.prompt, generated };
+        let seen = Seen { reported, is_whole, prompt: self.prompt, generated: self.own_tokens(record, count) };
         (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+        self.estimated = (!count.is_exact).then(|| Box::new(seen));
+    }
+
+    /// Keeps the words that [`Self::consume`] could only estimate because tables were being loaded, for
+    /// [`Self::count`]. The tap is of no use after that.
+    pub fn keep_words(&mut self, tap: &mut Tap) {
+        let Some(seen) = self.estimated.take() else { return };
+        self.unheard = tap.unheard().map(|words| Box::new((words, *seen)));
     }
 
     /// What was reported, as far as it can be.
@@ -332,17 +350,32 @@ impl Metered {
         record.upstream_model.get_or_insert_with(|| call.upstream_model.clone());
     }
 
-    /// Whether the prompt is charged by an estimate that a count can replace.
+    /// Whether something is charged by an estimate that a count can replace.
     #[must_use]
     pub fn wants_count(&self, record: &Record) -> bool {
+        self.unheard.is_some() || self.wants_prompt(record)
+    }
+
+    fn wants_prompt(&self, record: &Record) -> bool {
         self.call.is_some() && !self.is_counted && self.charges_prompt && record.usage.input == Some(self.prompt)
     }
 
-    /// Counts the prompt in place of its estimate.
-    pub async fn count_prompt(&self, record: &mut Record) {
+    /// Counts the prompt, and the answer's words for which there were no tables yet, in place of their estimates.
+    pub async fn count(&mut self, record: &mut Record) {
+        let wants_prompt = self.wants_prompt(record);
         let Some(call) = &self.call else { return };
-        let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
-        record.usage.input = Some(count.tokens);
+        if let Some((words, seen)) = self.unheard.take().map(|unheard| *unheard) {
+            let model = record.upstream_model.as_ref().unwrap_or(&call.upstream_model);
+            let count = tokens::count_words(model, words).await;
+            let reported = seen.reported.output_total();
+            let count = OutputCount { tokens: count.tokens.max(reported), ..count };
+            let seen = Seen { generated: self.own_tokens(record, count), ..seen };
+            (record.usage, record.certainty) = consumed::consumed(call.surface, &seen);
+        }
+        if wants_prompt {
+            let count = tokens::count_prompt(call.surface, &call.upstream_model, call.body.clone()).await;
+            record.usage.input = Some(count.tokens);
+        }
     }
 
     /// Ends it: the counters, then the journal.

@@ -13,6 +13,7 @@ mod joining;
 pub mod leases;
 pub mod meter;
 pub mod metered;
+mod own;
 mod possible;
 pub mod quota_news;
 pub mod raises;

@@ -42,8 +42,11 @@ impl Possible {
     }
 
     /// A report without the sides of it that cannot be; whether there were any. `body_bytes` are those of an
-    /// unstreamed answer.
+    /// unstreamed answer. That nothing at all was used cannot be where words were delivered.
     pub fn believable(&self, reported: Usage, delivered: &Delivered, body_bytes: u64) -> (Usage, bool) {
+        if reported != Usage::default() && reported.total() == 0 && delivered.text_bytes > 0 {
+            return (Usage::default(), true);
+        }
         let mut usage = reported;
         if reported.input_total() > self.input {
             usage = Usage {
@@ -104,6 +107,23 @@ mod tests {
             let (usage, is_lie) = possible(model, cap, reads_more).believable(reported, &words, 0);
             assert_eq!((usage.input, usage.output), expected, "{model} {cap:?} {input} {output}");
             assert_eq!(is_lie, usage != reported);
+        }
+    }
+
+    #[test]
+    fn words_cost_something() {
+        let zero = Usage { input: Some(0), output: Some(0), ..Usage::default() };
+        let words = Delivered { text_bytes: 5, ..Delivered::default() };
+        let silent = Delivered::default();
+        let read = Usage { input: Some(7), ..zero };
+        let table = [
+            (zero, words, (Usage::default(), true)),
+            (zero, silent, (zero, false)),
+            (read, words, (read, false)),
+            (Usage::default(), words, (Usage::default(), false)),
+        ];
+        for (reported, delivered, expected) in table {
+            assert_eq!(possible("gpt-4o", None, false).believable(reported, &delivered, 0), expected, "{reported:?}");
         }
     }
 

@@ -195,6 +195,13 @@ impl Settlement {
         }
     }
 
+    /// The end of it, after [`Self::consume`]: keeps what can only be counted later. The tap is of no use after that.
+    pub fn keep_words(&mut self, tap: &mut Tap) {
+        if let Some(metered) = self.metered.as_mut().filter(|_| self.saves.is_none()) {
+            metered.keep_words(tap);
+        }
+    }
+
     /// Whether it is a session of several responses, metered by their reports.
     #[must_use]
     pub fn is_session(&self) -> bool {
@@ -215,16 +222,16 @@ impl Settlement {
         }
     }
 
-    /// Whether the prompt is charged by an estimate that a count can replace: nobody reported it.
+    /// Whether something is charged by an estimate that a count can replace: nobody reported it.
     #[must_use]
     pub fn wants_count(&self) -> bool {
         !self.is_saved() && self.metered.as_ref().is_some_and(|metered| metered.wants_count(&self.record))
     }
 
-    /// Counts the prompt in place of its estimate. Takes as long as the prompt is.
-    pub async fn count_prompt(&mut self) {
-        if let Some(metered) = &self.metered {
-            metered.count_prompt(&mut self.record).await;
+    /// Counts in place of estimates. Takes as long as the prompt is, and the first time until tables are loaded.
+    pub async fn count(&mut self) {
+        if let Some(metered) = &mut self.metered {
+            metered.count(&mut self.record).await;
         }
     }
 

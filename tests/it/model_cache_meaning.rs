@@ -1,6 +1,8 @@
 //! The cache of models' answers by meaning, through the front door: what is served, what never is, who computes
 //! meanings, and how hits are verified.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -55,8 +57,8 @@ async fn verified_hits_ask_the_model_and_switch_off_what_is_wrong_too_often() {
 async fn an_embeddings_endpoint_is_asked_once_for_a_prompt_and_its_failure_is_a_miss() {
     let config = "
 backends:
-  - { id: one, kind: openai, url: \"vendor://one/v1\", key: sk-backend-canary-0004 }
-  - { id: vectors, kind: openai, url: \"vendor://vectors/v1\", key: sk-backend-canary-0004 }
+  - { id: one, kind: openai, url: \"vendor://one/v1\", key: sk-backend-canary-0004, price: { input: 1 USD, output: 1 USD } }
+  - { id: vectors, kind: openai, url: \"vendor://vectors/v1\", key: sk-backend-canary-0004, price: { input: 2 USD, output: 2 USD } }
 models: [{ name: m, backend: one }]
 cache:
   semantic: { mode: threshold-only, threshold: 0.9, embeddings: { backend: vectors, upstream_model: e } }
@@ -68,7 +70,11 @@ cache:
             Some("broken") => dialect::openai_error(500, "x"),
             Some(text) => {
                 let vector = if text.contains("cat") { json!([0.9, 0.1]) } else { json!([0.0, 1.0]) };
-                Reply::json(200, &json!({"data": [{"embedding": vector}]}))
+                let mut answer = json!({"data": [{"embedding": vector}]});
+                if text == "a cat" {
+                    answer["usage"] = json!({"prompt_tokens": 3, "total_tokens": 3});
+                }
+                Reply::json(200, &answer)
             }
             None => Reply::status(400),
         }
@@ -87,6 +93,35 @@ cache:
     }
     assert!(wanted.iter().all(|(is, should)| is == should), "{wanted:?}");
     assert_eq!(world.vendor("vectors").count(), 4, "the same words need no vector");
+    vectors_are_in_the_ledger(&world).await;
+}
+
+/// What the endpoint used is in the ledger, on nobody's account, and what hits saved hides no cost.
+async fn vectors_are_in_the_ledger(world: &World) {
+    let lines = async |path: &str| -> Vec<Value> {
+        let found =
+            world.admin(Call::get(&format!("/admin/v1/{path}&from=2020-01-01&to=2100-01-01"))).await.expect(200);
+        found.json()["items"].as_array().expect("a list").clone()
+    };
+    let mut rows = Vec::new();
+    for _ in 0..1_000 {
+        rows = lines("requests?order=oldest").await;
+        if rows.len() >= 8 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    rows.retain(|row| row["operation"] == "cache.embeddings");
+    let facts = |row: &Value| json!([row["subscription"], row["upstream_model"], row["backend"], row["certainty"]]);
+    let facts: Vec<_> = rows.iter().map(facts).collect();
+    let [exact, estimated] = ["exact", "estimated"].map(|sure| json!([null, "e", "vectors", sure]));
+    assert_eq!(facts, [exact, estimated.clone(), estimated], "answered calls have rows: {rows:?}");
+    assert_eq!((&rows[0]["total_tokens"], &rows[0]["cost_nanos"]), (&json!(3), &json!(6_000)), "{}", rows[0]);
+    let by = lines("reports/by-subscription?").await;
+    let team = by.iter().find(|line| line["subscription"] == "team-a").expect("a line of team-a");
+    for field in ["cost_nanos", "saved_nanos"] {
+        assert!(team[field].as_i64() > Some(0), "{field} of {team}");
+    }
 }
 
 #[tokio::test]

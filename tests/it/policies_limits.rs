@@ -8,17 +8,21 @@ use crate::{
     client::{Answer, Call},
     vendor::{Gate, Reply, Vendor, dialect},
     world::{
-        KEY, OTHER_KEY, PROMPT, World, one_backend,
+        Builder, KEY, OTHER_KEY, PROMPT, World, one_backend,
         policies::{backend, global, inbound, models, orders},
     },
 };
 
 async fn world(policy: &str) -> World {
+    world_of(World::builder(), policy).await
+}
+
+async fn world_of(builder: Builder, policy: &str) -> World {
     let vendor = Vendor::start(|seen, _| {
         let status = seen.target.trim_start_matches('/').parse().ok().filter(|status| *status >= 200).unwrap_or(200);
         Reply::text(status, "text/plain", "fine")
     });
-    World::builder().config(&orders(&inbound(policy))).vendor("svc", vendor.await).start().await
+    builder.config(&orders(&inbound(policy))).vendor("svc", vendor.await).start().await
 }
 
 fn get(key: &str) -> Call {
@@ -75,7 +79,7 @@ async fn quotas_end_in_403_until_their_window_does() {
         r#"<quota-by-key calls="2" renewal-period="3600" counter-key="@(context.Subscription.Id)" />"#,
     ];
     for policy in policies {
-        let world = world(policy).await;
+        let world = world_of(World::builder().on_sqlite(), policy).await;
         for status in [200, 200, 403, 403] {
             world.send(&get(KEY)).await.expect_whole(status);
         }
@@ -173,12 +177,16 @@ fn chat(key: &str, streamed: bool) -> Call {
 }
 
 async fn model_world(policy: &str, more: &str) -> World {
+    model_world_of(World::builder(), policy, more).await
+}
+
+async fn model_world_of(builder: Builder, policy: &str, more: &str) -> World {
     let config = format!("{}{}{more}", one_backend("openai"), models(&inbound(policy)));
     let vendor = Vendor::start(|seen, _| match seen.json()["stream"] {
         Value::Bool(true) => dialect::chat_stream(&seen.json(), &["hello", " there"]),
         _ => dialect::chat("hello there"),
     });
-    World::builder().config(&config).vendor("one", vendor.await).start().await
+    builder.config(&config).vendor("one", vendor.await).start().await
 }
 
 /// Each answer of the vendor uses 18 tokens.
@@ -207,7 +215,7 @@ async fn tokens_are_counted_told_and_refused() {
 #[tokio::test]
 async fn a_token_quota_ends_in_403_with_the_callers_envelope() {
     let policy = r#"<llm-token-limit counter-key="all" token-quota="30" token-quota-period="Daily" estimate-prompt-tokens="false" remaining-quota-tokens-header-name="x-left" />"#;
-    let world = model_world(policy, "").await;
+    let world = model_world_of(World::builder().on_sqlite(), policy, "").await;
     let first = world.send(&chat(KEY, false)).await.expect_whole(200);
     assert_eq!(first.header("x-left"), Some("12"));
     world.send(&chat(OTHER_KEY, false)).await.expect_whole(200);

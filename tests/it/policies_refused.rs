@@ -45,7 +45,9 @@ const WRONG_YAML: &str = "inbound:
 
 #[tokio::test]
 async fn a_reload_tells_every_problem_with_its_place_and_changes_nothing() {
-    let mut world = World::builder().config(&orders(&teapot())).vendor("svc", fine().await).start().await;
+    // Lines of the file are told: the other database would be another line.
+    let builder = World::builder().on_sqlite();
+    let mut world = builder.config(&orders(&teapot())).vendor("svc", fine().await).start().await;
     for (name, text) in [("wrong.xml", WRONG_FILE), ("broken.xml", BROKEN_FILE), ("wrong.yaml", WRONG_YAML)] {
         world.write_file(name, text);
     }

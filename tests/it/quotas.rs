@@ -229,6 +229,40 @@ async fn rates_refill_as_the_clock_moves() {
     world.send(&call(false, None)).await.expect(200);
 }
 
+/// Who waits as long as the answer says is not refused once more.
+#[tokio::test]
+async fn waits_are_rounded_up() {
+    let (vendor, _) = Counting::honest(1).start().await;
+    let world = world("requests_per_minute: 1", vendor).await;
+    world.send(&call(false, None)).await.expect(200);
+    for passed in [0, 1, 499, 500] {
+        world.advance(Duration::from_millis(passed));
+        let refused = world.send(&call(false, None)).await.expect(429);
+        let told = |name: &str| refused.header(name).expect("a wait").parse::<u64>().expect("a number");
+        assert_eq!(told("retry-after"), told("retry-after-ms").div_ceil(1_000), "{:?}", refused.headers);
+    }
+    world.advance(Duration::from_secs(59));
+    world.send(&call(false, None)).await.expect(200);
+}
+
+/// Counters can be read before anybody asked for anything, and are those of the configuration in use.
+#[tokio::test]
+async fn counters_are_those_of_the_configuration() {
+    let (vendor, _) = Counting::honest(1).start().await;
+    let mut world = world("tokens_per_day: 10k", vendor).await;
+    for (limits, expected) in [
+        ("tokens_per_day: 10k", ("product:all/tokens_per_day#team-a", 10_000)),
+        ("tokens_per_day: 20k", ("product:all/tokens_per_day#team-a", 20_000)),
+        ("requests_per_hour: 5", ("product:all/requests_per_hour#team-a", 5)),
+    ] {
+        world.reload(&limited(limits)).await.expect("valid");
+        let quotas = quotas(&world).await;
+        let first = quotas.first().expect("counters");
+        assert_eq!((&first["account"], &first["limit"]), (&json!(expected.0), &json!(expected.1)), "{quotas:?}");
+        assert_eq!(quotas.len(), 2, "one of each team: {quotas:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_token_rate_refuses_the_next_and_never_the_running() {
     let (vendor, _) = Counting::honest(500).start().await;

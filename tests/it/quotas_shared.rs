@@ -85,6 +85,7 @@ async fn a_reset_or_raise_at_one_gateway_is_that_of_all() {
     let worlds = [replica(&database).await, replica(&database).await];
     assert_eq!(spend_all(&worlds).await, QUOTA);
     until_shipped(&worlds[0], QUOTA).await;
+    until(&replica(&database).await, "used", &json!(QUOTA)).await;
     change(&worlds[0], "reset", &json!({"reason": "test"})).await;
     assert_eq!(counter(&worlds[0]).await["used"], json!(0));
     until(&worlds[1], "used", &json!(0)).await;

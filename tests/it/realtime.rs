@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest a
 use crate::{
     client::Call,
     vendor::{Gate, Reply, Step, Vendor},
-    world::{BACKEND_KEY, KEY, World, one_backend},
+    world::{BACKEND_KEY, Builder, KEY, World, one_backend},
 };
 
 fn request(world: &World, path: &str, headers: &[(&'static str, String)]) -> Request {
@@ -199,12 +199,12 @@ async fn a_refused_upgrade_leaves_the_next_member_its_chance() {
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<TcpStream>>;
 
 /// A gateway whose backend says what its client tells it to, with this limit on each subscription.
-async fn metered(limit: &str) -> (World, Socket) {
+async fn metered(limit: &str, builder: Builder) -> (World, Socket) {
     let config = one_backend("openai")
         + &format!("products: [{{ id: all, limits: {{ {limit} }} }}]\n")
         + &format!("subscriptions: [{{ id: team-a, product: all, key: {KEY} }}]\n");
     let vendor = Vendor::always(Reply::steps(vec![Step::EchoSocket])).await;
-    let world = World::builder().config(&config).vendor("one", vendor).start().await;
+    let world = builder.config(&config).vendor("one", vendor).start().await;
     let headers = [("authorization", format!("Bearer {KEY}"))];
     let connected = tokio_tungstenite::connect_async(request(&world, "/v1/realtime?model=m", &headers)).await;
     let socket = connected.expect("upgraded").0;
@@ -231,7 +231,7 @@ async fn used(world: &World) -> Value {
 
 #[tokio::test]
 async fn a_session_is_charged_what_its_responses_report() {
-    let (world, mut socket) = metered("tokens_per_day: 100k").await;
+    let (world, mut socket) = metered("tokens_per_day: 100k", World::builder()).await;
     for _ in 0..3 {
         respond(&mut socket).await;
     }
@@ -248,7 +248,17 @@ async fn a_session_is_charged_what_its_responses_report() {
 
 #[tokio::test]
 async fn a_session_ends_properly_when_its_quota_is_used_up() {
-    let (world, mut socket) = metered("tokens_per_day: 3k").await;
+    ends_properly(World::builder()).await;
+}
+
+/// Several gateways share the quota: what a session needs is leased as it goes, and it ends only when all is used up.
+#[tokio::test]
+async fn a_session_waits_for_leases_of_a_shared_quota() {
+    ends_properly(World::builder().on_postgres()).await;
+}
+
+async fn ends_properly(builder: Builder) {
+    let (world, mut socket) = metered("tokens_per_day: 3k", builder).await;
     respond(&mut socket).await;
     respond(&mut socket).await;
     let event = socket.next().await.expect("told").expect("a message").into_text().expect("text");

@@ -12,7 +12,7 @@ use crate::{
         Gate, Reply, Seen, Vendor,
         counting::{Books, Counting},
     },
-    world::{BACKEND_KEY, KEY, OTHER_KEY, PROMPT, START, World},
+    world::{BACKEND_KEY, Builder, KEY, OTHER_KEY, PROMPT, START, World, binary::Binary},
 };
 
 /// Model `m` at vendor `one`, plain API `/orders` at vendor `svc`; each subscription has these limits of its own.
@@ -34,8 +34,12 @@ subscriptions:
 }
 
 async fn world(limits: &str, vendor: Vendor) -> World {
+    world_of(World::builder(), limits, vendor).await
+}
+
+async fn world_of(builder: Builder, limits: &str, vendor: Vendor) -> World {
     let plain = Vendor::always(Reply::text(200, "text/plain", "fine")).await;
-    World::builder().config(&config(limits)).vendor("one", vendor).vendor("svc", plain).start().await
+    builder.config(&config(limits)).vendor("one", vendor).vendor("svc", plain).start().await
 }
 
 fn call(key: &str, id: &str, streamed: bool) -> Call {
@@ -195,7 +199,8 @@ async fn a_stream_is_charged_in_the_window_of_its_reservation() {
     ];
     for (moved, then) in table {
         let gate = Gate::closed();
-        let world = world("tokens_per_month: 100k", pausing(&gate).await).await;
+        let builder = World::builder().on_sqlite();
+        let world = world_of(builder, "tokens_per_month: 100k", pausing(&gate).await).await;
         let mut open = call(KEY, "first", true).open(world.gateway()).await;
         assert!(open.until_text("\" word\"").await);
         match moved {
@@ -283,6 +288,33 @@ async fn assert_counters(world: &World, team: &str, own: &[Value]) {
 
 fn sum(rows: &[Value], name: &str) -> i64 {
     rows.iter().map(|row| number(row, name)).sum()
+}
+
+/// A provider that reports nothing is counted with its model's tokenizer, also the first time, when the tables for that
+/// have to be loaded; one that reports that words cost nothing is not believed.
+#[tokio::test]
+async fn an_answer_without_usage_is_counted_from_the_first_one_on() {
+    const WORDS: u64 = 30;
+    for (streamed, cold) in [
+        (false, Counting { reports: false, ..Counting::honest(WORDS) }),
+        (true, Counting { reports: false, ..Counting::honest(WORDS) }),
+        (true, Counting { claims: Some(0), ..Counting::honest(WORDS) }),
+    ] {
+        let (vendor, _) = cold.start().await;
+        let config = config("tokens_per_day: 1M").replace("up }", "gpt-4o }").replace("vendor://one", &vendor.url());
+        let binary = Binary::start(&config.replace("vendor://svc", &vendor.url()), "").await;
+        call(KEY, "silent", streamed).send(binary.gateway).await.expect_whole(200);
+        let mut text = String::new();
+        for _ in 0..1_000 {
+            text = binary.command("usage rows --from 2020-01-01 --to 2100-01-01 -o json");
+            if !text.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let row: Value = serde_json::from_str(&text).expect("one row");
+        assert_eq!((number(&row, "output_tokens"), &row["certainty"]), (30, &json!("estimated")), "{row}");
+    }
 }
 
 /// A provider that reports nothing is no gift: what it read and wrote is estimated.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -175,6 +176,28 @@ async fn damaged_sums_stop_nothing_and_are_made_anew_by_a_command() {
     binary.command("ledger verify");
 }
 
+/// After a restart counters are listed, and can be reset, before anybody has asked for anything.
+#[tokio::test]
+async fn what_was_used_before_a_restart_is_listed_at_once() {
+    let mut binary = Binary::start(SIMULATED, "").await;
+    spend(async |call| call.send(binary.gateway).await.status).await;
+    until_rows(&binary, 4).await;
+    let used = |binary: &Binary| -> Vec<(String, i64)> {
+        let quotas: Value = serde_json::from_str(&binary.command("quotas list -o json")).expect("counters");
+        let counter = |quota: &Value| (quota["account"].as_str().expect("a name").to_owned(), quota["used"].as_i64());
+        let all = quotas.as_array().expect("a list").iter().map(counter);
+        all.map(|(account, used)| (account, used.expect("a number"))).filter(|(_, used)| *used > 0).collect()
+    };
+    let before = used(&binary);
+    assert!(!before.is_empty());
+    binary.signal(Signal::TERM);
+    assert!(binary.ended(Duration::from_secs(20)).await.success());
+    binary.restart().await;
+    assert_eq!(used(&binary), before);
+    binary.command(&format!("quotas reset {} --reason test", before[0].0));
+    assert_eq!(used(&binary), before[1..]);
+}
+
 async fn until_rows(binary: &Binary, count: usize) {
     for _ in 0..500 {
         if binary.command("usage rows --model sim-echo -o json").lines().count() >= count {
@@ -215,6 +238,9 @@ async fn the_command_line_says_what_the_admin_api_says() {
         let quotas = binary.command(&format!("quotas list{offline}"));
         assert!(quotas.contains("tokens_per_month"), "{quotas}");
     }
+    assert_eq!(binary.command("usage -q --model sim-echo"), "team-a\nteam-b\n");
+    assert_eq!(binary.command("usage rows -q --model sim-echo").lines().count(), 4);
+    assert!(binary.command("quotas list -q").starts_with("product:all/tokens_per_month#team-a\n"));
     let table = binary.command("usage");
     assert!(table.contains("TOTAL") && table.contains("team-a"), "{table}");
     assert_eq!(binary.command("logs -n 2 -o json").lines().count(), 2);

@@ -38,7 +38,7 @@ use crate::{
 
 pub use self::{
     fault::StreamError,
-    spoken::{Counter, Delivered, Listener, OutputCount},
+    spoken::{Counter, Delivered, Listener, OutputCount, Unheard},
 };
 
 /// Lets `listener` hear what a whole unstreamed answer says; false when it is no answer of that surface.
@@ -241,6 +241,17 @@ impl Tap {
             Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()).count(),
             _ => self.seen.spoken.count(),
         }
+    }
+
+    /// The delivered words, where their tokens cannot be told yet because tables are being loaded. The tap knows of no
+    /// words after that.
+    #[must_use]
+    pub fn unheard(&mut self) -> Option<Unheard> {
+        let spoken = match &self.mode {
+            Mode::Body(body) if body.is_unread() => body.beginning(self.seen.spoken.another()),
+            _ => std::mem::take(&mut self.seen.spoken),
+        };
+        spoken.unheard()
     }
 
     /// The number that the next event of a stream of the Responses API has (`sequence_number`): one more than the

@@ -5,7 +5,7 @@
 //! and is never counted. No stream keeps more than a few kilobytes. Deliberately not here: where an answer keeps its
 //! words (`words`), the tables (a [`Counter`] is given from above).
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// Counts tokens. Implemented where the tables are; must be quick for a kilobyte of any text, and must not block.
 pub trait Counter: Send + Sync {
@@ -56,6 +56,23 @@ impl Delivered {
     pub fn likely(&self) -> u64 {
         let text = self.counted_tokens.saturating_add(self.uncounted_bytes.div_ceil(FEWEST_BYTES));
         text.max(self.events).min(self.at_most())
+    }
+}
+
+/// Words that wait to be counted, because their tables were still being loaded.
+pub struct Unheard(Spoken);
+
+impl Unheard {
+    /// Tokens of the whole answer's words, those counted before included.
+    #[must_use]
+    pub fn count(&self) -> OutputCount {
+        self.0.count()
+    }
+}
+
+impl fmt::Debug for Unheard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unheard").field("bytes", &self.0.waiting_bytes).finish()
     }
 }
 
@@ -183,6 +200,12 @@ impl Spoken {
         }
         self.waiting.retain(|(_, text)| !text.is_empty());
         self.waiting_bytes = self.waiting.iter().map(|(_, text)| text.len()).sum();
+    }
+
+    /// Lets go of everything, if there are words whose tokens cannot be told yet.
+    pub(super) fn unheard(self) -> Option<Unheard> {
+        let is_told = |(_, text): &(Voice, String)| self.counter.as_ref().is_none_or(|by| by.count(text).is_some());
+        (!self.waiting.iter().all(is_told)).then_some(Unheard(self))
     }
 
     pub(super) fn delivered(&self) -> Delivered {

@@ -9,8 +9,8 @@ use futures_util::future::BoxFuture;
 use super::{Phase, Relay};
 use crate::usage::{Settlement, Stop};
 
-/// For so many leases a stream waits, one after another, before it goes on.
-const MOST_WAITS: u32 = 4;
+/// For so many leases a stream or session waits, one after another, before it goes on.
+pub const MOST_WAITS: u32 = 4;
 
 /// What a stream waits for.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::{future::poll_fn, pin::Pin, time::Duration};
 use http_body::Body as _;
 use tokio::time::timeout;
 
-use super::{Phase, Relay};
+use super::{Phase, Relay, settle};
 
 /// How long an answer is read on for its usage alone.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -40,5 +40,6 @@ impl Relay {
             self.is_read_to_end = self.tap.is_complete();
         }
         self.fill_usage();
+        self.settlement.take().into_iter().for_each(settle);
     }
 }

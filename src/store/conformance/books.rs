@@ -191,6 +191,7 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
         row.intent.api = Some(["one", "two"][nth / 2 % 2].into());
         if nth % 10 == 0 {
             row.settle.cost = None;
+            row.settle.saved_nanos = 7;
         }
     }
     ship(books, shipment("one", rows.clone(), 4)).await;
@@ -201,6 +202,7 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
     assert_eq!(sums.map(|sum| total[0].totals.get(sum)), [40, 40, 40, 400, 800, 4, 0]);
     assert_eq!(total[0].totals.tokens(), 1200);
     assert_eq!(total[0].cost, [(id("USD"), 36 * 45_000)].into());
+    assert_eq!(total[0].saved, [(id("USD"), 4 * 7)].into(), "what costs nothing saves in the currency of prices");
     let median = total[0].totals.durations.quantile(0.5).expect("durations");
     assert!(median.abs_diff(300_000_000) <= 300_000_000 / 20, "{median}");
     let by = report(books, ReportQuery { by: Some(Dimension::Operation), ..asked() }).await.rows;
@@ -211,22 +213,13 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
     let parts = report(books, ReportQuery { by: Some(Dimension::Product), also, ..asked() }).await.rows;
     let keys: Vec<_> = parts.iter().map(|row| row.key.also.iter().map(|value| &**value).collect::<Vec<_>>()).collect();
     assert_eq!(keys, [["a", "one"], ["a", "two"]], "each combination a line");
-    let mut paged = Vec::new();
-    loop {
-        let after = paged.last().map(|row: &ReportRow| row.key.clone());
-        let page = report(books, ReportQuery { by: Some(Dimension::Operation), limit: 3, after, ..asked() }).await;
-        paged.extend(page.rows);
-        if !page.more {
-            break;
-        }
-    }
-    assert_eq!(paged, by);
+    assert_eq!(paged(books, ReportQuery { by: Some(Dimension::Operation), limit: 3, ..asked() }).await, by);
     let auckland = TimeZone::get("Pacific/Auckland").expect("a zone");
     for (bucket, zone, lines) in [
         (Bucket::Hour, TimeZone::UTC, 40),
         (Bucket::Day, TimeZone::UTC, 2),
         (Bucket::Day, auckland.clone(), 3),
-        (Bucket::Month, auckland, 1),
+        (Bucket::Month, auckland.clone(), 1),
     ] {
         let by_time = report(books, ReportQuery { bucket: Some(bucket), zone, ..asked() }).await.rows;
         assert_eq!(by_time.len(), lines, "{bucket:?}");
@@ -236,8 +229,37 @@ async fn reports_tell_apart_and_add_up(books: &dyn Books) {
         }
         assert_eq!(sum, total[0].totals, "{bucket:?}");
         assert!(by_time.iter().all(|row| row.key.start.is_some()));
+        pages_are_parts(books, &ReportQuery { bucket: Some(bucket), zone: auckland.clone(), ..asked() }).await;
     }
     assert_eq!(report(books, ReportQuery { to: Timestamp::default(), ..asked() }).await.rows, []);
+}
+
+/// Lines of a page each, read one after another.
+async fn paged(books: &dyn Books, query: ReportQuery) -> Vec<ReportRow> {
+    let mut lines: Vec<ReportRow> = Vec::new();
+    loop {
+        let after = lines.last().map(|row| row.key.clone());
+        let page = report(books, ReportQuery { after, ..query.clone() }).await;
+        assert!(page.rows.len() == query.limit || !page.more, "a page is full, or the last one");
+        lines.extend(page.rows);
+        if !page.more {
+            return lines;
+        }
+    }
+}
+
+/// Of a report over many steps of time only those of the page are read, also where the period cuts hours.
+async fn pages_are_parts(books: &dyn Books, query: &ReportQuery) {
+    let begin = samples::NOW + 10_000_000;
+    for (from, to) in [(0, u64::MAX / 1_000_000_000), (begin + 1_800, begin + 30 * 3_600 + 600)] {
+        let (from, to) = (Timestamp::from_secs(from), Timestamp::from_secs(to));
+        let whole = ReportQuery { by: Some(Dimension::Operation), from, to, ..query.clone() };
+        let all = report(books, whole.clone()).await;
+        for limit in [1, 2, 7, 30] {
+            let pages = paged(books, ReportQuery { limit, ..whole.clone() }).await;
+            assert_eq!(pages, all.rows, "pages of {limit} by {:?}", query.bucket);
+        }
+    }
 }
 
 async fn hours_that_a_period_cuts_are_counted_from_rows(books: &dyn Books) {

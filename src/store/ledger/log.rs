@@ -1,6 +1,6 @@
 //! The log of requests: rows by time, filtered.
 //!
-//! A filter may match much or little. Rollups tell on which days there is anything of the wanted values; on these the
+//! A filter may match much or little. Rollups tell on which days there is anything of the wanted values, outcome and status; on these the
 //! newest hour is searched first, then eight hours before it, then 64 … until the page is full.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{
-    super::{RowQuery, StoreError, decode::nanos},
+    super::{RowQuery, StoreError, Sum, Totals, decode::nanos},
     plan::{Period, Run, stretches},
     report::{learn, shards_of},
     rollup::{Span, tells_of},
@@ -28,9 +28,10 @@ pub async fn rows(tables: &mut dyn Tables, known: &Known, query: &RowQuery) -> R
     let series = wanted.as_ref().map(|ids| ids.iter().copied().collect());
     let search = Search { query, series, after: after(tables, query).await? };
     let whole = within(tables, &search).await?;
-    let stretches = match &wanted {
-        Some(wanted) => stretches_of(tables, whole, wanted, query.newest_first).await?,
-        None => vec![whole],
+    let hints = Hints { wanted, sums: sums_of(query) };
+    let stretches = match &hints {
+        Hints { wanted: None, sums } if sums.is_empty() => vec![whole],
+        hints => stretches_of(tables, whole, hints, query.newest_first).await?,
     };
     let mut found = Vec::new();
     for period in stretches.into_iter().flat_map(|stretch| periods(stretch, query.newest_first)) {
@@ -64,24 +65,53 @@ async fn within(tables: &mut dyn Tables, search: &Search<'_>) -> Result<Period, 
     Ok(asked.within(Period { from: first.unwrap_or(0), to: last.map_or(0, |last| last.saturating_add(1)) }))
 }
 
-/// The days in which there are rows of wanted series, as rollups tell. A day whose page cannot be read is searched.
+/// What rollups can tell of the wanted rows.
+struct Hints {
+    /// Their series; `None`: any.
+    wanted: Option<BTreeSet<SeriesId>>,
+    /// Of each of these, one counts them.
+    sums: Vec<Vec<Sum>>,
+}
+
+impl Hints {
+    /// Whether there can be wanted rows among these of a series; `None`: its totals cannot be read.
+    fn fit(&self, series: SeriesId, totals: &[u8]) -> Option<bool> {
+        if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(&series)) {
+            return Some(false);
+        }
+        if self.sums.is_empty() {
+            return Some(true);
+        }
+        let mut sum = Totals::default();
+        sum.merge_encoded(totals)?;
+        Some(self.sums.iter().all(|any| any.iter().any(|one| sum.get(*one) != 0)))
+    }
+}
+
+fn sums_of(query: &RowQuery) -> Vec<Vec<Sum>> {
+    let of_outcome = |word: &str| Sum::OUTCOMES.into_iter().filter(|sum| sum.as_str() == word).collect();
+    let outcome = query.outcome.as_deref().map(of_outcome);
+    outcome.into_iter().chain(query.status.as_ref().map(Sum::of_statuses)).collect()
+}
+
+/// The days in which there are rows that are wanted, as rollups tell. A day whose page cannot be read is searched.
 async fn stretches_of(
     tables: &mut dyn Tables,
     whole: Period,
-    wanted: &BTreeSet<SeriesId>,
+    hints: &Hints,
     newest_first: bool,
 ) -> Result<Vec<Period>, StoreError> {
     let (first, _) = tables.page_times(Span::Day).await?;
-    let shards = shards_of(wanted.iter().copied());
+    let shards = hints.wanted.as_ref().map(|wanted| shards_of(wanted.iter().copied()));
     let run = Run::of(Span::Day, Period { from: Span::Day.start(whole.from), to: whole.to });
     let mut days = BTreeSet::new();
     let mut take = |start, page: &[u8]| {
-        if tells_of(page, |id| wanted.contains(&id)).unwrap_or(true) {
+        if tells_of(page, |series, totals| hints.fit(series, totals)).unwrap_or(true) {
             days.insert(start);
         }
         Some(())
     };
-    tables.pages(run, Some(&shards), &mut take).await?;
+    tables.pages(run, shards.as_deref(), &mut take).await?;
     Ok(stretches(whole, first.unwrap_or(i64::MAX), &days, newest_first))
 }
 

@@ -172,6 +172,25 @@ impl Steps {
         runs
     }
 
+    /// The step that begins at `start`, or else the one that begins before it.
+    pub fn beginning(&self, start: i64) -> usize {
+        self.0.partition_point(|step| step.start <= start).saturating_sub(1)
+    }
+
+    /// The rollups that sum up `period` from step `first` on, in parts that end where steps do, and the step that
+    /// follows each. A page of a report is full after few steps or many: each part has more than the one before.
+    pub fn parts(&self, period: Period, first: usize) -> Vec<(Vec<Run>, usize)> {
+        let (mut parts, mut at, mut steps) = (Vec::new(), first, FIRST_PART);
+        let from = |step: usize| self.0.get(step).filter(|_| step > 0).map(|step| step.from);
+        while at == first || at < self.0.len() {
+            let next = at.saturating_add(steps);
+            let part = Period { from: from(at).unwrap_or(period.from), to: from(next).unwrap_or(period.to) };
+            parts.push((self.runs(part.within(period)), next));
+            (at, steps) = (next, steps.saturating_mul(WIDER_PART));
+        }
+        parts
+    }
+
     /// The hours of a day that are not in the step that the day is counted to.
     fn strangers(&self, day: Period) -> Vec<i64> {
         let step = self.of_page(Span::Day, day.from);
@@ -181,6 +200,10 @@ impl Steps {
         (day.from..day.to).step_by(hour()).filter(|start| self.of(*start) != step).collect()
     }
 }
+
+/// Steps of the first part of a report that is read, and how many times more each part has than the one before.
+const FIRST_PART: usize = 8;
+const WIDER_PART: usize = 4;
 
 /// Days of which so many hours would have to be moved are read as hours.
 const MOST_MOVED: usize = 20;
@@ -334,6 +357,32 @@ mod tests {
             let starts = (asked.from..asked.to).step_by(usize::try_from(HOUR).expect("fits"));
             starts.for_each(|start| counted[steps.of(start)] += 1);
             assert_eq!(counted, hours, "{bucket:?} {name}");
+        }
+    }
+
+    /// Parts leave nothing out and count nothing twice, from whichever step on.
+    #[test]
+    fn parts_are_the_whole() {
+        let asked = period("2026-09-30T21:00:00Z", "2026-12-31T23:00:00Z");
+        let hours = |parts: &[(Vec<Run>, usize)]| -> i64 {
+            let runs = parts.iter().flat_map(|(runs, _)| runs).filter(|run| !run.is_moved);
+            runs.map(|run| (run.period.to - run.period.from) / HOUR).sum()
+        };
+        for (bucket, name) in [
+            (None, "UTC"),
+            (Some(Bucket::Hour), "UTC"),
+            (Some(Bucket::Day), "Europe/Berlin"),
+            (Some(Bucket::Day), "Asia/Kolkata"),
+            (Some(Bucket::Month), "Pacific/Auckland"),
+        ] {
+            let steps = Steps::new(bucket, &zone(name), asked);
+            assert_eq!(hours(&steps.parts(asked, 0)), (asked.to - asked.from) / HOUR, "{bucket:?} {name}");
+            for first in 1..steps.0.len() {
+                let (from, parts) = (steps.0[first].from, steps.parts(asked, first));
+                assert_eq!(hours(&parts), (asked.to - from) / HOUR, "{bucket:?} {name} from {first}");
+                assert_eq!(steps.beginning(steps.start(first)), first);
+                assert!(parts.last().is_some_and(|(_, next)| *next >= steps.0.len()));
+            }
         }
     }
 

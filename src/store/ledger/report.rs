@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{Report, ReportQuery, StoreError},
+    super::{Report, ReportQuery, StoreError, decode::nanos},
     plan::{Period, Steps},
     rollup::{Span, shard_of},
     series::{Known, Series, SeriesId},
@@ -25,16 +25,25 @@ pub async fn report(tables: &mut dyn Tables, known: &Known, query: &ReportQuery)
     let held = held(tables).await?;
     let (counted, edges) = counted(tables, known, Period::of(query)).await?;
     let steps = Steps::new(query.bucket, &query.zone, counted.within(held));
-    let runs = steps.runs(counted.cut().0.within(held));
+    let seen = query.after.as_ref().and_then(|after| after.start);
+    let first = seen.map_or(0, |start| steps.beginning(nanos(start)));
+    let parts = steps.parts(counted.cut().0.within(held), first);
     let mut summary = Summary::new(query, steps, &wanted);
     let shards = shards(query, &wanted);
-    for run in runs {
-        tables.pages(run, shards.as_deref(), &mut |start, page| summary.add_page(run, start, page)).await?;
+    let mut end = None;
+    for (runs, next) in parts {
+        for run in runs {
+            tables.pages(run, shards.as_deref(), &mut |start, page| summary.add_page(run, start, page)).await?;
+        }
+        if summary.is_full() {
+            end = Some(next);
+            break;
+        }
     }
     for (series, row) in &edges {
         summary.add_row(*series, row);
     }
-    Ok(summary.finish(counted))
+    Ok(summary.finish(counted, end))
 }
 
 /// Makes series known that were added since, by whichever process.

@@ -134,10 +134,11 @@ pub fn entries(page: &[u8]) -> Option<Entries<'_>> {
     }
 }
 
-/// Whether a page tells of a series that is wanted; `None` when it is no page.
-pub fn tells_of(page: &[u8], is_wanted: impl Fn(SeriesId) -> bool) -> Option<bool> {
+/// Whether a page tells of what is wanted, by series and encoded totals; `None` when it is no page.
+pub fn tells_of(page: &[u8], is_wanted: impl Fn(SeriesId, &[u8]) -> Option<bool>) -> Option<bool> {
     for entry in entries(page)? {
-        if is_wanted(entry?.0) {
+        let (series, totals) = entry?;
+        if is_wanted(series, totals)? {
             return Some(true);
         }
     }

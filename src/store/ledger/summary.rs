@@ -1,7 +1,7 @@
 //! Adding rollups up to the lines of a report.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -14,7 +14,7 @@ use super::{
     rollup::{Span, entries},
     series::{Series, SeriesId},
 };
-use crate::exchange::UsageRow;
+use crate::{exchange::UsageRow, model::money::CURRENCY};
 
 /// A report in the making.
 pub struct Summary<'a> {
@@ -116,17 +116,39 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The report over what was counted.
-    pub fn finish(mut self, counted: Period) -> Report {
+    /// Whether the steps that were counted so far, which are whole, make more lines than are wanted.
+    pub fn is_full(&mut self) -> bool {
         while !self.open.is_empty() {
             self.close();
         }
+        if self.done.len() <= self.query.limit {
+            return false;
+        }
+        let lines = self.done.iter().filter(|(.., totals)| totals.get(Sum::Calls) != 0);
+        let keys: BTreeSet<_> = lines.map(|(step, group, _)| self.key(*step, *group)).collect();
+        keys.into_iter().filter(|key| self.wants(key)).count() > self.query.limit
+    }
+
+    fn key(&self, step: usize, group: usize) -> ReportKey {
+        let start = self.query.bucket.map(|_| time(self.steps.start(step)));
+        ReportKey { start, ..self.keys[group].0.clone() }
+    }
+
+    fn wants(&self, key: &ReportKey) -> bool {
+        self.query.after.as_ref().is_none_or(|after| key > after)
+    }
+
+    /// The report over what was counted; `end`: the first step that was not, where not all were.
+    pub fn finish(mut self, counted: Period, end: Option<usize>) -> Report {
+        while !self.open.is_empty() {
+            self.close();
+        }
+        let done = std::mem::take(&mut self.done);
+        let done = done.into_iter().filter(|(step, ..)| end.is_none_or(|end| *step < end));
         let mut rows = BTreeMap::<ReportKey, ReportRow>::new();
         // What was moved away altogether is nothing.
-        for (step, group, totals) in self.done.into_iter().filter(|(.., totals)| totals.get(Sum::Calls) != 0) {
-            let (key, currency) = &self.keys[group];
-            let mut key = key.clone();
-            key.start = self.query.bucket.map(|_| time(self.steps.start(step)));
+        for (step, group, totals) in done.filter(|(.., totals)| totals.get(Sum::Calls) != 0) {
+            let (key, currency) = (self.key(step, group), &self.keys[group].1);
             let row = rows.entry(key.clone()).or_insert_with(|| ReportRow {
                 key,
                 totals: Totals::default(),
@@ -134,10 +156,13 @@ impl<'a> Summary<'a> {
                 saved: BTreeMap::new(),
             });
             note(&mut row.cost, currency, totals.get(Sum::Cost));
-            note(&mut row.saved, currency, totals.get(Sum::SavedCost));
+            // What a hit saves is in the currency that all prices are in; it cost nothing, so its series has none.
+            let is_saved = currency.is_empty() && totals.get(Sum::SavedCost) != 0;
+            let saved_in = if is_saved { &Arc::from(CURRENCY) } else { currency };
+            note(&mut row.saved, saved_in, totals.get(Sum::SavedCost));
             row.totals.merge(&totals);
         }
-        let wanted = rows.into_values().filter(|row| self.query.after.as_ref().is_none_or(|after| row.key > *after));
+        let wanted = rows.into_values().filter(|row| self.wants(&row.key));
         let mut rows: Vec<_> = wanted.take(self.query.limit.saturating_add(1)).collect();
         let more = rows.len() > self.query.limit;
         rows.truncate(self.query.limit);

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::{Held, Leases, window_of};
 use crate::{
-    limits::CounterView,
-    store::{LeaseReset, LeaseState, StoreError},
+    limits::{CounterView, Lease},
+    store::{Balance, LeaseReset, LeaseState, StoreError},
 };
 
 /// How long a reset waits for what was used before it to be in the database.
@@ -58,6 +58,25 @@ impl Leases {
         };
         if timeout(SHIPPING, waiting).await.is_err() {
             tracing::warn!(account = %view.account, "a quota is reset while use of it is still on its way to the database");
+        }
+    }
+
+    /// Shows what the database knows of counters that this gateway has asked nothing of in their window: what the others
+    /// used of them. `balances` are those of current windows; debts of windows before are known with the first lease.
+    pub fn show(&self, balances: &[Balance]) {
+        let now = self.clock.now();
+        for balance in balances.iter().filter(|balance| balance.window <= now && now < balance.until) {
+            if self.limits.view(&balance.account).is_none() {
+                continue;
+            }
+            let account = self.account(&balance.account);
+            // Somebody is asking right now, and will know better.
+            let Ok(held) = account.held.try_lock() else { continue };
+            if held.is_none() {
+                let beside = balance.charged.saturating_add(balance.adjusted);
+                let (window, until) = (balance.window, balance.until);
+                self.limits.lease(&balance.account, Lease { window, until, ceiling: 0, beside, is_final: false });
+            }
         }
     }
 

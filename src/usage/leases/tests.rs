@@ -316,6 +316,20 @@ async fn while_the_authority_is_away_what_is_held_is_spent_and_nothing_more() {
     assert!(gateway.request(&scope, 10).await, "it is back");
 }
 
+/// Where the authority answers, what is missing is held by others, and the caller is told so; only an authority that is
+/// away is a failure of ours.
+#[tokio::test]
+async fn what_others_hold_is_held() {
+    let (authority, clock, scope) = (authority().await, clock(), scope(1_000));
+    let [mut one, two] = ["one", "two"].map(|id| Gateway::new(id, &authority, &clock, &scope));
+    assert!(one.request(&scope, 600).await);
+    let refused =
+        async || two.leases.reserve(&ask(std::slice::from_ref(&scope), 600)).await.map(drop).map_err(|no| no.kind);
+    assert_eq!(refused().await, Err(RefusalKind::Held));
+    two.set_line(1);
+    assert_eq!(refused().await, Err(RefusalKind::Unleased));
+}
+
 #[tokio::test]
 async fn a_spent_quota_is_final_and_a_raised_limit_is_seen_at_once() {
     let (authority, clock, small) = (authority().await, clock(), scope(100));

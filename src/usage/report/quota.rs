@@ -212,7 +212,7 @@ pub fn only(fields: &Map<String, Value>, known: &[&str]) -> Result<(), Unanswere
 /// A number in the measure's units, or a text as configuration files spell it: `5M`, `64MiB`, `200 USD`.
 fn quantity(name: &str, value: &Value, counted: Counted) -> Result<i64, Unanswered> {
     let (read, example): (Option<i64>, _) = match (value, counted) {
-        (Value::Number(number), _) => (number.as_i64(), "a whole number"),
+        (Value::Number(number), _) => (number.as_i64(), "a whole number above 0"),
         (Value::String(text), Counted::Nanos) => (money(text), "an amount of money such as 200 USD"),
         (Value::String(text), Counted::Bytes) => {
             (text.parse().ok().and_then(|HumanSize(bytes)| i64::try_from(bytes).ok()), "a size such as 64MiB")

@@ -53,6 +53,7 @@ pub struct Builder {
     vendors: BTreeMap<String, Vendor>,
     files: Vec<(String, String)>,
     database: Option<String>,
+    is_on_sqlite: bool,
 }
 
 impl Builder {
@@ -86,6 +87,13 @@ impl Builder {
         self.database(Server::shared().database())
     }
 
+    /// Keeps the data in SQLite, whatever the other tests do: for tests that move the clock over the end of a quota's
+    /// window, which is the database's where several gateways share it.
+    pub fn on_sqlite(mut self) -> Self {
+        self.is_on_sqlite = true;
+        self
+    }
+
     /// Keeps the data there: two worlds with one database are two replicas.
     pub fn database(mut self, url: String) -> Self {
         self.database = Some(url);
@@ -99,7 +107,8 @@ impl Builder {
 
     /// Starts it; fails the test when the gateway does not start.
     pub async fn start(mut self) -> World {
-        if self.database.is_none() && std::env::var("TOLLGATE_TEST_DATABASE").is_ok_and(|name| name == "postgres") {
+        let is_asked = || std::env::var("TOLLGATE_TEST_DATABASE").is_ok_and(|name| name == "postgres");
+        if self.database.is_none() && !self.is_on_sqlite && is_asked() {
             self = self.on_postgres();
         }
         let clock = Clock::manual(self.start_time());

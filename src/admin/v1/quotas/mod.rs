@@ -24,18 +24,28 @@ use crate::{
 };
 
 pub(super) async fn list(call: Call) -> Result<Response, Refusal> {
+    look(&call).await?;
     let table = report::quotas(&call.state.limits, &call.params())?;
     answer::table(&call, &table)
 }
 
 pub(super) async fn get(call: Call) -> Result<Response, Refusal> {
+    look(&call).await?;
     Ok(shown(&counter(&call)?))
+}
+
+/// Where several gateways share quotas, this one may not have asked for a counter's use yet.
+async fn look(call: &Call) -> Result<(), Refusal> {
+    if let Some(leases) = &call.state.leases {
+        leases.show(&call.state.books.balances(call.state.clock.now()).await?);
+    }
+    Ok(())
 }
 
 /// The counter that the path names.
 fn counter(call: &Call) -> Result<CounterView, Refusal> {
     call.state.limits.view(&report::account_of(&call.id)).ok_or_else(|| {
-        let why = "counters appear with their first request; GET /admin/v1/quotas lists them";
+        let why = "GET /admin/v1/quotas lists them; those of callers' own values appear with their first request";
         refuse(StatusCode::NOT_FOUND, format!("there is no counter `{}`: {why}", call.id))
     })
 }
