@@ -23,6 +23,7 @@ mod http_cache_shared;
 mod keys;
 mod ledger;
 mod live_traces;
+mod lying_backends;
 mod model_cache;
 mod model_cache_meaning;
 mod model_cache_minds;

@@ -76,7 +76,7 @@ async fn send(exchange: &Exchange, place: &Place<'_>, body: &Value) -> Result<By
     let body = body::all(&mut upstream, LARGEST).await.map_err(|fault| fault.message.into_owned())?;
     let (sent, received) = (asked.len() as u64, body.len() as u64);
     let side = SideCall { body: asked, usage: upstream.tap.usage(), began, first_byte, bytes: (sent, received) };
-    account(exchange, place, side).await;
+    account(exchange, place, side);
     Ok(body)
 }
 
@@ -90,9 +90,11 @@ struct SideCall {
     bytes: (u64, u64),
 }
 
-/// Writes the call into the ledger, under the caller's API and nobody's subscription.
-async fn account(exchange: &Exchange, place: &Place<'_>, side: SideCall) {
+/// Writes the call into the ledger, under the caller's API and nobody's subscription. The caller does not wait for it:
+/// what was not reported has to be counted.
+fn account(exchange: &Exchange, place: &Place<'_>, side: SideCall) {
     let Gateway { clock, entropy, sink, .. } = &*exchange.gateway;
+    let (sink, prices, surface) = (sink.clone(), exchange.snapshot.prices.clone(), place.surface);
     let id = new_request_id(clock.now(), entropy);
     let mut record = Record::open(id, clock.now(), side.began, Method::POST, &format!("/v1{}", place.path));
     record.client_request_id = Some(exchange.settlement.callers_id().into());
@@ -106,7 +108,9 @@ async fn account(exchange: &Exchange, place: &Place<'_>, side: SideCall) {
     record.attempts = vec![AttemptRecord { backend, status: Some(status), fault: None, began: Duration::ZERO, took }];
     (record.status, record.outcome) = (status, Outcome::Complete);
     (record.bytes_in, record.bytes_out) = side.bytes;
-    sink.meter().book_own(record, place.surface, side.usage, side.body, &exchange.snapshot.prices).await;
+    tokio::spawn(async move {
+        sink.meter().book_own(record, surface, side.usage, side.body, &prices).await;
+    });
 }
 
 fn choose(pool: &Arc<Pool>) -> Option<Choice> {
