@@ -74,31 +74,45 @@ pub fn stream_error(surface: Surface, error: &ErrorText<'_>, sequence: u64) -> V
     }
 }
 
-/// `GET /v1/models`: OpenAI's shape, or Anthropic's when `anthropic_shape`.
+/// A list of models as clients of that family read it: `GET /v1/models`, or `/v1beta/models`.
 #[must_use]
-pub fn models_list(anthropic_shape: bool, models: &[ModelEntry<'_>]) -> Vec<u8> {
-    let data: Vec<Value> = models.iter().map(|model| model_value(anthropic_shape, model)).collect();
-    bytes(&if anthropic_shape {
-        let id = |model: Option<&ModelEntry<'_>>| model.map(|model| model.id.to_owned());
-        json!({ "data": data, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()) })
-    } else {
-        json!({ "object": "list", "data": data })
+pub fn models_list(family: Family, models: &[ModelEntry<'_>]) -> Vec<u8> {
+    let data: Vec<Value> = models.iter().map(|model| model_value(family, model)).collect();
+    let id = |model: Option<&ModelEntry<'_>>| model.map(|model| model.id.to_owned());
+    bytes(&match family {
+        Family::OpenAi => json!({ "object": "list", "data": data }),
+        Family::Anthropic => {
+            json!({ "data": data, "has_more": false, "first_id": id(models.first()), "last_id": id(models.last()) })
+        }
+        Family::Gemini => json!({ "models": data }),
     })
 }
 
-/// `GET /v1/models/{id}`.
+/// One model of such a list.
 #[must_use]
-pub fn model_object(anthropic_shape: bool, model: &ModelEntry<'_>) -> Vec<u8> {
-    bytes(&model_value(anthropic_shape, model))
+pub fn model_object(family: Family, model: &ModelEntry<'_>) -> Vec<u8> {
+    bytes(&model_value(family, model))
 }
 
-fn model_value(anthropic_shape: bool, model: &ModelEntry<'_>) -> Value {
-    if anthropic_shape {
-        let created = i64::try_from(model.created).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
-        let created_at = created.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string();
-        json!({ "type": "model", "id": model.id, "display_name": model.id, "created_at": created_at })
-    } else {
-        json!({ "id": model.id, "object": "model", "created": model.created, "owned_by": model.owner })
+/// What the lists say that Gemini's clients may ask of a model.
+const VERBS: [&str; 4] = ["generateContent", "streamGenerateContent", "countTokens", "embedContent"];
+
+fn model_value(family: Family, model: &ModelEntry<'_>) -> Value {
+    match family {
+        Family::OpenAi => {
+            json!({ "id": model.id, "object": "model", "created": model.created, "owned_by": model.owner })
+        }
+        Family::Anthropic => {
+            let created = i64::try_from(model.created).ok().and_then(|s| jiff::Timestamp::from_second(s).ok());
+            let created_at = created.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string();
+            json!({ "type": "model", "id": model.id, "display_name": model.id, "created_at": created_at })
+        }
+        Family::Gemini => json!({
+            "name": format!("models/{}", model.id),
+            "displayName": model.id,
+            "version": "",
+            "supportedGenerationMethods": VERBS,
+        }),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use crate::{
-    Surface, batch, cap,
+    Surface, batch, cap, items,
     json::{Collect, Elements, Members, folded, lenient, span},
     marks::{Mark, Marks},
     multipart,
@@ -157,7 +157,7 @@ pub(crate) fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> 
     let mut head = fields.head()?;
     head.stored_refs = stored_refs(surface, text, marks)?;
     let previous = head.previous_response.clone().map(|id| StoredRef { kind: StoredKind::Response, id });
-    head.stored_refs.extend(previous.into_iter().chain(fields.conversation()));
+    head.stored_refs.extend(previous.into_iter().chain(fields.conversation()).chain(fields.parts()));
     Ok(head)
 }
 
@@ -280,6 +280,13 @@ impl<'a> Fields<'a, '_> {
         let raw = self.members.get("conversation").filter(|_| self.surface == Surface::Responses);
         let id = lenient(raw).or_else(|| lenient(lenient::<Members<'_>>(raw)?.get("id")));
         id.map(|id| StoredRef { kind: StoredKind::Other, id })
+    }
+
+    /// Items and containers of earlier responses. Looked for only when an id can be there, however it is spelled.
+    fn parts(&self) -> Vec<StoredRef> {
+        let possible = |needle: &str| memchr::memmem::find(self.text.as_bytes(), needle.as_bytes()).is_some();
+        let names_parts = possible("\"id\"") || possible("container") || possible(r"\u00");
+        if self.surface == Surface::Responses && names_parts { items::referred(self.members) } else { Vec::new() }
     }
 
     /// Legacy completions make and charge `best_of` answers, however few of them are sent.

@@ -80,6 +80,12 @@ impl<'de> Deserialize<'de> for Elements<'de> {
     }
 }
 
+/// Where a text tells of objects and gives no access to them: what an earlier answer cites, what a search found. They may
+/// be the provider's own, such as the files of a container or a vector store.
+fn is_told(key: &str) -> bool {
+    matches!(key, "annotations" | "citations" | "results")
+}
+
 /// Every string that stands under one of the wanted keys, or in an array under it, at any depth.
 pub(crate) struct Collect<'c> {
     /// Decides by key.
@@ -153,6 +159,10 @@ impl<'de> Visitor<'de> for Collect<'_> {
             return Ok(());
         }
         while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            if is_told(&key) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
             let (here, outside) = ((self.wanted)(&key), (self.foreign)(&key));
             map.next_value_seed(self.below(here, outside))?;
         }

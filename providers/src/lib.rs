@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod facts;
 pub mod head;
 mod image_size;
+mod items;
 mod json;
 pub mod kind;
 pub mod labels;

@@ -13,6 +13,10 @@ pub enum StoredKind {
     File,
     /// A batch.
     Batch,
+    /// An item of a stored response: a message, a call of a tool, reasoning.
+    Item,
+    /// A container in which code of a response ran, with the files that it holds.
+    Container,
     /// A conversation: no surface here creates one, so nobody can own one. (Vector stores, which none creates either,
     /// hold what the account's owner put there for all: they pass.)
     Other,
@@ -46,6 +50,8 @@ impl StoredKind {
             Self::Response => "response",
             Self::File => "file",
             Self::Batch => "batch",
+            Self::Item => "item",
+            Self::Container => "container",
             Self::Other => "other",
         }
     }
@@ -53,7 +59,8 @@ impl StoredKind {
     /// The kind that a word of [`Self::word`] stands for; anything else is [`Self::Other`].
     #[must_use]
     pub fn from_word(word: &str) -> Self {
-        [Self::Response, Self::File, Self::Batch].into_iter().find(|kind| kind.word() == word).unwrap_or(Self::Other)
+        let kinds = [Self::Response, Self::File, Self::Batch, Self::Item, Self::Container];
+        kinds.into_iter().find(|kind| kind.word() == word).unwrap_or(Self::Other)
     }
 
     /// What the strings under a body's key refer to, wherever the key stands.

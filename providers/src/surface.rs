@@ -135,8 +135,9 @@ pub fn recognise(method: &Method, path: &str) -> Option<Call> {
     if let Some(tail) = path.strip_prefix("/openai") {
         return openai(method, tail, Style::AzureDeployment).filter(|call| works_without_deployment(call.surface));
     }
-    if let Some(rest) = path.strip_prefix("/v1beta/models/") {
-        return gemini(method, rest, "/v1beta");
+    if let Some(tail) = path.strip_prefix("/v1beta") {
+        let verb = || gemini(method, tail.strip_prefix("/models/")?, "/v1beta");
+        return verb().or_else(|| openai(method, tail, Style::Gemini).filter(Call::is_about_models));
     }
     let tail = path.strip_prefix("/v1")?;
     let model_verb = || gemini(method, tail.strip_prefix("/models/")?, "/v1");
@@ -227,6 +228,16 @@ fn stored(surface: Surface, style: Style, tail: &str, id: &str) -> Option<Call> 
 impl Call {
     fn new(surface: Surface, style: Style, tail: &str) -> Self {
         Self { surface, style, root: style.root(), model: None, item: None, tail: tail.to_owned() }
+    }
+
+    /// The family whose shapes the answer has: of what several families share, such as lists of models, that of the path.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        if self.style == Style::Gemini { Family::Gemini } else { self.surface.family() }
+    }
+
+    fn is_about_models(&self) -> bool {
+        matches!(self.surface, Surface::Models | Surface::Model)
     }
 }
 

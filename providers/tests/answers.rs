@@ -195,18 +195,21 @@ fn stream_errors_are_read_back_as_errors_and_never_as_an_end() {
 }
 
 #[test]
-fn models_are_listed_in_both_shapes() {
+fn models_are_listed_in_every_familys_shape() {
     let models = [ModelEntry { id: "a", created: 86_400, owner: "o" }, ModelEntry { id: "b", created: 0, owner: "o" }];
-    let openai = value(&models_list(false, &models));
+    let openai = value(&models_list(Family::OpenAi, &models));
     assert_eq!(openai["data"][0], json!({ "id": "a", "object": "model", "created": 86_400, "owned_by": "o" }));
-    let anthropic = value(&models_list(true, &models));
+    let anthropic = value(&models_list(Family::Anthropic, &models));
     assert_eq!(
         (&anthropic["first_id"], &anthropic["last_id"], &anthropic["has_more"]),
         (&json!("a"), &json!("b"), &json!(false))
     );
-    assert_eq!(anthropic["data"][0], value(&model_object(true, &models[0])));
+    assert_eq!(anthropic["data"][0], value(&model_object(Family::Anthropic, &models[0])));
     assert_eq!(anthropic["data"][0]["created_at"], "1970-01-02T00:00:00Z");
-    assert_eq!(value(&models_list(true, &[]))["first_id"], Value::Null);
+    assert_eq!(value(&models_list(Family::Anthropic, &[]))["first_id"], Value::Null);
+    let gemini = value(&models_list(Family::Gemini, &models));
+    assert_eq!(gemini["models"][1]["name"], "models/b");
+    assert_eq!(gemini["models"][1], value(&model_object(Family::Gemini, &models[1])));
 }
 
 fn raw(value: &Value) -> Box<RawValue> {

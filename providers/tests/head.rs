@@ -106,6 +106,19 @@ fn names_that_decide_have_one_spelling() {
     head(Surface::ChatCompletions, r#"{"model":"a","Other":1,"messages":[{"MODEL":"in a message"}]}"#);
 }
 
+/// Histories are sent back with what was cited in them: files of containers and vector stores, which nobody here owns.
+#[test]
+fn what_a_text_only_tells_of_is_not_referred_to() {
+    let history = r#"{"input":[
+        {"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"x",
+            "annotations":[{"type":"container_file_citation","container_id":"cntr_1","file_id":"cfile_1"}]}]},
+        {"type":"file_search_call","id":"fs_1","results":[{"file_id":"file-store","text":"x"}]},
+        {"type":"message","role":"user","content":[{"type":"input_file","file_id":"file-own"}]},
+        {"type":"item_reference","id":"msg_2"}],
+        "tools":[{"type":"code_interpreter","container":"cntr_2"}]}"#;
+    assert_eq!(ids(&head(Surface::Responses, history)), ["file-own", "msg_2", "cntr_2"]);
+}
+
 #[test]
 fn conversations_are_stored_objects_of_nobody_and_vector_stores_are_none() {
     let other = |id: &str| StoredRef { kind: StoredKind::Other, id: id.to_owned() };

@@ -1,4 +1,6 @@
-//! Kept answers of models in the database: written behind the answers in batches, read once at the start.
+//! Kept answers of models in the database: written behind the answers in batches, read at the start.
+//!
+//! Deliberately not here: what other gateways keep and forget meanwhile (`replicas`).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tollgate_providers::Usage;
 
+use super::replicas::{self, Follower};
 use crate::{
     cache::{
         model::{Entry, Kept, Key, Meaning, Owner, Shelf, meaning::BUILTIN},
@@ -27,6 +30,16 @@ const PAGE: u32 = 256;
 enum Change {
     Keep(Arc<Entry>),
     Forget(Key),
+    Leave(Key),
+}
+
+impl Change {
+    fn key(&self) -> Key {
+        match self {
+            Self::Keep(entry) => entry.key,
+            Self::Forget(key) | Self::Leave(key) => *key,
+        }
+    }
 }
 
 /// The shelf. [`Writer::run`] writes what it takes.
@@ -63,11 +76,17 @@ impl Shelf for StoredShelf {
     fn forget(&self, key: Key) {
         self.send(Change::Forget(key));
     }
+
+    fn leave(&self, key: Key) {
+        self.send(Change::Leave(key));
+    }
 }
 
 impl Writer {
     /// Reads what is there into `kept`, then writes until `stop` says so and nothing waits any more.
     pub async fn run(mut self, kept: Kept, mut stop: watch::Receiver<bool>) {
+        // From before the reading on, so that nothing falls between.
+        let mut follower = Follower::begin(self.store.clone(), self.clock.clone()).await;
         if let Err(error) = self.restore(&kept).await {
             tracing::warn!(%error, "kept answers of models could not be read; the cache begins empty");
         }
@@ -84,6 +103,11 @@ impl Writer {
                         return;
                     }
                     self.write(std::mem::take(&mut batch)).await;
+                }
+                () = follower.due(), if !stopping => {
+                    if follower.take_over(&kept).await && let Err(error) = self.restore(&kept).await {
+                        tracing::warn!(%error, "kept answers of models could not be read again");
+                    }
                 }
                 changed = stop.changed(), if !stopping => {
                     if changed.is_err() {
@@ -121,21 +145,25 @@ impl Writer {
 
     async fn write(&self, batch: Vec<Change>) {
         // The last word on each counts.
-        let mut last: BTreeMap<Key, Option<Arc<Entry>>> = BTreeMap::new();
+        let mut last: BTreeMap<Key, Change> = BTreeMap::new();
         for change in batch {
-            match change {
-                Change::Keep(entry) => last.insert(entry.key, Some(entry)),
-                Change::Forget(key) => last.insert(key, None),
-            };
+            last.insert(change.key(), change);
         }
-        let (mut rows, mut gone) = (Vec::new(), Vec::new());
-        for (key, entry) in last {
-            match entry {
-                Some(entry) => rows.push(row(&entry)),
-                None => gone.push(key.0),
+        let (mut rows, mut gone, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, change) in last {
+            match &change {
+                Change::Keep(entry) => rows.push(row(entry)),
+                Change::Forget(_) | Change::Leave(_) => gone.push(key.0),
+            }
+            if !matches!(change, Change::Leave(_)) {
+                told.push(key.0);
             }
         }
-        if let Err(error) = self.store.write_model_answers(rows, gone).await {
+        let written = match self.store.write_model_answers(rows, gone).await {
+            Ok(()) => replicas::tell(&*self.store, &self.clock, told).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
             tracing::warn!(%error, "kept answers of models were not written");
         }
     }
@@ -178,7 +206,7 @@ fn row(entry: &Entry) -> ModelAnswer {
 }
 
 /// What was written; `None`: by another version, in another form.
-fn entry(row: &ModelAnswer) -> Option<Entry> {
+pub(super) fn entry(row: &ModelAnswer) -> Option<Entry> {
     let written: Written = serde_json::from_slice(&row.clear).ok()?;
     let Written { subscription, product, api, model, .. } = written;
     Some(Entry {

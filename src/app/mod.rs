@@ -22,6 +22,7 @@ pub mod private_file;
 mod problem;
 mod readiness;
 mod reload;
+mod replicas;
 mod running;
 pub mod signals;
 mod start;

@@ -18,8 +18,9 @@ pub async fn run(global: &Global, command: Cache) -> Result<(), Failure> {
     if global.offline {
         return Err(Failure::usage("caches are purged in the running server; leave --offline out"));
     }
-    let path = if purge.dry_run { "cache/purge?dry_run=true" } else { "cache/purge" };
-    let answer = Client::connect(global)?.post(path, &wanted(&purge)).await?;
+    let of = if only_models(&purge) { "cache/models/purge" } else { "cache/purge" };
+    let path = format!("{of}{}", if purge.dry_run { "?dry_run=true" } else { "" });
+    let answer = Client::connect(global)?.post(&path, &wanted(&purge)).await?;
     if global.output == Format::Table {
         print::say(&told(&answer, purge.dry_run));
     } else {
@@ -32,6 +33,11 @@ pub async fn run(global: &Global, command: Cache) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether what is named is known of answers of models alone.
+fn only_models(purge: &Purge) -> bool {
+    [&purge.model, &purge.subscription, &purge.entry].into_iter().any(Option::is_some)
+}
+
 fn wanted(purge: &Purge) -> Value {
     let parts = [
         ("api", &purge.api),
@@ -39,6 +45,9 @@ fn wanted(purge: &Purge) -> Value {
         ("tag", &purge.tag),
         ("path", &purge.path),
         ("key", &purge.key),
+        ("model", &purge.model),
+        ("subscription", &purge.subscription),
+        ("entry", &purge.entry),
     ];
     let said = parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?))));
     let mut body: Map<String, Value> = said.collect();
@@ -49,10 +58,15 @@ fn wanted(purge: &Purge) -> Value {
 }
 
 fn told(answer: &Value, is_dry_run: bool) -> String {
-    let count = |cache: &str| answer["purged"][cache].as_u64().unwrap_or_default();
-    let (http, policies) = (count("http"), count("policies"));
     let would = if is_dry_run { "would be forgotten (--dry-run)" } else { "were forgotten" };
-    format!("{http} answers of `cache:` settings and {policies} entries of policies {would}.")
+    if let Some(models) = answer["purged"].as_u64() {
+        return format!("{models} answers of models {would}.");
+    }
+    let count = |cache: &str| answer["purged"][cache].as_u64().unwrap_or_default();
+    let (http, policies, models) = (count("http"), count("policies"), count("models"));
+    format!(
+        "{http} answers of `cache:` settings, {policies} entries of policies and {models} answers of models {would}."
+    )
 }
 
 #[cfg(test)]
@@ -61,12 +75,29 @@ mod tests {
 
     #[test]
     fn a_purge_is_sent_in_the_words_of_the_admin_api() {
-        let nothing =
-            || Purge { api: None, product: None, tag: None, path: None, key: None, all: false, dry_run: false };
+        let nothing = || Purge {
+            api: None,
+            product: None,
+            tag: None,
+            path: None,
+            key: None,
+            model: None,
+            subscription: None,
+            entry: None,
+            all: false,
+            dry_run: false,
+        };
         let some = Purge { api: Some("orders".into()), path: Some("/orders/*".into()), ..nothing() };
         assert_eq!(wanted(&some), json!({"api": "orders", "path": "/orders/*"}));
         assert_eq!(wanted(&Purge { all: true, ..nothing() }), json!({"all": true}));
-        let answer = json!({"purged": {"http": 2, "policies": 1}});
-        assert_eq!(told(&answer, false), "2 answers of `cache:` settings and 1 entries of policies were forgotten.");
+        let team = Purge { model: Some("m".into()), subscription: Some("team".into()), ..nothing() };
+        assert_eq!((only_models(&team), wanted(&team)), (true, json!({"model": "m", "subscription": "team"})));
+        assert!(!only_models(&some));
+        let answer = json!({"purged": {"http": 2, "policies": 1, "models": 3}});
+        assert_eq!(
+            told(&answer, false),
+            "2 answers of `cache:` settings, 1 entries of policies and 3 answers of models were forgotten."
+        );
+        assert_eq!(told(&json!({"purged": 3}), true), "3 answers of models would be forgotten (--dry-run).");
     }
 }

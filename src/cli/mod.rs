@@ -56,9 +56,10 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let global = &cli.global.without_blanks();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(serve) => serve::run(global, &serve),
-        Command::Demo(listen) => serve::demo(global, &listen),
+    let before = cli.serve;
+    match cli.command.unwrap_or_else(|| Command::Serve(before.clone())) {
+        Command::Serve(serve) => serve::run(global, &serve.or(&before)),
+        Command::Demo(listen) => serve::demo(global, &listen.or(&before.listen)),
         Command::Init(init) => init::run(&init),
         Command::Check => check::run(global),
         Command::Doctor => wait_for(doctor::run(global)),

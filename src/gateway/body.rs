@@ -16,6 +16,8 @@ const LARGEST_ERROR: usize = 64 << 10;
 /// How long an error answer may take to arrive.
 const LONGEST_ERROR: Duration = Duration::from_secs(5);
 
+/// How long the head of an unstreamed answer waits for the first bytes of its body.
+const LONGEST_HEAD: Duration = Duration::from_secs(10);
 /// Room that is made at once for a body of announced length: nobody gets more by announcing much.
 const MOST_AT_ONCE: usize = 1 << 20;
 
@@ -79,6 +81,21 @@ pub async fn all(upstream: &mut Upstream, limit: usize) -> Result<Bytes, Fault> 
 pub async fn beginning(upstream: &mut Upstream) -> Bytes {
     match timeout(LONGEST_ERROR, fill(upstream)).await {
         Ok(()) | Err(_) => upstream.held.concat().into(),
+    }
+}
+
+/// Reads the first bytes of an unstreamed answer into `upstream.held`, while another backend can still be asked; an error
+/// says why they cannot be had. An answer that lets its head go long before is relayed as it comes.
+pub async fn first(upstream: &mut Upstream) -> Result<(), String> {
+    match timeout(LONGEST_HEAD, begin(upstream)).await {
+        Ok(()) | Err(_) => upstream.broken.take().map_or(Ok(()), Err),
+    }
+}
+
+async fn begin(upstream: &mut Upstream) {
+    let mut size = 0;
+    while size == 0 && !upstream.ended && upstream.broken.is_none() {
+        size = next(upstream).await;
     }
 }
 

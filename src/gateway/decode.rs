@@ -8,6 +8,10 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use zstd::stream::{raw, zio};
 
+/// Most bytes that one piece may decode to: the largest event that is read. Real answers come nowhere near it; a
+/// coding that expands a thousandfold would otherwise fill the memory before anybody could look.
+const MOST_AT_ONCE: usize = 64 << 20;
+
 /// A streaming decoder of one content coding.
 pub struct Decoder {
     coding: Coding,
@@ -17,16 +21,16 @@ pub struct Decoder {
 
 enum Coding {
     /// gzip
-    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    Gzip(Box<flate2::write::MultiGzDecoder<Decoded>>),
     /// deflate with the zlib wrapper (RFC 9110 8.4.1.2).
-    Deflate(Box<flate2::write::ZlibDecoder<Vec<u8>>>),
+    Deflate(Box<flate2::write::ZlibDecoder<Decoded>>),
     /// br
-    Brotli(Box<brotli::DecompressorWriter<Vec<u8>>>),
+    Brotli(Box<brotli::DecompressorWriter<Decoded>>),
     /// zstd
     Zstd(Box<Zstd>),
 }
 
-type Zstd = zio::Writer<Vec<u8>, raw::Decoder<'static>>;
+type Zstd = zio::Writer<Decoded, raw::Decoder<'static>>;
 
 impl Decoder {
     /// The decoder that `headers` ask for; the headers that spoke of coded bytes are taken out with it.
@@ -36,12 +40,12 @@ impl Decoder {
         let Some(coding) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
         let coding = match coding.as_bytes().to_ascii_lowercase().as_slice() {
             b"" | b"identity" => return Ok(None),
-            b"gzip" | b"x-gzip" => Coding::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
-            b"deflate" => Coding::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
-            b"br" => Coding::Brotli(Box::new(brotli::DecompressorWriter::new(Vec::new(), 4096))),
+            b"gzip" | b"x-gzip" => Coding::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Decoded::default()))),
+            b"deflate" => Coding::Deflate(Box::new(flate2::write::ZlibDecoder::new(Decoded::default()))),
+            b"br" => Coding::Brotli(Box::new(brotli::DecompressorWriter::new(Decoded::default(), 4096))),
             b"zstd" => {
                 let decoder = raw::Decoder::new().map_err(|error| error.to_string())?;
-                Coding::Zstd(Box::new(zio::Writer::new(Vec::new(), decoder)))
+                Coding::Zstd(Box::new(zio::Writer::new(Decoded::default(), decoder)))
             }
             other => return Err(format!("unknown content coding `{}`", String::from_utf8_lossy(other))),
         };
@@ -50,7 +54,7 @@ impl Decoder {
         Ok(Some(Self { coding, is_fresh: true }))
     }
 
-    /// Decodes one piece; what comes out may be empty.
+    /// Decodes one piece; what comes out may be empty. One that expands beyond reason is an error.
     pub fn push(&mut self, coded: &[u8]) -> io::Result<Bytes> {
         self.is_fresh &= coded.is_empty();
         match &mut self.coding {
@@ -91,8 +95,26 @@ impl Decoder {
     }
 }
 
-fn take(decoded: &mut Vec<u8>) -> Bytes {
-    Bytes::from(std::mem::take(decoded))
+fn take(decoded: &mut Decoded) -> Bytes {
+    Bytes::from(std::mem::take(&mut decoded.0))
+}
+
+/// What came out since it was last taken, within [`MOST_AT_ONCE`].
+#[derive(Default)]
+struct Decoded(Vec<u8>);
+
+impl Write for Decoded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MOST_AT_ONCE {
+            return Err(io::Error::other(format!("one piece expands to more than {MOST_AT_ONCE} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +174,18 @@ mod tests {
                 let is_whole = length == 0 || length == whole.len();
                 assert_eq!(decoder.finish().is_ok(), is_whole, "{coding} {length} of {}", whole.len());
             }
+        }
+    }
+
+    #[test]
+    fn a_piece_that_expands_beyond_reason_is_an_error() {
+        let bomb = vec![b'a'; MOST_AT_ONCE + (1 << 20)];
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, coding.parse().expect("coding"));
+            let mut decoder = Decoder::of(&mut headers).expect(coding).expect(coding);
+            let error = decoder.push(&coded(coding, &bomb)).expect_err(coding);
+            assert!(error.to_string().contains("expands"), "{coding}: {error}");
         }
     }
 

@@ -116,6 +116,9 @@ impl ModelTask {
         }
         let is_download = self.call.is_download();
         let is_stream = is_event_stream(answer.headers()) && !is_download;
+        if is_web_page(answer.headers()) && !is_download {
+            return unusable(exchange, choice, "a web page instead of an answer: check the backend's `url`");
+        }
         let decoder = match Decoder::of(answer.headers_mut()) {
             Ok(decoder) => decoder,
             Err(why) => return unusable(exchange, choice, &why),
@@ -130,7 +133,11 @@ impl ModelTask {
         upstream.is_stream = is_stream;
         upstream.withholds = is_stream && self.injected;
         if !is_stream {
-            return self.take(exchange, upstream);
+            // A body that does not come, or is not coded as its head says, is asked for elsewhere.
+            return match body::first(&mut upstream).await {
+                Ok(()) => self.take(exchange, upstream),
+                Err(why) => unusable(exchange, upstream.choice, &why),
+            };
         }
         match hold::hold(&mut upstream).await {
             Held::Content => self.take(exchange, upstream),
@@ -281,8 +288,17 @@ impl Task for ModelTask {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
+    has_type(headers, b"text/event-stream")
+}
+
+/// What a sign-in page, a parked domain or a proxy's notice answers in place of a model: no endpoint of a model does.
+fn is_web_page(headers: &HeaderMap) -> bool {
+    has_type(headers, b"text/html")
+}
+
+fn has_type(headers: &HeaderMap, media_type: &[u8]) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
+    content_type.get(..media_type.len()).is_some_and(|start| start.eq_ignore_ascii_case(media_type))
 }
 
 /// Which account of a provider pays: with our credential, a caller's own choice would have the provider refuse it.

@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use http::Method;
 use moka::sync::Cache;
-use tollgate_providers::{StoredKind, Surface};
+use tollgate_providers::{StoredKind, StoredRef, Surface};
 
 use crate::model::{BackendId, SubscriptionId};
 
@@ -113,7 +113,8 @@ impl Owners {
         Ok(homes)
     }
 
-    /// A watch for the ids that the answer to this call will carry, if the call can name new objects.
+    /// A watch for the ids that the answer to this call will carry, if the call can name new objects. A stored response
+    /// names what it made when it was made in the background.
     #[must_use]
     pub fn watch(
         self: &Arc<Self>,
@@ -122,9 +123,9 @@ impl Owners {
         subscription: Option<SubscriptionId>,
         backend: BackendId,
     ) -> Option<Watch> {
-        let kind = StoredKind::of(surface).filter(|_| surface != Surface::StoredResponse)?;
-        let owner = Owner { kind, subscription, backend };
-        Some(Watch { owners: self.clone(), owner, is_noted: method != Method::POST })
+        let owner = Owner { kind: StoredKind::of(surface)?, subscription, backend };
+        let is_noted = method != Method::POST || surface == Surface::StoredResponse;
+        Some(Watch { owners: self.clone(), owner, is_noted })
     }
 
     /// The first owner of an id keeps it.
@@ -158,13 +159,18 @@ impl Watch {
         }
     }
 
-    /// Records files that a batch names as its outcome: they belong to its owner. No other answer names files.
-    pub fn note_files(&self, files: &[String]) {
-        if self.owner.kind != StoredKind::Batch {
-            return;
-        }
-        for id in files {
-            self.owners.record(id, Owner { kind: StoredKind::File, ..self.owner.clone() });
+    /// Records what an answer made beside the object that it is; it belongs to that object's owner. Only batches make
+    /// files, and only responses items and containers.
+    pub fn note_made(&self, made: &[StoredRef]) {
+        for StoredRef { kind, id } in made {
+            let can_make = matches!(
+                (self.owner.kind, kind),
+                (StoredKind::Batch, StoredKind::File)
+                    | (StoredKind::Response, StoredKind::Item | StoredKind::Container)
+            );
+            if can_make {
+                self.owners.record(id, Owner { kind: *kind, ..self.owner.clone() });
+            }
         }
     }
 }
@@ -207,10 +213,14 @@ mod tests {
         owners.watch(surface, &Method::POST, Some("thief".into()), "b".into()).expect("a creating surface")
     }
 
+    fn files(ids: &[&str]) -> Vec<StoredRef> {
+        ids.iter().map(|id| StoredRef { kind: StoredKind::File, id: (*id).to_owned() }).collect()
+    }
+
     #[tokio::test]
     async fn an_owner_that_the_book_knows_stays() {
         let owners = Arc::new(Owners::new(Arc::new(Victims::default())));
-        watch(&owners, Surface::Batches).note_files(&["resp_victim".to_owned(), "file_new".to_owned()]);
+        watch(&owners, Surface::Batches).note_made(&files(&["resp_victim", "file_new"]));
         let victims = find(&owners, "resp_victim").await;
         assert_eq!(victims, Some(owner(StoredKind::Response, "victim")));
         assert_eq!(find(&owners, "file_new").await, Some(owner(StoredKind::File, "thief")));
@@ -221,7 +231,7 @@ mod tests {
         let book = Arc::new(Victims::default());
         let owners = Arc::new(Owners::new(book.clone()));
         for surface in [Surface::Files, Surface::Responses] {
-            watch(&owners, surface).note_files(&["resp_1".to_owned()]);
+            watch(&owners, surface).note_made(&files(&["resp_1"]));
         }
         assert!(book.0.lock().expect("not poisoned").is_empty());
         assert_eq!(find(&owners, "resp_1").await, None);

@@ -194,7 +194,7 @@ impl Relay {
         if let Some(id) = self.tap.object_id() {
             watch.note(id);
         }
-        watch.note_files(self.tap.owned_files());
+        watch.note_made(self.tap.owned());
     }
 
     fn observe(&mut self, data: Bytes) {
@@ -336,8 +336,12 @@ impl Relay {
         }
     }
 
-    /// The answer broke: the backend's fault, unless it was the caller's own body that broke first.
+    /// The answer broke: the backend's fault, unless it was the caller's own body that broke first. A stream that has
+    /// told its own end is whole, whatever becomes of its connection.
     fn fail(&mut self, code: &'static str, message: &str) {
+        if self.is_stream && self.tap.is_complete() {
+            return self.judge_end(None);
+        }
         if self.body_watch.fault().is_none() && !self.body.has_lagged() {
             self.choice.failed(&Failure::Stream);
         }

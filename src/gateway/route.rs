@@ -75,7 +75,7 @@ fn model_call(exchange: &mut Exchange, method: &Method, below: &str) -> Result<T
         let message = format!("Unknown request URL: {method} {below}.");
         return Err(Fault::new(FaultKind::NoRoute, message));
     };
-    exchange.envelope = Envelope::Model(call.surface.family(), Some(call.surface));
+    exchange.envelope = Envelope::Model(call.family(), Some(call.surface));
     exchange.settlement.operation = Some(call.surface.name().into());
     exchange.settlement.surface = Some(call.surface);
     Ok(Target::Models(call))

@@ -3,7 +3,7 @@
 //! What an answer is kept under is decided in `cache::model`; the cache of http APIs has settings of its own
 //! (`apis[].cache`).
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,10 +88,40 @@ pub struct Semantic {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: Option<f64>,
+    /// A model that is asked about prompts which are near but which the words alone do not show to be the same. Left out:
+    /// such prompts go to the model they were meant for.
+    #[serde(default)]
+    pub judge: Option<Judge>,
     /// Asks the model as well about a sample of the prompts that would be answered by their meaning, and compares.
     /// Left out: no prompt is verified.
     #[serde(default)]
     pub verify: Option<Verify>,
+}
+
+/// A chat model that says whether two prompts ask the same, in `strict` and `balanced`. It is asked only where numbers, ids,
+/// denials and quoted text agree; whatever it answers but a plain yes, or fails to answer in time, is a miss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Judge {
+    /// The backend, of a kind that has `/chat/completions`. Prompts are sent there; its tokens are charged to no caller.
+    pub backend: BackendId,
+    /// The chat model's name there.
+    pub upstream_model: String,
+    /// How long a look-up waits for it; then it is a miss.
+    #[serde(default = "a_second")]
+    pub timeout: HumanDuration,
+    /// Least similarity (cosine, 0 to 1) of prompts that it is asked about. Lower asks more often.
+    #[serde(default = "eight_tenths")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub least: f64,
+}
+
+fn a_second() -> HumanDuration {
+    HumanDuration(Duration::from_secs(1))
+}
+
+fn eight_tenths() -> f64 {
+    0.8
 }
 
 /// Shadow verification: what share of answers by meaning is wrong.
@@ -133,12 +163,14 @@ pub enum SemanticMode {
     ThresholdOnly,
 }
 
-/// Where the meaning of prompts is computed: `builtin`, or an embeddings endpoint.
+/// Where the meaning of prompts is computed: `builtin`, a sentence encoder from disk, or an embeddings endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Embeddings {
     /// By name.
     Named(NamedEmbeddings),
+    /// By an encoder from disk.
+    Folder(EncoderFolder),
     /// By an endpoint.
     Backend(EmbeddingsBackend),
 }
@@ -155,6 +187,18 @@ impl Default for Embeddings {
 pub enum NamedEmbeddings {
     /// The model inside the binary: nothing to install, no request leaves.
     Builtin,
+}
+
+/// A sentence encoder from disk (BERT's architecture, word pieces, mean pooling), computed in this process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderFolder {
+    /// The folder with `config.json`, `tokenizer.json` and `model.safetensors`; relative to the configuration. Another
+    /// model begins with an empty index.
+    pub model: PathBuf,
+    /// How long a look-up waits for it; then it is a miss.
+    #[serde(default = "half_a_second")]
+    pub timeout: HumanDuration,
 }
 
 /// An embeddings endpoint that is asked for the meaning of every prompt that is not answered by its words.
@@ -216,7 +260,8 @@ impl Caching {
             own.charge_hits = rules.charge_hits.unwrap_or(own.charge_hits);
             if let Some(mode) = rules.mode {
                 let semantic = own.semantic.take();
-                let none = || Semantic { mode, embeddings: Embeddings::default(), threshold: None, verify: None };
+                let none =
+                    || Semantic { mode, embeddings: Embeddings::default(), threshold: None, judge: None, verify: None };
                 own.semantic = Some(Semantic { mode, ..semantic.unwrap_or_else(none) });
             }
         }

@@ -22,7 +22,8 @@ pub mod shared_state;
 mod shipped;
 
 pub use caching::{
-    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, NamedEmbeddings, Semantic, SemanticMode, Verify,
+    CacheRules, CacheScope, Caching, Embeddings, EmbeddingsBackend, EncoderFolder, Judge, NamedEmbeddings, Semantic,
+    SemanticMode, Verify,
 };
 pub use check::{check, object_from_json};
 pub use collection::Object;

@@ -7,14 +7,18 @@ use std::{
 };
 
 use crate::{
-    cache::http::Rules,
+    cache::{
+        http::Rules,
+        model::{Desk, Encoders},
+        semantic::NoEncoder,
+    },
     document::Format,
     model::{BackendId, KeyHash, OperationId, PoolId, ProductId, SubscriptionId, Timestamp, UserId},
     openapi::{self, Templates},
     outbound::{Backend, Fleet, Pool},
     policies::Named,
     pricing::{Book, Tables},
-    settings::{self, ObjectKind, Problem, Settings, objects::VersionScheme},
+    settings::{self, Embeddings, ObjectKind, Problem, Settings, objects::VersionScheme},
     store::KeyRow,
 };
 
@@ -40,6 +44,8 @@ pub struct Surroundings<'a> {
     pub last_used: &'a dyn Fn(&SubscriptionId) -> Arc<AtomicU64>,
     /// Tables of prices that outlive snapshots.
     pub tables: &'a Tables,
+    /// Sentence encoders that outlive snapshots.
+    pub encoders: &'a Encoders,
 }
 
 /// Compiles `settings`, or lists everything that keeps it from being compiled.
@@ -56,6 +62,7 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
     let named = compiler.named();
     let facts = compiler.facts(&named);
     let documents = compiler.documents(&backends, &pools, &named);
+    let encoder = compiler.encoder();
     let (prices, problems) = (compiler.prices(), compiler.problems);
     let Some(prices) = prices.filter(|_| problems.is_empty()) else { return Err(problems) };
     let backend_limits = backend_limits(&settings);
@@ -76,6 +83,7 @@ pub fn compile(revision: u64, settings: Arc<Settings>, around: &Surroundings<'_>
         facts,
         backend_limits,
         prices,
+        encoder,
         counters,
     })
 }
@@ -244,6 +252,21 @@ impl Compiler<'_> {
         let listed = operations.into_iter().map(|operation| (operation.method, operation.path, operation.id));
         let compiled = Templates::compile(listed).map_err(|message| vec![message]);
         self.took(ObjectKind::Api, api.id.as_str(), compiled)
+    }
+
+    /// The sentence encoder from disk, where the cache wants one.
+    fn encoder(&mut self) -> Option<Desk> {
+        let semantic = self.settings.cache.as_ref()?.semantic.as_ref()?;
+        let Embeddings::Folder(folder) = &semantic.embeddings else { return None };
+        let path = self.around.base_dir.join(&folder.model);
+        let opened = self.around.encoders.open(&path);
+        let told = |wrong: NoEncoder| {
+            let shown = path.display();
+            let message =
+                format!("`{shown}` holds no sentence encoder: {wrong}; name a folder that does, or `builtin`");
+            Problem { origin: None, path: "cache.semantic.embeddings.model".to_owned(), message }
+        };
+        opened.map_err(|wrong| self.problems.push(told(wrong))).ok()
     }
 
     fn named(&mut self) -> Arc<Named> {

@@ -12,6 +12,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
+    cache::model::Encoders,
     limits::Limits,
     model::{BackendId, PoolId, SubscriptionId},
     outbound::{Backend, Fleet, Pool, fetch::Identity},
@@ -31,6 +32,7 @@ pub struct Hub {
     current: Arc<ArcSwap<Snapshot>>,
     fleet: Fleet,
     tables: Tables,
+    encoders: Encoders,
     base_dir: PathBuf,
     revision: AtomicU64,
     last_used: LastUsed,
@@ -72,11 +74,12 @@ impl Hub {
             facts: super::FactTable::default(),
             backend_limits: HashMap::new(),
             prices: Arc::new(Book::empty(&tables)),
+            encoder: None,
             counters: Vec::new(),
         };
         let current = Arc::new(ArcSwap::from_pointee(empty));
         let (revision, last_used, counted) = (AtomicU64::new(1), LastUsed::default(), Arc::default());
-        Self { current, fleet, tables, base_dir, revision, last_used, counted }
+        Self { current, fleet, tables, encoders: Encoders::default(), base_dir, revision, last_used, counted }
     }
 
     /// Makes the counters of the configuration known to `limits`, now and with each new snapshot: they can be read,
@@ -169,6 +172,7 @@ impl Compiler for Hub {
             base_dir: &self.base_dir,
             last_used: &last_used,
             tables: &self.tables,
+            encoders: &self.encoders,
         };
         let snapshot = compile(self.revision.fetch_add(1, Relaxed), settings.clone(), &around)?;
         let (current, fleet, counted) = (self.current.clone(), self.fleet.clone(), self.counted.clone());

@@ -26,6 +26,7 @@ pub use limits::{Held, Parties};
 pub use parts::Parts;
 
 use crate::{
+    cache::model::Desk,
     limits::Scope,
     model::{BackendId, PoolId, WorkspaceId},
     outbound::{Backend, Pool},
@@ -60,6 +61,8 @@ pub struct Snapshot {
     pub backend_limits: HashMap<BackendId, Held>,
     /// What calls cost.
     pub prices: Arc<Book>,
+    /// The sentence encoder from disk, where one is configured.
+    pub encoder: Option<Desk>,
     /// Every counter that is known without a request: to be shown before its first one.
     pub counters: Vec<Scope>,
 }

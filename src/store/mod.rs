@@ -30,7 +30,7 @@ pub use ledger::{
     Adjustment, Balance, BalanceFinding, Books, ChainFinding, ChainProblem, ChainReport, Ledger, OpenRequest, Position,
     Proof, Pruned, Rebuilt, RollupFinding, Shipment, Shipped, Taken,
 };
-pub use model_answers::{ModelAnswer, ModelAnswers};
+pub use model_answers::{ModelAnswer, ModelAnswers, SharedAnswers, Told};
 pub use port::{Access, Answer, Objects, Owners, Store};
 pub use postgres::Postgres;
 #[cfg(test)]

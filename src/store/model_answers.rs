@@ -41,6 +41,33 @@ pub trait ModelAnswers: Send + Sync {
 
     /// Forgets all that is worth nothing at `now`; how many there were.
     fn sweep_model_answers(&self, now: Timestamp) -> Answer<'_, u64>;
+
+    /// How several gateways tell each other what changed; `None`: one process has this database for itself.
+    fn shared_answers(&self) -> Option<&dyn SharedAnswers> {
+        None
+    }
+}
+
+/// What several gateways with one database tell each other of kept answers.
+pub trait SharedAnswers: Send + Sync {
+    /// Tells that these were written or forgotten at `now`, and forgets what was told before `until`.
+    fn tell_answers(&self, keys: Vec<[u8; 32]>, now: Timestamp, until: Timestamp) -> Answer<'_, ()>;
+
+    /// What was told since an earlier call returned `since`, by anybody; none is left out, however long its transaction
+    /// took. `None`: nothing, only from where on.
+    fn told_answers(&self, since: Option<i64>) -> Answer<'_, Told>;
+
+    /// The answers of these names that are there.
+    fn named_answers(&self, keys: Vec<[u8; 32]>) -> Answer<'_, Vec<ModelAnswer>>;
+}
+
+/// What was told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Where the next call begins.
+    pub upto: i64,
+    /// The names, each with the last time it was told of.
+    pub keys: Vec<([u8; 32], Timestamp)>,
 }
 
 /// A row as both databases have it.

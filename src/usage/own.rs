@@ -21,6 +21,7 @@ impl Meter {
     /// Writes the row of an answered call: `body` is what was asked of the record's backend and model. What the answer
     /// did not report, or cannot have used, is counted.
     pub async fn book_own(&self, mut record: Record, surface: Surface, reported: Usage, body: Bytes, book: &Book) {
+        let took = self.clock.ticks().since(record.started);
         let (Some(backend), Some(model)) = (record.backend.clone(), record.upstream_model.clone()) else { return };
         let possible = Possible::of(&model, body.len() as u64, Inline::default(), false, &Output::default());
         let (reported, _) = possible.believable(reported, &tollgate_providers::Delivered::default(), record.bytes_out);
@@ -32,7 +33,6 @@ impl Meter {
         let asked =
             Asked { model: None, upstream_model: model, backend: &backend, at, batch: false, service_tier: None };
         let cost = book.price(&asked, &record.usage);
-        let took = self.clock.ticks().since(record.started);
         let intent = entries::intent(&record, false, 0, Vec::new());
         let settle = entries::settle(&record, took, cost, Vec::new(), None);
         if let Err(error) = self.journal.append_whole(&codec::encode(&Entry::Refused(intent, settle))) {

@@ -66,7 +66,7 @@ async fn purges_forget_what_they_name() {
             assert_eq!(cached(&get(&world, path).await), "miss");
         }
         let wanted = |is_dry_run: bool| {
-            let purged = json!({"http": http, "policies": policies});
+            let purged = json!({"http": http, "policies": policies, "models": 0});
             json!({"purged": purged, "dry_run": is_dry_run, "replicas": null})
         };
         assert_eq!(purge(&world, "?dry_run=true", &body).await, wanted(true), "{body}");

@@ -233,6 +233,15 @@ async fn lists_of_models_have_the_callers_shape() {
         let answer = world.send(&Call::get(path).header("api-key", KEY)).await.expect_whole(200);
         assert_eq!(answer.json()["data"][0]["id"], "m", "{path}");
     }
+    let google =
+        |path: &str| Call::get(path).header("x-goog-api-key", KEY).header("x-goog-api-client", "google-genai-sdk");
+    for path in ["/v1beta/models?pageSize=50", "/v1/models"] {
+        let gemini = world.send(&google(path)).await.expect_whole(200).json();
+        assert_eq!(gemini["models"][0]["name"], "models/m", "{path}");
+    }
+    assert_eq!(world.send(&google("/v1beta/models/m")).await.expect_whole(200).json()["name"], "models/m");
+    let unknown = world.send(&google("/v1beta/models/nowhere")).await.expect_whole(404).json();
+    assert_eq!(unknown["error"]["status"], "NOT_FOUND");
     let one = world.send(&Call::get("/v1/models/m").key(KEY)).await.expect_whole(200).json();
     assert_eq!(one["id"], "m");
     world.send(&Call::get("/v1/models/nowhere").key(KEY)).await.expect_whole(404);

@@ -311,3 +311,55 @@ async fn a_streamed_response_is_owned_too() {
     world.send(&Call::get("/v1/responses/resp_1").key(OTHER_KEY)).await.expect_whole(404);
     world.send(&Call::get("/v1/responses/resp_1").key(KEY)).await.expect_whole(200);
 }
+
+/// A response whose parts carry its number; a stream of it, when that is asked for.
+fn with_parts(seen: &Seen, number: usize) -> Reply {
+    let path = seen.target.split('?').next().unwrap_or_default();
+    let output = match path {
+        // Made in the background: what it came to is told when it is asked for.
+        "/v1/responses" if seen.contains("\"background\":true") => json!([]),
+        _ => json!([
+            {"type": "reasoning", "id": format!("rs_{number}"), "summary": []},
+            {"type": "code_interpreter_call", "id": format!("ci_{number}"), "container_id": format!("cntr_{number}")},
+        ]),
+    };
+    let response = json!({
+        "id": format!("resp_{number}"), "object": "response", "status": "completed", "model": "up", "output": output,
+        "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    });
+    if seen.contains("\"stream\":true") {
+        let event = json!({"type": "response.completed", "sequence_number": 0, "response": response});
+        return Reply::events([format!("event: response.completed\ndata: {event}\n\n")]);
+    }
+    Reply::json(200, &response)
+}
+
+#[tokio::test]
+async fn items_and_containers_of_another_subscriptions_response_are_404() {
+    let world = World::one("openai", Vendor::start(with_parts).await).await;
+    let ask = |more: Value| {
+        let mut body = json!({"model": "m", "input": "x"});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        Call::post("/v1/responses", &body)
+    };
+    let asked = || world.vendor("one").count();
+    world.send(&ask(json!({})).key(KEY)).await.expect_whole(200);
+    world.send(&ask(json!({"stream": true})).key(KEY)).await.expect_whole(200);
+    world.send(&ask(json!({"background": true})).key(KEY)).await.expect_whole(200);
+    world.send(&Call::get("/v1/responses/resp_3").key(KEY)).await.expect_whole(200);
+    for (number, is_made) in [(1, true), (2, true), (3, false), (4, true), (900, false)] {
+        let (item, container) = (format!("rs_{number}"), format!("cntr_{number}"));
+        for more in [
+            json!({"input": [{"type": "item_reference", "id": item}]}),
+            json!({"input": [{"role": "user", "content": "x"}, {"id": item}]}),
+            json!({"input": [{"type": "code_interpreter_call", "id": "ci", "container_id": container}]}),
+            json!({"tools": [{"type": "code_interpreter", "container": container}]}),
+        ] {
+            let before = asked();
+            world.send(&ask(more.clone()).key(OTHER_KEY)).await.expect_whole(404);
+            assert_eq!(asked(), before, "{more}: nothing was asked of the backend");
+            let own = world.send(&ask(more.clone()).key(KEY)).await;
+            assert_eq!(own.status, if is_made { 200 } else { 404 }, "{more}: {}", own.text());
+        }
+    }
+}

@@ -29,6 +29,11 @@ def test_stream(client):
     assert "".join(piece.text for piece in pieces) == "Hello"
 
 
+def test_list_of_models(client):
+    assert "models/gemini-pro" in [model.name for model in client.models.list()]
+    assert client.models.get(model="gemini-pro").name == "models/gemini-pro"
+
+
 def test_errors(gateway, client):
     with pytest.raises(errors.ClientError) as caught:
         client.models.generate_content(model="no-such-model", contents="x")

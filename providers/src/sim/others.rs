@@ -9,7 +9,7 @@ use super::{
     ask::{Ask, MODELS, tokens},
     embed,
 };
-use crate::{Call, ModelEntry, Surface, head, model_object, models_list};
+use crate::{Call, Family, ModelEntry, Surface, head, model_object, models_list};
 
 /// A transparent PNG of one pixel.
 pub(super) const PNG: &str =
@@ -54,16 +54,18 @@ fn entries(asked: &Asked<'_>) -> Vec<ModelEntry<'static>> {
     MODELS.iter().map(|(id, _)| ModelEntry { id, created: asked.now_unix_secs, owner: "tollgate" }).collect()
 }
 
+fn shape(asked: &Asked<'_>) -> Family {
+    if asked.headers.contains_key("anthropic-version") { Family::Anthropic } else { Family::OpenAi }
+}
+
 fn models(asked: &Asked<'_>) -> Script {
-    let anthropic = asked.headers.contains_key("anthropic-version");
-    Script::bytes(200, "application/json", models_list(anthropic, &entries(asked)).into())
+    Script::bytes(200, "application/json", models_list(shape(asked), &entries(asked)).into())
 }
 
 fn model(asked: &Asked<'_>, id: &str) -> Option<Script> {
-    let anthropic = asked.headers.contains_key("anthropic-version");
     let entries = entries(asked);
     let entry = entries.iter().find(|entry| entry.id == id)?;
-    Some(Script::bytes(200, "application/json", model_object(anthropic, entry).into()))
+    Some(Script::bytes(200, "application/json", model_object(shape(asked), entry).into()))
 }
 
 fn deleted(id: &str, object: &str) -> Script {

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     Family, Surface,
     counts::Counts,
+    items,
     json::{Elements, Members, lenient, object},
+    stored::{StoredKind, StoredRef},
 };
 
 /// Most bytes of a body that are kept; larger ones are read at their tail only.
@@ -198,6 +200,10 @@ impl Seen {
         self.note_model(lenient(members.get("model")).or_else(|| lenient(members.get("modelVersion"))));
         // Nothing else names files that it made: elsewhere the words may be a caller's own.
         let files: &[&str] = if surface == Surface::Batches { &["output_file_id", "error_file_id"] } else { &[] };
-        self.owned_files.extend(files.iter().filter_map(|name| lenient::<String>(members.get(name))));
+        let files = files.iter().filter_map(|name| lenient(members.get(name)));
+        self.owned.extend(files.map(|id| StoredRef { kind: StoredKind::File, id }));
+        if matches!(surface, Surface::Responses | Surface::StoredResponse) {
+            self.owned.extend(items::made(members));
+        }
     }
 }

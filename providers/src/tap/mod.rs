@@ -33,6 +33,7 @@ use crate::{
     counts::Counts,
     json::Members,
     sse::{Frame, Reader},
+    stored::StoredRef,
 };
 
 pub use self::{
@@ -80,7 +81,7 @@ struct Seen {
     unread: Vec<u8>,
     error: Option<StreamError>,
     object_id: Option<String>,
-    owned_files: Vec<String>,
+    owned: Vec<StoredRef>,
     model: Option<String>,
     spoken: Spoken,
     /// Anthropic: content blocks begun, and the one that is open.
@@ -266,10 +267,11 @@ impl Tap {
         self.seen.object_id.as_deref()
     }
 
-    /// Files that the answer names as its outcome (a batch's output and error files): they belong to its owner.
+    /// What the answer made beside the object that it is, and what belongs to that object's owner: a batch's output and
+    /// error files, the items and containers of a response.
     #[must_use]
-    pub fn owned_files(&self) -> &[String] {
-        &self.seen.owned_files
+    pub fn owned(&self) -> &[StoredRef] {
+        &self.seen.owned
     }
 
     /// Anthropic: the content block that has begun and not ended.

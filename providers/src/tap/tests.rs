@@ -227,13 +227,29 @@ fn body(surface: Surface, chunks: impl IntoIterator<Item = Bytes>) -> Tap {
     tap
 }
 
+fn owned(tap: &Tap) -> Vec<&str> {
+    tap.owned().iter().map(|owned| owned.id.as_str()).collect()
+}
+
+#[test]
+fn a_response_names_what_it_made() {
+    let response = r#"{"id":"resp_1","store":true,"output":[{"type":"message","id":"msg_1"},{"id":"ci_1","container_id":"cntr_1"}]}"#;
+    let made = ["msg_1", "ci_1", "cntr_1"];
+    for surface in [Surface::Responses, Surface::StoredResponse] {
+        assert_eq!(owned(&body(surface, [Bytes::from(response)])), made, "{surface:?}");
+    }
+    let created = r#"data: {"type":"response.created","response":{"id":"resp_1","output":[]}}"#;
+    let stream = format!("{created}\n\ndata: {{\"type\":\"response.completed\",\"response\":{response}}}\n\n");
+    assert_eq!(owned(&tapped(Surface::Responses, &stream)), made);
+}
+
 #[test]
 fn bodies_are_read_at_their_end() {
     let batch = body(
         Surface::Batches,
         [Bytes::from_static(br#"{"id":"batch_1","output_file_id":"file-o","error_file_id":null}"#)],
     );
-    assert_eq!((batch.object_id(), batch.owned_files()), (Some("batch_1"), &["file-o".to_owned()][..]));
+    assert_eq!((batch.object_id(), owned(&batch)), (Some("batch_1"), vec!["file-o"]));
     let failed = body(Surface::ChatCompletions, [Bytes::from_static(br#"{"error":{"code":502,"message":"m"}}"#)]);
     assert_eq!(failed.error().map(|error| error.status_hint), Some(502));
     let counted = body(Surface::MessagesCountTokens, [Bytes::from_static(br#"{"input_tokens":5}"#)]);
@@ -260,7 +276,7 @@ fn a_huge_body_keeps_its_tail_only() {
 fn only_a_batchs_answer_names_files() {
     let text = Bytes::from_static(br#"{"output_file_id":"resp_of_another"}"#);
     for surface in [Surface::Files, Surface::Responses, Surface::ChatCompletions] {
-        assert!(body(surface, [text.clone()]).owned_files().is_empty(), "{surface:?}");
+        assert!(body(surface, [text.clone()]).owned().is_empty(), "{surface:?}");
     }
 }
 

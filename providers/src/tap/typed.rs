@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     counts::Counts,
+    items,
     json::{Members, lenient, object, says_something},
 };
 
@@ -65,6 +66,7 @@ impl Seen {
             self.note_model(lenient(response.get("model")));
             self.replace_counts(response.get("usage").and_then(Counts::openai));
             self.note_error(StreamError::from_value(response.get("error")));
+            self.owned = items::made(&response);
         }
         self.replace_counts(members.get("usage").and_then(Counts::openai));
         match kind {

@@ -1,4 +1,5 @@
-//! `POST /admin/v1/cache/purge`: forgets what caches keep, by API, product, tag, path or key. Stands in the audit log.
+//! `POST /admin/v1/cache/purge`: forgets what caches keep, by API, product, tag, path or key; what names an API, a product
+//! or all forgets kept answers of models, too. Stands in the audit log.
 
 use axum::response::Response;
 use http::StatusCode;
@@ -6,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     admin::{answer, call::Call, refusal::Refusal},
-    cache::http::Selector,
+    cache::{
+        http::Selector,
+        model::{Key, Owner},
+    },
     settings::Problem,
     snapshot::control::Run,
     store::AuditLine,
@@ -43,12 +47,25 @@ pub(super) async fn post(call: Call) -> Result<Response, Refusal> {
             (0, count, is_announced)
         }
     };
+    let models = models(&call, &wanted);
+    if !is_dry_run {
+        for key in &models {
+            state.kept.forget(*key);
+        }
+    }
     let body = json!({
-        "purged": { "http": http, "policies": policies },
+        "purged": { "http": http, "policies": policies, "models": models.len() },
         "dry_run": is_dry_run,
         "replicas": is_announced.map(|is_announced| if is_announced { "told" } else { "not reached" }),
     });
     Ok(answer::json(StatusCode::OK, &body))
+}
+
+/// The kept answers of models that are meant: none has a tag, a path or a key.
+fn models(call: &Call, wanted: &Wanted) -> Vec<Key> {
+    let Wanted::Answers(Selector { api, product, tag: None, path: None }) = wanted else { return Vec::new() };
+    let (api, product) = (api.clone().unwrap_or_default(), product.clone().unwrap_or_default());
+    call.state.kept.owned(&Owner { product, api, ..Owner::default() })
 }
 
 /// What the body names; everything that is wrong with it otherwise.

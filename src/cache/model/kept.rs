@@ -96,8 +96,10 @@ impl Entry {
 pub trait Shelf: Send + Sync {
     /// Keeps an entry, in place of one of the same key.
     fn keep(&self, entry: Arc<Entry>);
-    /// Forgets an entry.
+    /// Forgets an entry, everywhere.
     fn forget(&self, key: Key);
+    /// Forgets an entry that has ended or that memory has no room for; who else has it may keep it.
+    fn leave(&self, key: Key);
 }
 
 /// A shelf that keeps nothing: the answers end with the process.
@@ -107,6 +109,8 @@ impl Shelf for NoShelf {
     fn keep(&self, _: Arc<Entry>) {}
 
     fn forget(&self, _: Key) {}
+
+    fn leave(&self, _: Key) {}
 }
 
 /// How an answer was found.
@@ -170,7 +174,9 @@ impl Kept {
             .expire_after(Ends(clock.clone()))
             .eviction_listener(move |key: Arc<Key>, entry: Arc<Entry>, cause| {
                 if cause != RemovalCause::Replaced {
-                    behind.forget(*key);
+                    if cause.was_evicted() {
+                        behind.leave(*key);
+                    }
                     entry.meaning.iter().for_each(|meaning| told.remove(entry.partition, *key, &meaning.model));
                 }
             })
@@ -197,6 +203,15 @@ impl Kept {
         Some(Found { entry: self.get(key)?, tier: Tier::Semantic { similarity } })
     }
 
+    /// The answer to a prompt of at least this similarity of which only a judge can say whether it asks the same, and
+    /// that prompt.
+    #[must_use]
+    pub fn find_doubtful(&self, question: &Question, meaning: &Meaning, least: f32) -> Option<(Found, Arc<str>)> {
+        let text = question.text.as_deref()?;
+        let (key, similarity, other) = self.meanings.doubtful(question.partition, text, meaning, least)?;
+        Some((Found { entry: self.get(key)?, tier: Tier::Semantic { similarity } }, other))
+    }
+
     /// The entry of that key, while it lasts.
     #[must_use]
     pub fn get(&self, key: Key) -> Option<Arc<Entry>> {
@@ -215,8 +230,20 @@ impl Kept {
         if self.clock.now() < entry.expires {
             self.place(&Arc::new(entry));
         } else {
-            self.shelf.forget(entry.key);
+            self.shelf.leave(entry.key);
         }
+    }
+
+    /// Lets go of an answer that another gateway forgot at that time, unless it is newer.
+    pub fn let_go(&self, key: Key, forgotten: Timestamp) {
+        if self.entries.get(&key).is_some_and(|entry| entry.created <= forgotten) {
+            self.entries.invalidate(&key);
+        }
+    }
+
+    /// Lets go of all answers; the shelf keeps its own.
+    pub fn let_go_of_all(&self) {
+        self.entries.invalidate_all();
     }
 
     fn place(&self, entry: &Arc<Entry>) {

@@ -96,6 +96,17 @@ impl Meanings {
     }
 }
 
+impl Meanings {
+    /// The entry of this partition that only a judge can decide on, how alike the two are, and its text.
+    #[must_use]
+    pub fn doubtful(&self, partition: Key, text: &str, meaning: &Meaning, least: f32) -> Option<(Key, f64, Arc<str>)> {
+        let prompts = self.of(&(partition, meaning.model.clone()))?;
+        let prompts = prompts.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found, text) = prompts.index.doubtful(text, &meaning.vector, least)?;
+        Some((*prompts.keys.get(&found.id)?, f64::from(found.similarity), text))
+    }
+}
+
 /// Keys are hashes: eight of their bytes tell the few of one partition apart.
 fn id(key: Key) -> u64 {
     let (first, _) = key.0.split_first_chunk().expect("32 bytes begin with 8");

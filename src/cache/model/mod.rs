@@ -7,6 +7,7 @@
 //! the database (`store`).
 
 pub mod answer;
+pub mod encoders;
 pub mod kept;
 pub mod key;
 pub mod meaning;
@@ -14,6 +15,7 @@ pub mod question;
 pub mod tree;
 pub mod verdicts;
 
+pub use encoders::{Desk, Encoders};
 pub use kept::{Entry, Found, Kept, NoShelf, Owner, Shelf, Tier};
 pub use key::Key;
 pub use meaning::Meaning;

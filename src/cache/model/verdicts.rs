@@ -101,8 +101,9 @@ impl Verdicts {
     }
 }
 
-/// Whether two answers say the same, as far as their beginnings tell: alike enough, and no other numbers. `None`: they
-/// cannot be compared.
+/// Whether two answers say the same, as far as their beginnings tell: alike enough, neither with a number in place of the
+/// other's, and both with or both without a denial in what they say first. In doubt they do not: the estimate errs on
+/// the side of more wrong hits. `None`: they cannot be compared.
 #[must_use]
 pub fn agree(kept: &str, fresh: &str, least: f64) -> Option<bool> {
     if normalise(kept) == normalise(fresh) {
@@ -111,15 +112,28 @@ pub fn agree(kept: &str, fresh: &str, least: f64) -> Option<bool> {
     let beginning = |text: &str| text.chars().take(COMPARED).collect::<String>();
     let (kept, fresh) = (beginning(kept), beginning(fresh));
     let (ours, theirs) = (numbers(&kept), numbers(&fresh));
-    if !ours.is_empty() && !theirs.is_empty() && !ours.iter().any(|number| theirs.contains(number)) {
+    // One may say more than the other; `30 days, by post in 5` and `60 days, by post in 5` contradict each other.
+    let lacks = |some: &[&str], other: &[&str]| some.iter().any(|number| !other.contains(number));
+    if lacks(&ours, &theirs) && lacks(&theirs, &ours) || denies(&kept) != denies(&fresh) {
         return Some(false);
     }
     let similarity = builtin().embed(&kept)?.similarity(&builtin().embed(&fresh)?);
     Some(f64::from(similarity) >= least)
 }
 
+/// The numbers, with what makes them one: `1.5`, `10:30`.
 fn numbers(text: &str) -> Vec<&str> {
-    text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).collect()
+    let parts = text.split(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | ':'));
+    let bare = parts.map(|part| part.trim_matches(|c: char| !c.is_ascii_digit()));
+    bare.filter(|part| !part.is_empty()).collect()
+}
+
+/// Whether the first sentence denies something.
+fn denies(text: &str) -> bool {
+    const DENYING: [&str; 8] = ["no", "not", "never", "cannot", "none", "neither", "unable", "without"];
+    let first = text.split(['.', '!', '?', '\n', ';']).next().unwrap_or_default().to_lowercase().replace('’', "'");
+    let mut words = first.split(|c: char| !c.is_alphabetic() && c != '\'');
+    words.any(|word| DENYING.contains(&word) || word.ends_with("n't"))
 }
 
 #[cfg(test)]
@@ -157,5 +171,16 @@ mod tests {
         assert_eq!(agree("You have 30 days to return it.", "You have 60 days to return it.", 0.75), Some(false));
         assert_eq!(agree(paris, "Boil the eggs until they are hard.", 0.75), Some(false));
         assert_ne!(agree(paris, "🙂🙂", 0.75), Some(true));
+        for (kept, fresh) in [
+            ("You have 30 days; it takes 5 days.", "You have 60 days; it takes 5 days."),
+            ("Yes, you can return sale items.", "No, you can't return sale items."),
+            ("You can return sale items.", "You cannot return sale items."),
+            ("The shop opens at 9:30.", "The shop opens at 9:15."),
+            ("It costs 1.50.", "It costs 1.60."),
+        ] {
+            assert_eq!(agree(kept, fresh, 0.75), Some(false), "{kept} / {fresh}");
+        }
+        let longer = "You have 30 days to return it, and 14 days for sale items.";
+        assert_eq!(agree("You have 30 days to return it.", longer, 0.75), Some(true), "one may say more");
     }
 }

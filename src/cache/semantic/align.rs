@@ -42,7 +42,9 @@ pub(super) fn align<'a>(one: &'a Form, other: &'a Form, wide: bool) -> Option<Ve
     }
     let spared = rest.iter().all(|at| wide && is_spare(one, &one.items[*at], other));
     let spares = free.iter().all(|to| wide && is_spare(other, &other.items[*to], one));
-    (spared && spares && !aligned.is_empty()).then_some(aligned)
+    // One word in another's place is another question: `use a voucher`, `get a voucher`.
+    let swapped = !rest.is_empty() && !free.is_empty();
+    (spared && spares && !swapped && !aligned.is_empty()).then_some(aligned)
 }
 
 /// Whether this kind of question is the same without the word.
@@ -60,7 +62,21 @@ fn same(left: &Item, right: &Item, _: bool) -> bool {
 
 fn near(left: &Item, right: &Item, wide: bool) -> bool {
     let words = left.kind == Kind::Word && right.kind == Kind::Word && !left.is_name && !right.is_name;
-    wide && words && synonyms().are_near(&left.name, &right.name)
+    wide && words && (synonyms().are_near(&left.name, &right.name) || is_adverb_of(&left.name, &right.name))
+}
+
+/// `permanently` and `permanent`; not those adverbs that mean something else.
+fn is_adverb_of(one: &str, other: &str) -> bool {
+    const OTHERS: &[&str] =
+        &["hardly", "nearly", "lately", "shortly", "barely", "mostly", "highly", "fairly", "largely"];
+    let made = |adverb: &str, plain: &str| {
+        let bare = adverb.strip_suffix("ly").filter(|_| !OTHERS.contains(&adverb));
+        bare.is_some_and(|bare| {
+            let soft = bare.strip_suffix('i').zip(plain.strip_suffix('y')).is_some_and(|(one, two)| one == two);
+            bare == plain || soft || plain.strip_suffix("le") == Some(bare)
+        })
+    };
+    made(one, other) || made(other, one)
 }
 
 /// A misspelling that stands where the word stands and is no name.

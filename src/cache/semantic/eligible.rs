@@ -3,6 +3,8 @@
 //! Word lists, English first, with the commonest words of six more languages: a word missed here costs a stale answer,
 //! so they err on the side of finding one. Deliberately not here: what is done about it (`cache::model`).
 
+use std::{collections::HashMap, sync::LazyLock};
+
 /// Words that make an answer depend on when it is asked.
 const TIMES: &[&str] = &[
     "today",
@@ -141,26 +143,40 @@ const PERSONS: &[&str] = &[
     "mis", "mon", "ma", "mes", "mein", "meine", "meinen", "meinem", "meiner", "mio", "mia", "meu", "minha", "mijn",
 ];
 
+/// Phrases by their first words: one pass over a text finds any of them, however long it is.
+type Phrases = HashMap<&'static str, Vec<Vec<&'static str>>>;
+
+static TIME_PHRASES: LazyLock<Phrases> = LazyLock::new(|| by_first_word(TIMES));
+static PERSON_PHRASES: LazyLock<Phrases> = LazyLock::new(|| by_first_word(PERSONS));
+
+fn by_first_word(list: &[&'static str]) -> Phrases {
+    let mut all = Phrases::new();
+    for phrase in list {
+        let words: Vec<_> = phrase.split(' ').collect();
+        all.entry(words[0]).or_default().push(words);
+    }
+    all
+}
+
 /// Whether the answer depends on when it is asked: `today`, `latest`, `this week`, `ago`. Weekdays and dates alone do
 /// not: "open on Mondays" holds next week too.
 pub fn is_time_dependent(text: &str) -> bool {
-    has(text, TIMES) || UNSPACED_TIMES.iter().any(|word| text.contains(word))
+    has(text, &TIME_PHRASES) || !text.is_ascii() && UNSPACED_TIMES.iter().any(|word| text.contains(word))
 }
 
 /// Whether the answer depends on who asks: `my order`, `I`. For partitions wider than one person.
 pub fn is_personal(text: &str) -> bool {
-    has(text, PERSONS)
+    has(text, &PERSON_PHRASES)
 }
 
-fn has(text: &str, list: &[&str]) -> bool {
+fn has(text: &str, phrases: &Phrases) -> bool {
     let plain = text.replace(['’', 'ʼ'], "'").to_lowercase();
-    let words = plain.split(|char: char| !char.is_alphanumeric() && char != '\'').filter(|word| !word.is_empty());
-    let spaced = words.fold(String::from(" "), |line, word| line + word.trim_end_matches("'s") + " ");
-    list.iter().any(|word| spaced.match_indices(word).any(|(at, _)| is_whole(&spaced, at, word.len())))
-}
-
-fn is_whole(line: &str, at: usize, length: usize) -> bool {
-    line[..at].ends_with(' ') && line[at + length..].starts_with(' ')
+    let words = plain.split(|char: char| !char.is_alphanumeric() && char != '\'');
+    let bare = words.map(|word| word.trim_matches('\'').trim_end_matches("'s"));
+    let words: Vec<_> = bare.filter(|word| !word.is_empty()).collect();
+    let begins =
+        |at: usize| phrases.get(words[at]).is_some_and(|all| all.iter().any(|one| words[at..].starts_with(one)));
+    (0..words.len()).any(begins)
 }
 
 #[cfg(test)]
@@ -180,6 +196,8 @@ mod tests {
             "今天天气",
             "What happened 3 days ago?",
             "next Friday",
+            "What is 'today' in Rome?",
+            "So what is it, up to date?",
         ] {
             assert!(is_time_dependent(text), "{text}");
         }

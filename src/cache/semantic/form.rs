@@ -5,13 +5,12 @@
 
 use super::{
     lexicon::{
-        AGENTS, ASKING_NOUNS, Ask, BINDING, DENYING, EMPTY, FRONTED, FUTURE, MEASURES, ORDERS, OWNERS, PAST, STATES,
-        SUMS,
+        AGENTS, ASKING_NOUNS, Ask, BINDING, CLAUSES, DENYING, EMPTY, FUTURE, MEASURES, OWNERS, PAST, STATES, SUMS,
     },
-    phrases::{Phrase, fits, phrases},
     stem::stem,
     synonyms::synonyms,
     token::{Kind, Token, tokens},
+    turns,
 };
 
 /// When the question is about.
@@ -61,8 +60,7 @@ impl Form {
     /// Of a text.
     pub(super) fn of(text: &str) -> Self {
         let (all, quoted) = tokens(text);
-        let all = turned(versus(told(without_manners(all))));
-        let (ask, taken) = asked(&all);
+        let (all, ask, taken) = turns::question(all);
         let subject = subject(&all, ask);
         let said = |words: &[&str]| all.iter().take(taken + 1).any(|token| words.contains(&token.text.as_str()));
         let tense = if said(PAST) {
@@ -82,11 +80,18 @@ impl Form {
         form.agent();
         form.differ();
         form.leave();
+        form.people();
+        form.convert();
+        form.tidy();
         form
     }
 
     /// `How tall is` asks for the height of.
     fn measure(&mut self) {
+        if self.ask == Ask::HowMuch && self.items.len() > 1 && self.items[0].name == "time" {
+            self.ask = Ask::Degree;
+            "long".clone_into(&mut self.items[0].name);
+        }
         let named = self.items.first().and_then(|item| MEASURES.iter().find(|(word, _)| *word == item.name));
         if let (Ask::Degree, Some((_, noun))) = (self.ask, named) {
             self.ask = Ask::What;
@@ -96,10 +101,17 @@ impl Form {
 
     /// `What is the reason for` asks why; `the deadline` asks when but says of what, too.
     fn noun(&mut self) {
-        if !matches!(self.ask, Ask::What | Ask::Explain | Ask::None | Ask::Which) {
+        if !matches!(self.ask, Ask::What | Ask::Give | Ask::Explain | Ask::None | Ask::Which) {
             return;
         }
-        let found = self.items.iter().find_map(|item| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name));
+        // `What do lights cause` names no cause: at the end these are what is done.
+        let done = |at: usize, name: &str| {
+            let verb = matches!(name, "cause" | "process" | "count" | "step");
+            verb && self.ask != Ask::None && at > 0 && at + 1 == self.items.len()
+        };
+        let asking =
+            |(at, item): (usize, &Item)| ASKING_NOUNS.iter().find(|(noun, _)| *noun == item.name && !done(at, noun));
+        let found = self.items.iter().enumerate().find_map(asking);
         if let Some((noun, ask)) = found {
             self.ask = *ask;
             self.tense = Tense::Untold;
@@ -118,10 +130,64 @@ impl Form {
         }
     }
 
+    /// `How many people live in` asks for the population of.
+    fn people(&mut self) {
+        let named = |at: usize, name: &str| self.items.get(at).is_some_and(|item| item.name == name);
+        if self.ask == Ask::HowMany && self.items.len() > 2 && named(0, "person") && named(1, "live") {
+            self.ask = Ask::What;
+            self.items.splice(..2, [Item::word("population")]);
+            self.items.iter_mut().filter(|item| item.role == "in").for_each(|item| "of".clone_into(&mut item.role));
+        }
+    }
+
+    /// `Convert 5 miles to kilometres`, `How many kilometres are 5 miles`: what 5 miles are in kilometres.
+    fn convert(&mut self) {
+        let number = |at: usize| self.items.get(at).is_some_and(|item| item.kind == Kind::Number);
+        let told = self.items.first().is_some_and(|item| item.name == "convert") && number(1);
+        let asked = self.ask == Ask::HowMany && self.items.len() == 3 && number(1);
+        if told && matches!(self.ask, Ask::None | Ask::How) {
+            self.items.remove(0);
+            for item in self.items.iter_mut().filter(|item| matches!(item.role.as_str(), "to" | "into")) {
+                "in".clone_into(&mut item.role);
+            }
+        } else if asked {
+            self.items.rotate_left(1);
+            self.items.iter_mut().for_each(|item| item.role.clear());
+            "in".clone_into(&mut self.items[2].role);
+        } else {
+            return;
+        }
+        self.ask = Ask::What;
+    }
+
+    /// `Which effects does it have` are the effects of it; what is needed comes first wherever that is said.
+    fn tidy(&mut self) {
+        // `Who should I call` asks whom I call; `Who should pay` does not ask who pays.
+        if matches!(self.ask, Ask::Who | Ask::Where) && self.subject == "i" && self.items.len() > 1 {
+            self.items.retain(|item| item.name != "should");
+        }
+        if self.ask == Ask::What && self.items.len() > 1 && self.items.last().is_some_and(|last| last.name == "mean") {
+            self.items.pop();
+        }
+        let naming = matches!(self.ask, Ask::What | Ask::Give | Ask::Which | Ask::HowMany | Ask::HowMuch | Ask::None);
+        let denied = self.items.iter().any(|item| DENYING.contains(&item.name.as_str()));
+        if !naming || denied || self.items.len() < 3 {
+            return;
+        }
+        if self.ask != Ask::None && self.items.last().is_some_and(|last| last.name == "have") {
+            self.items.pop();
+        }
+        let needed = self.items.iter().position(|item| item.name == "need");
+        if let Some(at) = needed {
+            self.items[at].role.clear();
+            self.items[..=at].rotate_right(1);
+        }
+    }
+
     /// `The author of` asks who wrote.
     fn agent(&mut self) {
         let found = self.items.iter().position(|item| AGENTS.iter().any(|(agent, _)| *agent == item.name));
-        if let (Some(at), Ask::Who | Ask::What | Ask::None) = (found, self.ask) {
+        if let (Some(at), Ask::Who | Ask::What | Ask::Give | Ask::None) = (found, self.ask) {
             self.ask = Ask::Who;
             let does = AGENTS.iter().find(|(agent, _)| *agent == self.items[at].name).map_or("", |(_, does)| does);
             self.items.remove(at);
@@ -160,120 +226,6 @@ impl Form {
             self.items.splice(0..0, (!sum).then(|| Item::word("price")));
         }
     }
-}
-
-/// Without what is said for manners before and after.
-fn without_manners(mut tokens: Vec<Token>) -> Vec<Token> {
-    let whole = tokens.clone();
-    while let Some(taken) = phrases().manners.iter().filter_map(|phrase| begins(&tokens, phrase)).max() {
-        tokens.drain(..taken);
-    }
-    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
-    tokens.drain(..pauses);
-    let order = tokens.first().is_some_and(|first| matches!(first.text.as_str(), "can" | "could" | "would" | "will"));
-    let you = tokens.get(1).is_some_and(|second| second.text == "you");
-    if order && you && tokens.get(2).is_some_and(|third| ORDERS.contains(&third.text.as_str())) {
-        tokens.drain(..2);
-        tokens.drain(..usize::from(tokens[0].text == "please"));
-    }
-    while let Some(taken) = phrases().thanks.iter().filter_map(|phrase| ends(&tokens, phrase)).max() {
-        tokens.truncate(tokens.len() - taken);
-    }
-    if tokens.iter().any(|token| token.kind != Kind::Pause) { tokens } else { whole }
-}
-
-/// `A vs B` asks for the difference between A and B.
-fn versus(mut tokens: Vec<Token>) -> Vec<Token> {
-    let word = |word: &str| Token { kind: Kind::Word, text: word.to_owned(), name: false };
-    let found =
-        tokens.iter().position(|token| token.kind == Kind::Word && matches!(token.text.as_str(), "vs" | "versus"));
-    let differing = tokens.iter().any(|token| token.text.starts_with("differ"));
-    if let Some(at) = found.filter(|at| *at > 0 && !differing && asked(&tokens).1 == 0) {
-        tokens.retain(|token| token.kind != Kind::Pause);
-        if let Some(token) = tokens.get_mut(at) {
-            *token = word("and");
-        }
-        tokens.splice(0..0, ["what", "is", "difference", "between"].map(word));
-    }
-    tokens
-}
-
-/// `I want to ..., how do I do that` is `how do I ...`.
-fn told(mut tokens: Vec<Token>) -> Vec<Token> {
-    let lead = phrases().needs.iter().filter_map(|phrase| begins(&tokens, phrase)).max();
-    let tail = phrases().tails.iter().filter_map(|phrase| ends(&tokens, phrase)).max();
-    let asked_last = tail.is_some_and(|tail| tail < 3) && asked(&tokens).1 == 0;
-    if let (Some(lead), Some(tail)) = (lead.or(asked_last.then_some(0)), tail)
-        && lead + tail < tokens.len()
-    {
-        tokens.truncate(tokens.len() - tail);
-        let how = ["how", "to"].map(|word| Token { kind: Kind::Word, text: word.to_owned(), name: false });
-        tokens.splice(..lead, how);
-    }
-    tokens
-}
-
-/// How many tokens a phrase takes where the tokens begin with it; pauses before it count.
-fn begins(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
-    let pauses = tokens.iter().take_while(|token| token.kind == Kind::Pause).count();
-    let taken = fits(&tokens[pauses..], phrase)?;
-    Some(pauses + taken)
-}
-
-fn ends(tokens: &[Token], phrase: &Phrase) -> Option<usize> {
-    let pauses = tokens.iter().rev().take_while(|token| token.kind == Kind::Pause).count();
-    let kept = &tokens[..tokens.len() - pauses];
-    let length = phrase.len();
-    let tail = kept.get(kept.len().checked_sub(length)?..)?;
-    (kept.len() > length && fits(tail, phrase).is_some()).then_some(pauses + length)
-}
-
-/// `In nginx, how can I ...` is `how can I ... in nginx`.
-fn turned(mut tokens: Vec<Token>) -> Vec<Token> {
-    let pause = tokens.iter().position(|token| token.kind == Kind::Pause);
-    let Some(pause) = pause.filter(|at| tokens.len() > at + 3) else { return tokens };
-    let fronted = tokens
-        .first()
-        .is_some_and(|first| BINDING.contains(&first.text.as_str()) || FRONTED.contains(&first.text.as_str()));
-    let again =
-        asked(&tokens[pause + 1..]).1 > 0 || fronted && !tokens[pause + 1..].iter().any(|one| one.kind == Kind::Pause);
-    if fronted && again && asked(&tokens[..pause]).0 != Ask::How {
-        while tokens.last().is_some_and(|last| last.kind == Kind::Pause) {
-            tokens.pop();
-        }
-        let mut tail = tokens.split_off(pause + 1);
-        tokens.pop();
-        tail.push(Token { kind: Kind::Pause, text: ",".to_owned(), name: false });
-        tail.extend(tokens);
-        return tail;
-    }
-    tokens
-}
-
-/// What the first words ask, and how many they are.
-fn asked(tokens: &[Token]) -> (Ask, usize) {
-    let embedded = usize::from(tokens.first().is_some_and(|first| matches!(first.text.as_str(), "if" | "whether")));
-    let inner = &tokens[embedded..];
-    let best = phrases()
-        .asking
-        .iter()
-        .filter_map(|(phrase, ask)| fits(inner, phrase).map(|taken| (taken, *ask)))
-        .rev()
-        .max_by_key(|found| found.0);
-    if let Some((taken, ask)) = best {
-        return (ask, taken + embedded);
-    }
-    if embedded == 0 {
-        return (Ask::None, 0);
-    }
-    // "whether I can pay": the auxiliary stands after its subject.
-    let later = inner.iter().take(4).find_map(|token| {
-        let alone = |phrase: &Phrase| phrase.len() == 1 && phrase[0] == token.text;
-        let found = phrases().asking.iter().find(|(phrase, _)| alone(phrase)).map(|(_, ask)| *ask);
-        found
-            .filter(|ask| matches!(ask, Ask::Is | Ask::Do | Ask::Can | Ask::Should | Ask::Must | Ask::Will | Ask::Have))
-    });
-    (later.unwrap_or(Ask::Do), embedded)
 }
 
 /// Who acts: `you` and those asked about differ from whoever asks, except where everybody is meant.
@@ -363,6 +315,10 @@ fn binds(token: &Token, role: &mut String) -> bool {
     let text = token.text.as_str();
     if token.kind == Kind::Pause {
         role.clear();
+    } else if CLAUSES.contains(&text) {
+        // What follows is said of what stands before; no preposition before it binds that.
+        role.clear();
+        return EMPTY.contains(&text);
     } else if token.kind == Kind::Word && BINDING.contains(&text) {
         text.clone_into(role);
         if text == "'s" {

@@ -8,7 +8,7 @@ use super::{
     align::{Aligned, align},
     builtin::builtin,
     form::{Form, Tense},
-    lexicon::{Ask, DENYING, LOOSE, NEAR_BONDS},
+    lexicon::{Ask, COUNTED, DENYING, LOOSE, NEAR_BONDS},
     mode::Mode,
     token::Kind,
 };
@@ -37,9 +37,14 @@ impl Prompt {
         }
         let Some((one, other)) = self.form.as_ref().zip(Self::of(other).form) else { return false };
         match mode {
-            Mode::Loose => is_loosely_same(one, &other),
+            Mode::Loose => one.ask == other.ask && is_loosely_same(one, &other),
             _ => refusal(one, &other, mode == Mode::Balanced).is_none(),
         }
+    }
+
+    /// Whether a judge may be asked if the answer to `other` serves: nothing differs that no judge is trusted with.
+    pub(super) fn may_be_asked_about(&self, other: &str) -> bool {
+        self.form.as_ref().zip(Self::of(other).form).is_some_and(|(one, other)| is_loosely_same(one, &other))
     }
 }
 
@@ -65,7 +70,20 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if kindred && !(aligned.len() > 2 && aligned.len() == one.items.len().max(other.items.len())) {
         return Some("ask");
     }
-    if !same_bonds(&aligned, wide) {
+    // Of what is counted or the most of its kind, `in`, `on` and `of` say the same.
+    let most = |pair: &Aligned<'_>| pair.left.name.ends_with("est") && pair.left.name.len() > 5;
+    let counted = one.ask == Ask::HowMany || aligned.iter().any(most);
+    if !same_bonds(
+        &aligned,
+        if wide {
+            NEAR_BONDS
+        } else if counted {
+            COUNTED
+        } else {
+            &[]
+        },
+        wide,
+    ) {
         return Some("bonds");
     }
     let ordered = same_order(&aligned) || wide && is_turned(&aligned);
@@ -78,12 +96,15 @@ fn is_kindred(one: Ask, other: Ask) -> bool {
     pair(Ask::How, Ask::What) || pair(Ask::Do, Ask::Is) || pair(Ask::HowMuch, Ask::What) || pair(Ask::Who, Ask::Which)
 }
 
-/// What comes and what is are near: `won't it connect`, `doesn't it connect`.
+/// What comes and what is are near: `won't it connect`, `doesn't it connect`. A few words without a verb tell no tense:
+/// `signing date of the treaty` can only be past, but `Australia capital` is not what it was.
 fn same_tense(one: &Form, other: &Form, wide: bool) -> bool {
     let coming = |form: &Form| if wide && form.tense == Tense::Future { Tense::Present } else { form.tense };
     let told = |form: &Form| if form.tense == Tense::Untold { Tense::Present } else { coming(form) };
     let untold = one.tense == Tense::Untold || other.tense == Tense::Untold;
-    told(one) == told(other) || wide && untold
+    let dated = matches!(one.ask, Ask::When | Ask::Time | Ask::Who | Ask::Where);
+    let ahead = one.tense == Tense::Future || other.tense == Tense::Future;
+    told(one) == told(other) || wide && untold && (dated || one.ask == Ask::Why && !ahead)
 }
 
 /// The same one acts. `Do you deliver` and `Is there delivery` are near.
@@ -103,26 +124,35 @@ fn may_own(one: &Form, other: &Form) -> bool {
 
 /// The same kind of question. `What` and a few bare words are near, `Which` and `What` too.
 fn same_ask(one: &Form, other: &Form, wide: bool) -> bool {
+    // `Explain the difference` can only tell it, as `what is the difference` does.
+    let opening = one.items.iter().any(|item| matches!(item.name.as_str(), "open" | "close"));
+    let differing = one.items.first().is_some_and(|item| item.name == "difference");
     let near = |ask: Ask| match ask {
-        Ask::Which => Ask::What,
-        Ask::Explain if wide => Ask::What,
-        Ask::Time if wide => Ask::When,
+        Ask::Which | Ask::Give => Ask::What,
+        Ask::Explain if wide || differing => Ask::What,
+        Ask::Degree if wide => Ask::How,
+        Ask::Time if wide || opening => Ask::When,
         Ask::Do if wide => Ask::Exists,
         _ => ask,
     };
     let bare = |one: Ask, other: Ask| {
-        one == Ask::None && (other == Ask::What || wide && other == Ask::How || wide && other == Ask::HowMany)
+        one == Ask::None
+            && (other == Ask::What || other == Ask::Give || wide && other == Ask::How || wide && other == Ask::HowMany)
     };
+    let wanted = (one.ask == Ask::Give) != (other.ask == Ask::Give) && one.items.len().min(other.items.len()) < 2;
+    if wanted && one.ask != Ask::None && other.ask != Ask::None {
+        return false;
+    }
     near(one.ask) == near(other.ask) || bare(one.ask, other.ask) || bare(other.ask, one.ask)
 }
 
 /// Prepositions say the same. Those that compounds go without may be missing, on one side only: `Tokyo population`.
-fn same_bonds(aligned: &[Aligned<'_>], wide: bool) -> bool {
+fn same_bonds(aligned: &[Aligned<'_>], kindred: &[&[&str]], wide: bool) -> bool {
     let loose = |role: &str| LOOSE.contains(&role);
     let differing = || aligned.iter().filter(|pair| pair.left.role != pair.right.role);
     let compound = |pair: &Aligned<'_>| {
         let (left, right) = (pair.left.role.as_str(), pair.right.role.as_str());
-        let near = wide && NEAR_BONDS.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
+        let near = kindred.iter().any(|bonds| bonds.contains(&left) && bonds.contains(&right));
         near || loose(left) && loose(right) && (left.is_empty() || right.is_empty())
     };
     let lefts = differing().filter(|pair| pair.left.role.is_empty()).count();
@@ -168,7 +198,7 @@ fn is_loosely_same(one: &Form, other: &Form) -> bool {
         names
     };
     let opposed = || one.items.iter().any(|left| other.items.iter().any(|right| opposite(&left.name, &right.name)));
-    one.quoted == other.quoted && one.ask == other.ask && hard(one) == hard(other) && !opposed()
+    one.quoted == other.quoted && hard(one) == hard(other) && !opposed()
 }
 
 /// One is the other denied by its first letters, or they are a pair that everybody mixes up in vectors.

@@ -21,17 +21,6 @@ pub struct Match {
     pub similarity: f32,
 }
 
-/// A neighbour and what the guards said of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Candidate {
-    /// The entry.
-    pub id: u64,
-    /// Cosine, 0 to 1.
-    pub similarity: f32,
-    /// Whether the mode serves it without asking a judge.
-    pub serves: bool,
-}
-
 /// The prompts of one partition, at most `capacity`; the oldest leaves when another comes.
 #[derive(Debug)]
 pub struct Index {
@@ -136,15 +125,14 @@ impl Index {
             .map(|(similarity, at)| Match { id: self.entries[*at].id, similarity: *similarity })
     }
 
-    /// The nearest entries of at least this cosine, served or not: a judge may decide those that guards refuse.
-    pub fn candidates(&self, text: &str, embedding: &Embedding, mode: Mode, least: f32) -> Vec<Candidate> {
+    /// The nearest entry of at least this cosine that only a judge can decide: words differ, but no number, id, denial or
+    /// quoted text does.
+    pub fn doubtful(&self, text: &str, embedding: &Embedding, least: f32) -> Option<(Match, Arc<str>)> {
         let prompt = guard::Prompt::of(text);
-        let candidate = |(similarity, at): &(f32, usize)| {
-            let entry = &self.entries[*at];
-            let serves = *similarity >= mode.least() && prompt.is_served_by(&entry.text, *similarity, mode);
-            Candidate { id: entry.id, similarity: *similarity, serves }
-        };
-        self.nearest(embedding, least.min(mode.least())).iter().map(candidate).collect()
+        let near = self.nearest(embedding, least);
+        let (similarity, at) = near.iter().find(|near| prompt.may_be_asked_about(&self.entries[near.1].text))?;
+        let entry = &self.entries[*at];
+        Some((Match { id: entry.id, similarity: *similarity }, entry.text.clone()))
     }
 
     /// The nearest rows, likest first; of equals the newest.
@@ -244,11 +232,12 @@ mod tests {
     }
 
     #[test]
-    fn candidates_say_which_of_them_would_serve() {
-        let index = of(&["How long do I boil 3 eggs?", "How long do I boil 4 eggs?"]);
-        let text = "how long do I boil 4 eggs";
-        let candidates = index.candidates(text, &vector(text), Mode::Strict, 0.5);
-        let serving: Vec<_> = candidates.iter().filter(|candidate| candidate.serves).map(|one| one.id).collect();
-        assert_eq!((candidates.len(), serving), (2, vec![2]));
+    fn a_judge_is_asked_about_words_and_never_about_numbers() {
+        let index = of(&["How long do I boil 3 eggs?", "I forgot my password, what now?"]);
+        let asked = |text: &str| index.doubtful(text, &vector(text), 0.4).map(|(found, _)| found.id);
+        assert_eq!(asked("how long must 4 eggs boil"), None);
+        assert_eq!(asked("how long must 3 eggs boil in water"), Some(1));
+        assert_eq!(asked("How do I reset a password that I forgot?"), Some(2));
+        assert_eq!(asked("I did not forget my password"), None);
     }
 }

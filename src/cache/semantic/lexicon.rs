@@ -9,6 +9,8 @@ pub(super) enum Ask {
     /// Nothing: an order, or a few words.
     None,
     What,
+    /// `give me`, `list`, `I need`: what it is, where more than one word says of what; `a refund` alone is wanted.
+    Give,
     /// `explain`: at length, where `what` may be brief.
     Explain,
     Which,
@@ -21,6 +23,8 @@ pub(super) enum Ask {
     How,
     HowMany,
     HowMuch,
+    /// `what do I do if`.
+    Remedy,
     /// `how much is`: a price, where nothing else says of what.
     Sum,
     /// `how long`, `how far`: the measure stays a word of the question.
@@ -40,6 +44,7 @@ impl Ask {
     pub(super) const ALL: &[Self] = &[
         Self::None,
         Self::What,
+        Self::Give,
         Self::Explain,
         Self::Which,
         Self::When,
@@ -51,6 +56,7 @@ impl Ask {
         Self::How,
         Self::HowMany,
         Self::HowMuch,
+        Self::Remedy,
         Self::Sum,
         Self::Degree,
         Self::Is,
@@ -107,6 +113,9 @@ pub(super) const FUTURE: &[&str] = &["will", "shall"];
 /// Bind the next words to what stands before.
 pub(super) const BINDING: &[&str] =
     &["of", "for", "in", "on", "at", "to", "from", "by", "with", "about", "into", "as", "than", "through", "via", "'s"];
+/// Begin what is said of the words before them.
+pub(super) const CLAUSES: &[&str] =
+    &["do", "does", "did", "is", "are", "was", "were", "can", "could", "should", "must", "may", "will", "would"];
 /// Of them, those that a compound goes without: `the population of Tokyo`, `Tokyo population`.
 pub(super) const LOOSE: &[&str] = &["", "of", "for", "in", "on", "at", "'s"];
 /// Words whose place decides what they deny or set apart.
@@ -223,9 +232,9 @@ pub(super) const LIGHT: &[&str] = &[
     "programming",
     "software",
     "website",
-    "person",
-    "place",
     "kind",
+    "right",
+    "proper",
     "involved",
     "actual",
 ];
@@ -270,6 +279,8 @@ pub(super) const NEAR_BONDS: &[&[&str]] = &[
     &["by", "with", "through", "via"],
     &["in", "into", "to"],
 ];
+/// The same before what is counted, and before what a superlative is taken from.
+pub(super) const COUNTED: &[&[&str]] = &[&["in", "on", "of"]];
 /// Words that one side may do without, in `balanced`, where the question is of this kind.
 pub(super) const SPARE: &[(&str, &[Ask])] = &[
     ("have", &[Ask::Do, Ask::Exists]),
@@ -285,6 +296,12 @@ pub(super) const SPARE: &[(&str, &[Ask])] = &[
     ("possible", &[Ask::Can, Ask::How]),
     ("own", &[Ask::Can, Ask::How, Ask::Do]),
     ("could", &[Ask::Who, Ask::Where, Ask::When]),
+    ("on", &[Ask::What, Ask::Which]),
+    ("at", &[Ask::What, Ask::Which]),
+    ("in", &[Ask::What, Ask::Which]),
+    ("work", &[Ask::How]),
+    ("happen", &[Ask::How]),
+    ("show", &[Ask::How]),
 ];
 /// Whose it is: `my` and `our` are one, as are the others.
 pub(super) const OWNERS: &[(&str, &str)] = &[

@@ -23,6 +23,7 @@ mod spelling;
 mod stem;
 mod synonyms;
 mod token;
+mod turns;
 mod wordpiece;
 
 pub use self::{
@@ -30,7 +31,7 @@ pub use self::{
     eligible::{is_personal, is_time_dependent},
     embedding::{Embedder, Embedding},
     encoder::{Encoder, NoEncoder},
-    index::{Candidate, Index, Match},
+    index::{Index, Match},
     mode::Mode,
     normalise::normalise,
 };

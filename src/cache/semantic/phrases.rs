@@ -2,7 +2,10 @@
 //!
 //! Deliberately not here: single words (`lexicon`), and what becomes of a phrase (`form`).
 
-use std::sync::LazyLock;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use super::{
     lexicon::{Ask, SUBJECTS},
@@ -22,7 +25,11 @@ pub(super) struct Phrases {
     pub(super) thanks: Vec<Phrase>,
     pub(super) needs: Vec<Phrase>,
     pub(super) tails: Vec<Phrase>,
-    pub(super) asking: Vec<(Phrase, Ask)>,
+    pub(super) remedies: Vec<Phrase>,
+    /// By their first words.
+    asking: HashMap<String, Vec<(Phrase, Ask)>>,
+    pub(super) verbs: HashSet<String>,
+    pub(super) orders: HashSet<String>,
 }
 
 /// The phrases, read once.
@@ -42,10 +49,24 @@ impl Phrases {
                 "thanks" => found.thanks.extend(read),
                 "needs" => found.needs.extend(read),
                 "tails" => found.tails.extend(read),
-                _ => found.asking.extend(ask(name).into_iter().flat_map(|ask| read.clone().map(move |one| (one, ask)))),
+                "remedies" => found.remedies.extend(read),
+                "verbs" => found.verbs.extend(line.split(", ").map(str::to_owned)),
+                "orders" => found.orders.extend(line.split(", ").map(str::to_owned)),
+                _ => ask(name).into_iter().for_each(|ask| found.add(read.clone(), ask)),
             }
         }
         found
+    }
+
+    fn add(&mut self, read: impl Iterator<Item = Phrase>, ask: Ask) {
+        for phrase in read {
+            self.asking.entry(phrase[0].clone()).or_default().push((phrase, ask));
+        }
+    }
+
+    /// The phrases that ask and begin with this word, in their order.
+    pub(super) fn asking_with(&self, word: &str) -> &[(Phrase, Ask)] {
+        self.asking.get(word).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -75,11 +96,12 @@ mod tests {
         for (name, line) in
             TEXT.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| !name.starts_with('#'))
         {
-            let known = ["manners", "thanks", "needs", "tails"].contains(&name) || ask(name).is_some();
+            let known = ["manners", "thanks", "needs", "tails", "remedies", "verbs", "orders"].contains(&name)
+                || ask(name).is_some();
             assert!(known, "{name}: {line}");
         }
         let of = phrases();
-        assert!([&of.manners, &of.thanks, &of.needs, &of.tails].iter().all(|list| !list.is_empty()));
-        assert!(of.asking.iter().any(|(phrase, ask)| phrase.join(" ") == "how to" && *ask == Ask::How));
+        assert!([&of.manners, &of.thanks, &of.needs, &of.tails, &of.remedies].iter().all(|list| !list.is_empty()));
+        assert!(of.asking_with("how").iter().any(|(phrase, ask)| phrase.join(" ") == "how to" && *ask == Ask::How));
     }
 }

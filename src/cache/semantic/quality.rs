@@ -127,6 +127,53 @@ fn our_own_rewordings_are_answered_and_our_traps_are_not() {
     }
 }
 
+/// Families of a question (`Q`), its rewordings (`=`) and its traps (`-`), written before the guards were held against
+/// them: each trap is held against the question and against every rewording. Failures of the half whose hash is odd were
+/// looked at, of the other half only wrong answers, once.
+fn families() -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for family in include_str!("families.txt").split("\nQ ").skip(1) {
+        let mut lines = family.lines();
+        let question = lines.next().unwrap();
+        let looked_at = Sha256::digest(question).first().unwrap() & 1 == 1;
+        let pair = |a: &str, b: &str, same: bool, kind: &str| {
+            let (a, b, kind) = (a.to_owned(), b.to_owned(), kind.to_owned());
+            Pair { a, b, same, kind, looked_at }
+        };
+        let mut askings = vec![question];
+        for line in lines {
+            if let Some(reworded) = line.strip_prefix("= ") {
+                pairs.push(pair(question, reworded, true, "reworded"));
+                askings.push(reworded);
+            } else if let Some((kind, trap)) = line.strip_prefix("- ").and_then(|rest| rest.split_once(": ")) {
+                pairs.extend(askings.iter().map(|asking| pair(asking, trap, false, kind)));
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn free_rewordings_are_answered_and_their_traps_are_not() {
+    let pairs = families();
+    assert!(pairs.iter().filter(|pair| pair.same).count() > 280 && pairs.len() > 2000, "{}", pairs.len());
+    for (mode, least, most) in [(Mode::Strict, 0.13, 0.0), (Mode::Balanced, 0.23, 0.001)] {
+        let all = count(&pairs, mode, |_| true);
+        told(&format!("{mode:?}, families, looked at"), count(&pairs, mode, |pair| pair.looked_at));
+        told(&format!("{mode:?}, families, the others"), count(&pairs, mode, |pair| !pair.looked_at));
+        assert!(all.wrong() <= most, "{mode:?}: {} of {} traps served", all.wrong, all.traps);
+        assert!(all.answered() >= least, "{mode:?}: {} of {} rewordings answered", all.answered, all.same);
+    }
+}
+
+#[test]
+fn questions_one_word_apart_are_apart() {
+    for line in include_str!("traps.txt").lines() {
+        let (one, other) = line.split_once(" | ").unwrap();
+        assert!(!served(one, other, Mode::Balanced) && !served(other, one, Mode::Balanced), "{line}");
+    }
+}
+
 /// With `TOLLGATE_SEMANTIC_SHOW` set: what went wrong in the half that may be looked at.
 #[test]
 fn failures_can_be_shown() {

@@ -178,7 +178,6 @@ pub(super) const UNBENDING: &[&str] = &[
     "always",
     "perhaps",
     "sales",
-    "works",
     "beijing",
     "boeing",
     "sterling",

@@ -61,6 +61,39 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("flown", "fly"),
     ("caught", "catch"),
     ("taught", "teach"),
+    ("calories", "calorie"),
+    ("adding", "add"),
+    ("added", "add"),
+    ("adds", "add"),
+    ("changing", "change"),
+    ("changed", "change"),
+    ("works", "work"),
+    ("ate", "eat"),
+    ("eaten", "eat"),
+    ("drank", "drink"),
+    ("drunk", "drink"),
+    ("came", "come"),
+    ("became", "become"),
+    ("ran", "run"),
+    ("won", "win"),
+    ("met", "meet"),
+    ("drove", "drive"),
+    ("grew", "grow"),
+    ("grown", "grow"),
+    ("knew", "know"),
+    ("known", "know"),
+    ("saw", "see"),
+    ("seen", "see"),
+    ("stole", "steal"),
+    ("spoke", "speak"),
+    ("chose", "choose"),
+    ("spent", "spend"),
+    ("lent", "lend"),
+    ("brought", "bring"),
+    ("thought", "think"),
+    ("died", "die"),
+    ("dies", "die"),
+    ("tied", "tie"),
 ];
 
 /// The form that all inflections of a word share.
@@ -76,7 +109,8 @@ pub(super) fn stem(word: &str) -> String {
 
 fn singular(word: &str) -> String {
     if let Some(rest) = word.strip_suffix("ies").filter(|rest| rest.len() > 2) {
-        return format!("{rest}y");
+        let (short, long) = (format!("{rest}y"), format!("{rest}ie"));
+        return if builtin().knows(&long) && !builtin().knows(&short) { long } else { short };
     }
     let hissing = ["toes", "does", "goes", "noes"].iter().any(|end| word.len() > 5 && word.ends_with(end))
         || ["sses", "xes", "ches", "shes", "zzes"].iter().any(|end| word.ends_with(end));
@@ -110,7 +144,12 @@ fn completed(rest: &str) -> String {
     }
     let longer = format!("{rest}e");
     let short = bytes.len() == 3 && vowel(*before) && !vowel(*last) && !vowel(bytes[0]) && !b"wxy".contains(last);
-    if known(&longer) && (!known(rest) || short) || matches!(last, b'v' | b'u') { longer } else { rest.to_owned() }
+    let made = (rest.ends_with("at") || rest.ends_with("iz")) && rest.len() > 4 && !known(rest);
+    if known(&longer) && (!known(rest) || short) || made || matches!(last, b'v' | b'u') {
+        longer
+    } else {
+        rest.to_owned()
+    }
 }
 
 /// American spelling where only the spelling differs.

@@ -3,7 +3,18 @@
 //! `30s` is a number and a unit, `six-month-old` three words with a number first, `What's` two; what looks like an id, a
 //! version or code keeps every character. Deliberately not here: which words carry the question (`form`).
 
-use super::spelling::{CONTRACTIONS, MONTHS, NUMBERS, TENS, UNITS};
+use super::{
+    phrases::phrases,
+    spelling::{CONTRACTIONS, MONTHS, NUMBERS, TENS, UNITS},
+};
+
+/// Parts what a question is about from the question.
+const HEAD: &str = ":";
+/// Words that begin a question after a heading.
+const ASKING: &[&str] = &[
+    "what", "which", "who", "whose", "when", "where", "why", "how", "is", "are", "do", "does", "did", "can", "could",
+    "should", "may", "must",
+];
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +62,11 @@ pub(super) fn tokens(text: &str) -> (Vec<Token>, Vec<String>) {
 /// Everything after the first line and after a colon, and whatever stands in quotes or backticks.
 fn without_quoted(text: &str) -> (String, Vec<String>) {
     let (line, below) = text.split_once('\n').unwrap_or((text, ""));
-    let (line, after) = line.split_once(": ").unwrap_or((line, ""));
+    let headed = headed(line);
+    let (line, after) = match &headed {
+        Some(line) => (line.as_str(), ""),
+        None => line.split_once(": ").unwrap_or((line, "")),
+    };
     let mut parts = line.split(['"', '“', '”', '„', '«', '»', '`']);
     let mut prose = parts.next().unwrap_or_default().to_owned();
     let mut quoted = Vec::new();
@@ -64,7 +79,23 @@ fn without_quoted(text: &str) -> (String, Vec<String>) {
     (prose, quoted)
 }
 
+/// `Texas: is it legal?` names what the question is about; what follows is no data. Orders are followed by data.
+fn headed(line: &str) -> Option<String> {
+    let (head, question) = line.split_once(": ")?;
+    let plain = |char: char| char.is_alphanumeric() || char == ' ' || char == '-' || char == '\'';
+    let words = head.split(' ').count();
+    let orders = |word: &str| phrases().orders.contains(&word.to_lowercase());
+    let begins = question.split([' ', '\'']).next().unwrap_or_default().to_lowercase();
+    let asks = line.trim_end().ends_with('?') && ASKING.contains(&begins.as_str());
+    let is_head = words <= 4 && head.chars().all(plain) && !head.split(' ').any(orders);
+    (asks && is_head && !question.contains(": ")).then(|| format!("{head} {HEAD} {question}"))
+}
+
 fn read(chunk: &str, out: &mut Vec<Token>) {
+    if chunk == HEAD {
+        out.push(Token::new(Kind::Pause, HEAD));
+        return;
+    }
     let start = chunk.trim_start_matches(['(', '\'', '¿', '¡']);
     let bare = start.trim_end_matches([',', ';', ':', '!', '?', '.', ')', '\'']);
     if start.len() < chunk.len() && chunk.starts_with('(') {

@@ -12,6 +12,8 @@ Examples:
   tollgate cache purge --path '/orders/*' --dry-run
   tollgate cache purge --tag prices --product team
   tollgate cache purge --key token
+  tollgate cache purge --model gpt-4o --subscription team-a
+  tollgate cache purge --entry 5f2b...
   tollgate cache purge --all
 
 Several flags together mean the answers to which all of them apply. Answers that are on their way count too.")]
@@ -20,7 +22,7 @@ Several flags together mean the answers to which all of them apply. Answers that
 
 /// `cache purge`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["api", "product", "tag", "path", "key", "all"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["api", "product", "tag", "path", "key", "model", "subscription", "entry", "all"]))]
 pub struct Purge {
     /// Answers of this API
     #[arg(long, value_name = "ID")]
@@ -37,8 +39,17 @@ pub struct Purge {
     /// One value of cache-store-value
     #[arg(long, value_name = "KEY", conflicts_with_all = ["api", "product", "tag", "path", "all"])]
     pub key: Option<String>,
-    /// All answers
-    #[arg(long, conflicts_with_all = ["api", "product", "tag", "path"])]
+    /// Answers of this model; of no other cache
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tag", "path", "key"])]
+    pub model: Option<String>,
+    /// Answers of models that this subscription asked for; of no other cache
+    #[arg(long, value_name = "ID", conflicts_with_all = ["tag", "path", "key"])]
+    pub subscription: Option<String>,
+    /// The one answer of a model that `x-tollgate-cache-entry` named
+    #[arg(long, value_name = "ENTRY", conflicts_with_all = ["api", "product", "tag", "path", "key", "model", "subscription", "all"])]
+    pub entry: Option<String>,
+    /// All answers, those of models too
+    #[arg(long, conflicts_with_all = ["api", "product", "tag", "path", "model", "subscription"])]
     pub all: bool,
     /// Count what would be forgotten, forget nothing
     #[arg(long)]

@@ -11,7 +11,7 @@ use crate::{
         semantic::{Mode, is_time_dependent},
     },
     gateway::{exchange::Exchange, metering::Called},
-    settings::{CacheScope, Caching, Embeddings, SemanticMode, Verify},
+    settings::{CacheScope, Caching, Embeddings, Judge, SemanticMode, Verify},
 };
 
 /// What a policy document asks of the cache, in place of what the settings say.
@@ -44,6 +44,8 @@ pub struct Plan {
     pub mode: Mode,
     /// Where meanings are computed.
     pub embeddings: Embeddings,
+    /// Who is asked where words do not show whether two prompts ask the same.
+    pub judge: Option<Judge>,
     /// Whether a sample of hits is verified.
     pub verify: Option<Verify>,
     /// The kept answer that is being verified.
@@ -144,10 +146,12 @@ fn planned(
     let configured = || settings.semantic.as_ref().map(|semantic| semantic.embeddings.clone());
     let lasts = lasts(&question, settings, options)?;
     let query = exchange.parts.uri.query().unwrap_or_default();
+    let mode = mode(settings, options);
     Ok(Plan {
         question,
         owner,
-        mode: mode(settings, options),
+        mode,
+        judge: judge(settings, mode),
         embeddings: options.embeddings.clone().or_else(configured).unwrap_or_default(),
         verify: settings.semantic.as_ref().and_then(|semantic| semantic.verify.clone()),
         verifying: None,
@@ -188,6 +192,12 @@ fn mode(settings: &Caching, options: &Options) -> Mode {
         SemanticMode::Loose => Mode::Loose,
         SemanticMode::ThresholdOnly => threshold(semantic.threshold),
     }
+}
+
+/// Where a threshold alone decides, or nothing does, nobody is asked.
+fn judge(settings: &Caching, mode: Mode) -> Option<Judge> {
+    let judge = settings.semantic.as_ref()?.judge.clone()?;
+    matches!(mode, Mode::Strict | Mode::Balanced).then_some(judge)
 }
 
 fn owner(exchange: &Exchange, called: &Called<'_>) -> Owner {

@@ -4,9 +4,11 @@
 //! A hit is a request like any other (key, rights, request limits, its row in the ledger) that no model was asked
 //! for. Keys and what may be kept are `cache::model`'s; what is configured, `settings::caching`'s.
 
+mod aside;
 mod asking;
 mod embedding;
 mod hit;
+mod judging;
 mod storing;
 
 pub use asking::{Asking, Options, Plan, plan};
@@ -22,6 +24,7 @@ use crate::{
         semantic::Mode,
     },
     exchange::Fault,
+    settings::Verify,
 };
 use tollgate_providers::Call;
 
@@ -69,11 +72,15 @@ pub async fn lookup(exchange: &Exchange, plan: &mut Plan) -> Option<Found> {
         plan.meaning = embedding::meaning(exchange, plan).await;
     }
     let meaning = plan.meaning.as_ref().filter(|_| plan.looks)?;
-    let found = kept.find_alike(&plan.question, meaning, plan.mode)?;
-    let Some(verify) = &plan.verify else { return Some(found) };
-    if kept.verdicts.is_over(plan.question.partition, verify.budget) {
+    let is_over = |verify: &Verify| kept.verdicts.is_over(plan.question.partition, verify.budget);
+    if plan.verify.as_ref().is_some_and(is_over) {
         return None;
     }
+    let found = match kept.find_alike(&plan.question, meaning, plan.mode) {
+        Some(found) => found,
+        None => judging::judged(exchange, plan, meaning).await?,
+    };
+    let Some(verify) = &plan.verify else { return Some(found) };
     if exchange.gateway.entropy.unit() < verify.share {
         plan.verifying = Some(found.entry);
         return None;

@@ -60,7 +60,7 @@ pub(super) async fn look_up(
     let options = Options {
         vary_by: likeness.vary_by.clone(),
         similarity: Some(likeness.similarity),
-        embeddings: Some(embeddings(&likeness)),
+        embeddings: embeddings(&likeness),
         ignore_system: likeness.ignores_system,
         max_messages: likeness.most_messages,
         looks: true,
@@ -81,16 +81,15 @@ pub(super) async fn look_up(
     Ok(Looked::Miss(Box::new(Storing::new(exchange, &called, plan))))
 }
 
-/// Who computes what prompts mean: the backend that the document names, where it says by which model.
-fn embeddings(likeness: &Likeness) -> Embeddings {
-    match &likeness.embeddings {
-        None => Embeddings::default(),
-        Some((backend, model)) => Embeddings::Backend(EmbeddingsBackend {
-            backend: BackendId::from(&**backend),
-            upstream_model: model.to_string(),
-            timeout: EMBEDDING_TIMEOUT,
-        }),
-    }
+/// Who computes what prompts mean: the backend that the document names, where it says by which model; else whoever the
+/// settings name.
+fn embeddings(likeness: &Likeness) -> Option<Embeddings> {
+    let (backend, model) = likeness.embeddings.as_ref()?;
+    Some(Embeddings::Backend(EmbeddingsBackend {
+        backend: BackendId::from(&**backend),
+        upstream_model: model.to_string(),
+        timeout: EMBEDDING_TIMEOUT,
+    }))
 }
 
 fn preset(word: &str) -> Option<Mode> {

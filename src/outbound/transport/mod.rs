@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, uri::Scheme};
+use http::{HeaderMap, Request, Response, header, uri::Scheme};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -146,11 +146,23 @@ impl Transport {
         let Way::Net(net) = &self.0 else {
             return Err(SendFault::unsent(SendFaultKind::Protocol, "a simulated backend has no connections"));
         };
+        let mut answer = self.by_way(net, request, timeouts).await?;
+        settle_framing(answer.headers_mut());
+        Ok(answer)
+    }
+
+    /// Sends by the way that the request and the backend want.
+    async fn by_way(
+        self: &Arc<Self>,
+        net: &Net,
+        request: &mut Request<Outgoing>,
+        timeouts: &Timeouts,
+    ) -> Result<Response<Incoming>, SendFault> {
         net.dialer.authorize(request);
         let mut patience = Patience::new(timeouts);
         let upload = (!request.body().is_replayable()).then(|| Upload::new(patience.start()));
         let upload = upload.as_ref();
-        if request.headers().contains_key(http::header::UPGRADE) {
+        if request.headers().contains_key(header::UPGRADE) {
             let answer = net.pooled(None, request, &mut patience, upload).await?;
             return Ok(answer.map(|body| Incoming::wire(body, patience, None)));
         }
@@ -205,6 +217,14 @@ impl Net {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(20));
         builder.build(Connector::new(self.dialer.clone(), http1))
+    }
+}
+
+/// A body whose end `Transfer-Encoding` marks has no other length (RFC 9112 6.3): passed on, it would have our own caller
+/// take a part for the whole.
+fn settle_framing(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
     }
 }
 

@@ -3,7 +3,10 @@
 use tollgate_providers::Family;
 
 use super::{Report, text};
-use crate::settings::{CacheRules, CacheScope, Caching, Embeddings, SemanticMode, Settings};
+use crate::{
+    model::BackendId,
+    settings::{CacheRules, CacheScope, Caching, Embeddings, SemanticMode, Settings},
+};
 
 /// Smallest memory that is worth having: 1 MiB.
 const LEAST_ROOM: u64 = 1 << 20;
@@ -60,13 +63,27 @@ fn whole(cache: &Caching, report: &mut Report<'_>) {
 
 /// An endpoint must exist and have embeddings in the form that is read.
 fn endpoint(cache: &Caching, settings: &Settings, report: &mut Report<'_>) {
-    let Some(Embeddings::Backend(at)) = cache.semantic.as_ref().map(|semantic| &semantic.embeddings) else { return };
-    let path = "cache.semantic.embeddings.backend";
-    match settings.backends.iter().find(|backend| backend.id == at.backend) {
-        None => report.error(path, format!("there is no backend `{}`", at.backend)),
+    let Some(semantic) = &cache.semantic else { return };
+    if let Embeddings::Backend(at) = &semantic.embeddings {
+        speaks(&at.backend, "cache.semantic.embeddings.backend", "embeddings", settings, report);
+    }
+    let Some(judge) = &semantic.judge else { return };
+    speaks(&judge.backend, "cache.semantic.judge.backend", "chat completions", settings, report);
+    if !matches!(semantic.mode, SemanticMode::Strict | SemanticMode::Balanced) {
+        let message = "is only for `mode: strict` and `balanced`; the others ask nobody: remove it";
+        report.error("cache.semantic.judge", message);
+    }
+    if !(0.0..=1.0).contains(&judge.least) {
+        let message = format!("{} is no similarity; write one from 0 to 1, such as 0.8", judge.least);
+        report.error("cache.semantic.judge.least", message);
+    }
+}
+
+fn speaks(id: &BackendId, path: &str, what: &str, settings: &Settings, report: &mut Report<'_>) {
+    match settings.backends.iter().find(|backend| backend.id == *id) {
+        None => report.error(path, format!("there is no backend `{id}`")),
         Some(backend) if !backend.kind.speaks(Family::OpenAi) => {
-            let message = format!("`{}` has no embeddings in OpenAI's form; name one that does", at.backend);
-            report.error(path, message);
+            report.error(path, format!("`{id}` has no {what} in OpenAI's form; name one that does"));
         }
         Some(_) => {}
     }
@@ -118,6 +135,19 @@ mod tests {
             (
                 json!({"semantic": {"embeddings": {"backend": "nobody", "upstream_model": "e"}}}),
                 "cache.semantic.embeddings.backend: there is no backend `nobody`",
+            ),
+            (json!({"semantic": {"embeddings": {"model": "/models/minilm"}}}), ""),
+            (
+                json!({"semantic": {"judge": {"backend": "nobody", "upstream_model": "j"}}}),
+                "cache.semantic.judge.backend: there is no backend `nobody`",
+            ),
+            (
+                json!({"semantic": {"mode": "loose", "judge": {"backend": "sim", "upstream_model": "j"}}}),
+                "cache.semantic.judge: is only for `mode: strict`",
+            ),
+            (
+                json!({"semantic": {"judge": {"backend": "sim", "upstream_model": "j", "least": 80.0}}}),
+                "cache.semantic.judge.least: 80 is no similarity",
             ),
             (json!({"ttl": "0ms"}), "cache.ttl: 0 keeps nothing"),
             (json!({"max_size": "1kB"}), "cache.max_size: "),

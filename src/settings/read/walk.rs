@@ -69,8 +69,8 @@ impl<'a> Reader<'a> {
             (Shape::Policy, _) => self.policy(node).map_err(|message| self.add(node.at, path, message)).ok(),
             (Shape::Object(object), Value::Mapping(entries)) => self.object(node.at, entries, object, path),
             (Shape::OneOrMany(item), Value::Mapping(_)) => self.read(node, item, path),
-            (Shape::Either(shapes), Value::Mapping(_)) if mapping_of(shapes).is_some() => {
-                mapping_of(shapes).and_then(|object| self.read(node, object, path))
+            (Shape::Either(shapes), Value::Mapping(entries)) if mapping_of(shapes, entries).is_some() => {
+                mapping_of(shapes, entries).and_then(|object| self.read(node, object, path))
             }
             (Shape::Map(item), Value::Mapping(entries)) => self.map(entries, item, path),
             (Shape::OneOrMany(item), Value::Sequence(items)) => self.list(items, item, path),
@@ -217,9 +217,17 @@ fn known<'a>(names: impl Iterator<Item = &'a str>) -> String {
     others.join(", ")
 }
 
-/// The mapping among several shapes, where there is one.
-fn mapping_of(shapes: &[Shape]) -> Option<&Shape> {
-    shapes.iter().find(|shape| matches!(shape, Shape::Object(_)))
+/// The mapping among several shapes, where there is one; of several, the first that knows most of the fields.
+fn mapping_of<'a>(shapes: &'a [Shape], entries: &[Entry]) -> Option<&'a Shape> {
+    let known = |shape: &Shape| match shape {
+        Shape::Object(object) => {
+            let is_known = |entry: &&Entry| object.fields.iter().any(|field| field.name == entry.key);
+            Some(entries.iter().filter(is_known).count())
+        }
+        _ => None,
+    };
+    let objects = shapes.iter().filter_map(|shape| Some((known(shape)?, shape)));
+    objects.rev().max_by_key(|(count, _)| *count).map(|(_, shape)| shape)
 }
 
 fn join(path: &str, key: &str) -> String {

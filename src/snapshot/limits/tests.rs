@@ -41,6 +41,7 @@ fn snapshot(objects: &[(ObjectKind, Value)]) -> Snapshot {
         base_dir: Path::new("."),
         last_used: &|_| Arc::default(),
         tables: &Tables::new(),
+        encoders: &crate::cache::model::Encoders::default(),
     };
     compile(1, Arc::new(settings), &around).unwrap_or_else(|problems| panic!("{problems:?}"))
 }

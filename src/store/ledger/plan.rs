@@ -186,7 +186,7 @@ impl Steps {
             let next = at.saturating_add(steps);
             let part = Period { from: from(at).unwrap_or(period.from), to: from(next).unwrap_or(period.to) };
             parts.push((self.runs(part.within(period)), next));
-            (at, steps) = (next, steps.saturating_mul(WIDER_PART));
+            (at, steps) = (next, (steps * WIDER_PART).min(WIDEST_PART));
         }
         parts
     }
@@ -201,9 +201,11 @@ impl Steps {
     }
 }
 
-/// Steps of the first part of a report that is read, and how many times more each part has than the one before.
+/// Steps of the first part of a report that is read, how many times more each part has than the one before, and how
+/// many it has at most.
 const FIRST_PART: usize = 8;
 const WIDER_PART: usize = 4;
+const WIDEST_PART: usize = 256;
 
 /// Days of which so many hours would have to be moved are read as hours.
 const MOST_MOVED: usize = 20;

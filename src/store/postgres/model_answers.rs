@@ -6,7 +6,7 @@ use super::Postgres;
 use crate::{
     model::Timestamp,
     store::{
-        Answer, ModelAnswer, ModelAnswers, StoreError,
+        Answer, ModelAnswer, ModelAnswers, SharedAnswers, StoreError, Told,
         decode::nanos,
         model_answers::{RawAnswer, page, sealed},
     },
@@ -49,6 +49,68 @@ impl ModelAnswers for Postgres {
                 Ok(done.rows_affected())
             })
         }))
+    }
+
+    fn shared_answers(&self) -> Option<&dyn SharedAnswers> {
+        Some(self)
+    }
+}
+
+impl SharedAnswers for Postgres {
+    fn tell_answers(&self, keys: Vec<[u8; 32]>, now: Timestamp, until: Timestamp) -> Answer<'_, ()> {
+        Box::pin(self.with(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM model_answer_changes WHERE at < $1")
+                    .bind(nanos(until))
+                    .execute(&mut *connection)
+                    .await?;
+                sqlx::query(
+                    "INSERT INTO model_answer_changes (key, at) SELECT key, $2 FROM unnest($1::bytea[]) AS key",
+                )
+                .bind(keys.iter().map(|key| key.to_vec()).collect::<Vec<_>>())
+                .bind(nanos(now))
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        }))
+    }
+
+    fn told_answers(&self, since: Option<i64>) -> Answer<'_, Told> {
+        Box::pin(self.with(move |connection| {
+            Box::pin(async move {
+                let upto: i64 = sqlx::query_scalar("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+                    .fetch_one(&mut *connection)
+                    .await?;
+                let since = since.unwrap_or(upto);
+                let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
+                    "SELECT key, max(at) FROM model_answer_changes WHERE xid >= $1 AND xid < $2 GROUP BY key",
+                )
+                .bind(since)
+                .bind(upto)
+                .fetch_all(connection)
+                .await?;
+                let time = |at: i64| Timestamp::from_nanos(at.try_into().unwrap_or(0));
+                let keys = rows.into_iter().filter_map(|(key, at)| Some((key.try_into().ok()?, time(at))));
+                Ok(Told { upto: upto.max(since), keys: keys.collect() })
+            })
+        }))
+    }
+
+    fn named_answers(&self, keys: Vec<[u8; 32]>) -> Answer<'_, Vec<ModelAnswer>> {
+        Box::pin(async move {
+            let read = self.with(|connection| {
+                Box::pin(async move {
+                    let rows: Vec<RawAnswer> =
+                        sqlx::query_as("SELECT key, created, expires, sealed FROM model_answers WHERE key = ANY($1)")
+                            .bind(keys.iter().map(|key| key.to_vec()).collect::<Vec<_>>())
+                            .fetch_all(connection)
+                            .await?;
+                    Ok(rows)
+                })
+            });
+            Ok(page(&self.secret, read.await?, u32::MAX).0)
+        })
     }
 }
 

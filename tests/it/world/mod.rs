@@ -163,7 +163,9 @@ impl Unstarted {
         for (name, vendor) in &self.vendors {
             text = text.replace(&format!("vendor://{name}"), &vendor.url());
         }
-        std::fs::write(self.folder.path().join(name), text).expect("a writable folder");
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a writable folder");
+        std::fs::write(path, text).expect("a writable folder");
     }
 
     fn access_log(&self) -> PathBuf {
