@@ -13,7 +13,9 @@ use thiserror::Error;
 use crate::{
     Surface, batch, cap,
     json::{Collect, Elements, Members, folded, lenient, span},
-    multipart, prompt,
+    marks::{Mark, Marks},
+    multipart,
+    prompt::{self, Inline},
     rewrite::{Edits, Spelling},
     stored::{StoredKind, StoredRef},
 };
@@ -49,6 +51,16 @@ pub struct Head {
     /// The models that the lines of an uploaded batch file name.
     pub batch_models: BTreeSet<String>,
     pub(crate) edits: Edits,
+    pub(crate) marks: Marks,
+}
+
+impl Head {
+    /// Pictures, sounds and files inside the body that this is the head of.
+    #[must_use]
+    pub fn inline(&self, surface: Surface, body: &[u8]) -> Inline {
+        let may_be = self.marks.may_have(Mark::Base64) || self.marks.may_have(Mark::Data);
+        if may_be { prompt::inline(surface, body) } else { Inline::default() }
+    }
 }
 
 /// Why a body cannot be routed. The messages are for the caller.
@@ -140,9 +152,10 @@ pub(crate) fn read_json(surface: Surface, body: &[u8]) -> Result<Head, BadBody> 
     let options: Option<Members<'_>> = lenient(members.get("stream_options"));
     options.map_or(Ok(()), |options| check_spelling(&options, &["include_usage"]))?;
     let first = opening.map_or(0, |at| at + 1);
-    let fields = Fields { surface, text, members: &members, first };
+    let marks = Marks::of(text);
+    let fields = Fields { surface, text, members: &members, first, marks };
     let mut head = fields.head()?;
-    head.stored_refs = stored_refs(surface, text)?;
+    head.stored_refs = stored_refs(surface, text, marks)?;
     let previous = head.previous_response.clone().map(|id| StoredRef { kind: StoredKind::Response, id });
     head.stored_refs.extend(previous.into_iter().chain(fields.conversation()));
     Ok(head)
@@ -206,6 +219,7 @@ struct Fields<'a, 'm> {
     members: &'m Members<'a>,
     /// Where the first member begins: just behind the opening brace.
     first: usize,
+    marks: Marks,
 }
 
 impl<'a> Fields<'a, '_> {
@@ -220,7 +234,7 @@ impl<'a> Fields<'a, '_> {
             previous_response: self.typed("previous_response_id", "a string")?,
             end_user: self.end_user(),
             max_output: cap::given(self.surface, self.members),
-            reads_more: prompt::reads_more(self.surface, self.text, self.members),
+            reads_more: prompt::reads_more(self.surface, self.text, self.members, self.marks),
             choices: self.choices(),
             purpose: self.text_of("purpose"),
             stored_refs: Vec::new(),
@@ -231,6 +245,7 @@ impl<'a> Fields<'a, '_> {
                 usage,
                 surface: Some(self.surface),
             },
+            marks: self.marks,
         })
     }
 
@@ -332,12 +347,10 @@ impl<'a> Fields<'a, '_> {
 }
 
 /// Ids of stored objects anywhere in the body. Walked only when a key can be there, however it is spelled.
-fn stored_refs(surface: Surface, text: &str) -> Result<Vec<StoredRef>, BadBody> {
-    let bytes = text.as_bytes();
-    let possible = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
+fn stored_refs(surface: Surface, text: &str, marks: Marks) -> Result<Vec<StoredRef>, BadBody> {
     let mut found = Vec::new();
     let stores = surface.family() != crate::Family::Gemini;
-    if stores && (possible("file_id") || possible(r"\u00")) {
+    if stores && (marks.may_have(Mark::FileId) || marks.may_have(Mark::Escape)) {
         let seed = Collect::new(StoredKind::under, is_applications_own, &mut found);
         let mut reader = serde_json::Deserializer::from_str(text);
         serde::de::DeserializeSeed::deserialize(seed, &mut reader)

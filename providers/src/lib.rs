@@ -17,6 +17,7 @@ mod image_size;
 mod json;
 pub mod kind;
 pub mod labels;
+mod marks;
 pub mod models;
 mod multipart;
 pub mod prompt;

@@ -122,6 +122,10 @@ pub fn known(model: &str) -> Option<&'static Known> {
 pub fn bare(model: &str) -> &str {
     let name = model.rsplit_once('/').map_or(model, |(_, name)| name);
     let name = name.strip_prefix("ft:").unwrap_or(name);
+    // Every call of a model comes by here, and few names have a dot.
+    if !name.as_bytes().contains(&b'.') {
+        return name;
+    }
     let vendors = ["anthropic.", "openai.", "deepseek."];
     vendors.iter().find_map(|vendor| name.split_once(vendor)).map_or(name, |(_, name)| name)
 }

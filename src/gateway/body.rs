@@ -16,10 +16,13 @@ const LARGEST_ERROR: usize = 64 << 10;
 /// How long an error answer may take to arrive.
 const LONGEST_ERROR: Duration = Duration::from_secs(5);
 
+/// Room that is made at once for a body of announced length: nobody gets more by announcing much.
+const MOST_AT_ONCE: usize = 1 << 20;
+
 /// The caller's body, whole.
 pub async fn collect(exchange: &mut Exchange) -> Result<Bytes, Fault> {
     let Some(mut body) = exchange.body.take() else { return Ok(Bytes::new()) };
-    let mut pieces = Pieces::default();
+    let mut pieces = Pieces::of(body.size_hint().exact());
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         if let Ok(data) = frame?.into_data() {
             pieces.push(data);
@@ -129,15 +132,23 @@ fn keep(upstream: &mut Upstream, decode: impl FnOnce(&mut Decoder) -> io::Result
 struct Pieces {
     first: Option<Bytes>,
     more: Option<BytesMut>,
+    /// How long it will be, as far as that is known and believed.
+    announced: usize,
 }
 
 impl Pieces {
+    /// Of a body that is announced to have so many bytes.
+    fn of(announced: Option<u64>) -> Self {
+        let announced = announced.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        Self { announced: announced.min(MOST_AT_ONCE), ..Self::default() }
+    }
+
     fn push(&mut self, data: Bytes) {
         match (&mut self.more, &self.first) {
             (Some(more), _) => more.extend_from_slice(&data),
             (None, None) => self.first = Some(data),
             (None, Some(first)) => {
-                let mut more = BytesMut::with_capacity((first.len() + data.len()) * 2);
+                let mut more = BytesMut::with_capacity(self.announced.max(first.len() + data.len()));
                 more.extend_from_slice(first);
                 more.extend_from_slice(&data);
                 self.more = Some(more);

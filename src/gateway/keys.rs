@@ -53,7 +53,8 @@ pub fn authenticate(
 ) -> Result<Caller, Fault> {
     let places = places(api);
     let found = find(ring, api.kind, &places, headers, uri);
-    for place in places.iter().chain(USUAL.iter()) {
+    let others: &[Place] = if api.key_names.is_some() { &USUAL } else { &[] };
+    for place in places.iter().chain(others) {
         if api.kind == ApiKind::Models || holds_ours(ring, place, headers, uri) {
             clear(place, headers, uri);
         }

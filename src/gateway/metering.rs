@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use tollgate_providers::{Kind, Surface, head::Head, models, prompt};
+use tollgate_providers::{Kind, Surface, head::Head, models};
 
 use super::{attempt::Task, exchange::Exchange, plain_model::PlainModel};
 use crate::{
@@ -125,8 +125,8 @@ impl Called<'_> {
         }
         ModelCall {
             surface: self.surface,
-            body: self.body.clone(),
-            inline: prompt::inline(self.surface, self.body),
+            body: unpinned(self.body),
+            inline: self.head.inline(self.surface, self.body),
             upstream_model: Arc::clone(&self.model.upstream_model),
             backends,
             book: exchange.snapshot.prices.clone(),
@@ -175,6 +175,13 @@ impl Called<'_> {
 }
 
 /// Nothing comes out.
+/// The body for as long as the exchange lasts. A short one is copied: it is a piece of the connection's read buffer,
+/// which would be kept with it, eight kilobytes for every open stream.
+fn unpinned(body: &Bytes) -> Bytes {
+    const READ_BUFFER: usize = 8 << 10;
+    if body.len() < READ_BUFFER { Bytes::copy_from_slice(body) } else { body.clone() }
+}
+
 fn nothing() -> Output {
     Output { caller_cap: Some(0), ..Output::default() }
 }

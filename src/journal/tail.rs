@@ -52,6 +52,11 @@ impl Tail {
         }
     }
 
+    /// Whether there is a record to read.
+    pub fn has_news(&mut self) -> bool {
+        self.next_piece().is_some()
+    }
+
     /// The next records, none when there are none: some hundred kilobytes at most. Reads files, so it belongs on a
     /// thread that may wait for a disk.
     ///

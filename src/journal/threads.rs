@@ -16,6 +16,10 @@ use super::{
 /// How long a failing disk is left alone.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// After so many looks in a row that found nothing to sync the thread waits to be woken. Waking it costs a system call
+/// on the path of a request; a second of looking costs less than the requests of that second would pay.
+const IDLE_LOOKS: u32 = 100;
+
 pub(super) fn start(shared: &Arc<Shared>) -> std::io::Result<Vec<JoinHandle<()>>> {
     let spawn = |name: &str, run: fn(&Shared)| {
         let shared = Arc::clone(shared);
@@ -75,9 +79,11 @@ fn keep_synced(shared: &Shared) {
         Sync::Interval(gather) => gather,
         Sync::Always | Sync::Off => Duration::ZERO,
     };
+    let mut idle = 0;
     while !shared.is_stopped() {
         match sync(shared) {
-            Synced::Done => {}
+            Synced::Done => idle = 0,
+            Synced::Nothing if idle < IDLE_LOOKS && !gather.is_zero() => idle += 1,
             Synced::Nothing => wait_for_record(shared),
             Synced::Failed => pause(shared, RETRY),
         }

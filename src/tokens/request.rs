@@ -3,7 +3,10 @@
 //! Deliberately not here: what a body makes a model read (`tollgate_providers::prompt`), and estimates for the hot
 //! path (`learned`).
 
+use std::{num::NonZero, sync::LazyLock};
+
 use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tollgate_providers::{
     Surface,
     prompt::{self, Part, Prompt, Unbounded},
@@ -75,6 +78,8 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     if is_short {
         return count_request(surface, model, &body);
     }
+    // Held until this count is over, unless the caller does not wait for it: then it is the next one's turn early.
+    let _turn = turn().await;
     let (model, counted) = (model.to_owned(), body.clone());
     let count = tokio::task::spawn_blocking(move || {
         Tokenizer::of(&model).encoding.load();
@@ -82,6 +87,14 @@ pub async fn count_prompt(surface: Surface, model: &str, body: Bytes) -> Count {
     });
     // A thread that could not finish (the runtime is ending) leaves the bound, which needs no table.
     count.await.unwrap_or_else(|_| bytes_alone(body.len() as u64))
+}
+
+/// A turn at counting on a thread of its own. As many go on at once as there are processors: each thread that counts
+/// takes some six megabytes of working space and keeps it, and a thousand streams may be cut at once.
+async fn turn() -> Option<SemaphorePermit<'static>> {
+    static TURNS: LazyLock<Semaphore> =
+        LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, NonZero::get)));
+    TURNS.acquire().await.ok()
 }
 
 fn bytes_alone(bytes: u64) -> Count {

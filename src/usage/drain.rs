@@ -19,8 +19,13 @@ use crate::{
 /// A shipment takes about so many rows.
 const ROWS: usize = 1_000;
 
-/// How long rows gather while there are few.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long rows gather while there are few. A shipment is a dozen statements, each handed from thread to thread: at some
+/// hundred requests a second that costs more than the rows themselves.
+const GATHER: Duration = Duration::from_millis(150);
+
+/// After so many looks in a row that found nothing the drain waits to be woken. Waking it costs a system call on the
+/// path of a request; looking while requests come now and then costs less.
+const IDLE_LOOKS: u32 = 8;
 
 /// How often open requests and the journal's health are looked at while nothing happens.
 const LOOK: Duration = Duration::from_secs(1);
@@ -75,12 +80,14 @@ pub struct Drain {
     joining: Joining,
     /// The last record that the database was given.
     given: u64,
+    /// Looks in a row that found nothing.
+    idle: u32,
 }
 
 impl Drain {
     pub(super) fn new(journal: Arc<Journal>, to: Destination, joining: Joining) -> Self {
         let (tail, given) = (Some(journal.reader()), joining.last());
-        Self { journal, tail, to, joining, given }
+        Self { journal, tail, to, joining, given, idle: IDLE_LOOKS }
     }
 
     /// Runs until [`Journal::finish`] was called and everything before it is in the database.
@@ -106,6 +113,15 @@ impl Drain {
     /// Waits for news, and lets more gather; `false`: there will be none.
     async fn wait(&mut self) -> bool {
         let Some(tail) = &mut self.tail else { return false };
+        while self.idle < IDLE_LOOKS && !self.journal.is_finished() {
+            tokio::time::sleep(GATHER).await;
+            if tail.has_news() {
+                self.idle = 0;
+                return true;
+            }
+            self.idle += 1;
+        }
+        self.idle = 0;
         match tokio::time::timeout(LOOK, tail.ready()).await {
             Ok(true) if !self.journal.is_finished() => tokio::time::sleep(GATHER).await,
             Ok(false) => return false,

@@ -12,6 +12,7 @@ use super::{openai::elements, words};
 use crate::{
     Family, Surface,
     json::{Members, object},
+    marks::{Mark, Marks},
 };
 
 /// Members of a body that stand for something kept or run by the provider: stored conversations, agents and caches,
@@ -39,8 +40,6 @@ fn finders(names: &[&'static str]) -> Vec<Finder<'static>> {
     names.iter().map(|name| Finder::new(*name)).collect()
 }
 
-/// Parts of messages say their type, save Gemini's; a stored item may be named by its id alone.
-static TYPED: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| finders(&["\"type\"", "\"id\""]));
 /// Members, or their ends, in which pictures, sounds and files stand, whether inside the body or at a URL.
 static OPENAI: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| {
     finders(&["_url\"", "file_id\"", "\"input_audio\"", "\"file\"", "\"input_file\"", "_reference\""])
@@ -51,7 +50,7 @@ static GEMINI: LazyLock<Vec<Finder<'static>>> = LazyLock::new(|| finders(&["Data
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
 
 /// Whether the model reads more than the body.
-pub(crate) fn reads_more(surface: Surface, text: &str, body: &Members<'_>) -> bool {
+pub(crate) fn reads_more(surface: Surface, text: &str, body: &Members<'_>, marks: Marks) -> bool {
     let is_given = |name: &str| body.get(name).is_some_and(|raw| raw.get() != "null");
     let is_template = surface == Surface::Responses && is_given("prompt");
     if is_template || ELSEWHERE.into_iter().any(is_given) || has_foreign_tools(surface, body) {
@@ -61,12 +60,14 @@ pub(crate) fn reads_more(surface: Surface, text: &str, body: &Members<'_>) -> bo
     let has = |finders: &[Finder<'_>]| finders.iter().any(|finder| finder.find(text).is_some());
     let told = match surface.family() {
         Family::OpenAi if !has_parts(surface) => return false,
-        Family::OpenAi if surface == Surface::Responses && has(&TYPED[1..]) => true,
-        Family::OpenAi => has(&TYPED[..1]) && has(&OPENAI),
-        Family::Anthropic => has(&TYPED[..1]) && has(&ANTHROPIC),
+        // A stored item may be named by its id alone.
+        Family::OpenAi if surface == Surface::Responses && marks.may_have(Mark::Id) => true,
+        // Parts of messages say their type, save Gemini's.
+        Family::OpenAi => marks.may_have(Mark::Typed) && has(&OPENAI),
+        Family::Anthropic => marks.may_have(Mark::Typed) && has(&ANTHROPIC),
         Family::Gemini => has(&GEMINI),
     };
-    told || hides_a_name(text)
+    told || (marks.may_have(Mark::Escape) && hides_a_name(text))
 }
 
 /// A letter spelled as an escape hides a member's name from a search; nobody else spells letters so.
