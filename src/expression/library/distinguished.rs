@@ -10,7 +10,7 @@ use crate::expression::{Kind, Thrown, Value, value::Inner};
 const N: Kind = Kind::DistinguishedName;
 
 pub(super) const ROWS: &[Row] = &[
-    member(N, "Name: string", |c| shown(c)),
+    member(N, "Name: string", shown),
     member(N, "Format(multi_line): string", |c| {
         let text = shown(c)?.to_text();
         let lines = c.arg(0).as_bool() == Some(true);

@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     member(A, "MapToIPv4(): IPAddress", |c| {
         Ok(of(match address(&c.this)? {
             IpAddr::V6(address) => address.to_ipv4().map_or(IpAddr::V6(address), IpAddr::V4),
-            other => other,
+            address @ IpAddr::V4(_) => address,
         }))
     }),
     fixed(R, "new(): RandomNumberGenerator", |_| Ok(Value::library(Inner::SecureRandom))),

@@ -128,7 +128,11 @@ impl Parser {
         let at = inner.at;
         let inner = query.function(inner);
         let mut names = query.names.clone();
-        let combined = lambda(&names, vec![name.clone()], row(at, &[names.as_slice(), &[name.clone()]].concat(), None));
+        let combined = lambda(
+            &names,
+            vec![name.clone()],
+            row(at, &[names.as_slice(), std::slice::from_ref(&name)].concat(), None),
+        );
         names.push(name);
         Ok(Query { items: query.then("SelectMany", vec![inner, combined]), names })
     }
@@ -155,7 +159,11 @@ impl Parser {
         let (mine, theirs) = (query.function(mine), lambda(std::slice::from_ref(&name), Vec::new(), theirs));
         let (method, name) = if self.eat_word("into") { ("GroupJoin", self.name()?) } else { ("Join", name) };
         let mut names = query.names.clone();
-        let combined = lambda(&names, vec![name.clone()], row(at, &[names.as_slice(), &[name.clone()]].concat(), None));
+        let combined = lambda(
+            &names,
+            vec![name.clone()],
+            row(at, &[names.as_slice(), std::slice::from_ref(&name)].concat(), None),
+        );
         names.push(name);
         Ok(Query { items: query.then(method, vec![others, mine, theirs, combined]), names })
     }

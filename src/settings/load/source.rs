@@ -133,3 +133,17 @@ fn read(path: &Path) -> Result<String, Problem> {
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::new("", format!("cannot read `{}`: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_told_from_the_root() {
+        for path in ["t.yaml", "below/t.yaml", "./below/t.yaml", "/etc/t.yaml"] {
+            let folder = folder_of(Path::new(path));
+            assert!(folder.is_absolute(), "{path}: {}", folder.display());
+        }
+        assert_eq!(folder_of(Path::new("/etc/t.yaml")), Path::new("/etc"));
+    }
+}
