@@ -31,11 +31,12 @@ pub(super) struct Budget {
     steps: u64,
     memory: u64,
     depth: u32,
+    has_read: bool,
 }
 
 impl Budget {
     pub(super) fn new(bounds: &Bounds) -> Self {
-        Self { steps: bounds.steps, memory: bounds.memory, depth: bounds.depth }
+        Self { steps: bounds.steps, memory: bounds.memory, depth: bounds.depth, has_read: false }
     }
 
     /// Pays for `count` steps.
@@ -61,6 +62,16 @@ impl Budget {
             }
             None => Err(Thrown::limit("the expression makes more values than it may hold in memory")),
         }
+    }
+
+    /// Pays for a body that is read. The first one is free: what the gateway holds in memory is bounded there, and
+    /// reading it once is what an expression is for. Reading it over and over is not.
+    pub(super) fn read(&mut self, bytes: usize) -> Result<(), Thrown> {
+        if self.has_read {
+            return self.grow(bytes);
+        }
+        self.has_read = true;
+        self.step(1)
     }
 
     /// Goes one level down; pair with [`Budget::leave`].

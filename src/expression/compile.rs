@@ -6,6 +6,7 @@ use super::{
     Bounds, Host, Thrown, Type, Value, check,
     eval::{Code, Machine, Regexes},
     parse,
+    value::Places,
 };
 
 /// The text of an expression, without `@` and its brackets.
@@ -54,6 +55,8 @@ pub struct Expression {
     code: Code,
     slots: usize,
     needs: Needs,
+    /// It asks where tokens of JSON are.
+    places: bool,
     result: Type,
     regexes: Mutex<Regexes>,
 }
@@ -75,6 +78,7 @@ pub fn compile(source: Source<'_>) -> Result<Expression, Vec<Trouble>> {
         code: checked.code,
         slots: checked.slots,
         needs: checked.needs,
+        places: checked.places,
         result: checked.result,
         regexes: Mutex::default(),
     })
@@ -86,7 +90,12 @@ impl Expression {
     /// # Errors
     /// What the expression throws, and running out of `bounds`.
     pub fn evaluate(&self, host: &mut dyn Host, bounds: &Bounds) -> Result<Value, Thrown> {
-        Machine::new(host, bounds, self.slots, &self.regexes).run(&self.code)
+        let mut machine = Machine::new(host, bounds, self.slots, &self.regexes);
+        if !self.places {
+            return machine.run(&self.code);
+        }
+        machine.places = Places::new(true);
+        machine.run(&self.code).map(|value| value.without_places())
     }
 
     /// The bodies that must be buffered before.

@@ -50,6 +50,10 @@ const REGEX_OPTIONS: Members = &[
     ("CultureInvariant", 512),
 ];
 const URI_KIND: Members = &[("RelativeOrAbsolute", 0), ("Absolute", 1), ("Relative", 2)];
+const URI_PARTIAL: Members = &[("Scheme", 0), ("Authority", 1), ("Path", 2), ("Query", 3)];
+const MERGE_ARRAYS: Members = &[("Concat", 0), ("Union", 1), ("Replace", 2), ("Merge", 3)];
+const MERGE_NULLS: Members = &[("Ignore", 0), ("Merge", 1)];
+const ADDRESS_FAMILY: Members = &[("InterNetwork", 2), ("InterNetworkV6", 23)];
 const NAME_TYPE: Members = &[
     ("SimpleName", 0),
     ("EmailName", 1),
@@ -58,6 +62,7 @@ const NAME_TYPE: Members = &[
     ("UrlName", 4),
     ("DnsFromAlternativeName", 5),
 ];
+const CONTENT_TYPE: Members = &[("Unknown", 0), ("Cert", 1), ("Pfx", 3), ("Pkcs12", 3)];
 const SAVE_OPTIONS: Members = &[("None", 0), ("DisableFormatting", 1), ("OmitDuplicateNamespaces", 2)];
 const NUMBER_STYLES: Members = &[
     ("None", 0),
@@ -95,7 +100,12 @@ impl Kind {
             Self::DayOfWeek => DAY_OF_WEEK,
             Self::RegexOptions => REGEX_OPTIONS,
             Self::UriKind => URI_KIND,
+            Self::UriPartial => URI_PARTIAL,
+            Self::MergeArrays => MERGE_ARRAYS,
+            Self::MergeNulls => MERGE_NULLS,
+            Self::AddressFamily => ADDRESS_FAMILY,
             Self::NameType => NAME_TYPE,
+            Self::ContentType => CONTENT_TYPE,
             Self::SaveOptions => SAVE_OPTIONS,
             Self::NumberStyles => NUMBER_STYLES,
             Self::DateTimeStyles => DATE_TIME_STYLES,

@@ -75,6 +75,10 @@ kinds! {
     JProperty "JProperty" "Newtonsoft.Json.Linq.JProperty" [JContainer] false;
     JValue "JValue" "Newtonsoft.Json.Linq.JValue" [JToken] false;
     JsonConvert "JsonConvert" "Newtonsoft.Json.JsonConvert" [] false;
+    MergeSettings "JsonMergeSettings" "Newtonsoft.Json.Linq.JsonMergeSettings" [] false;
+    Tuple "Tuple" "System.Tuple" [] false;
+    IpAddress "IPAddress" "System.Net.IPAddress" [] false;
+    SecureRandom "RandomNumberGenerator" "System.Security.Cryptography.RandomNumberGenerator" [] false;
     XObject "XObject" "System.Xml.Linq.XObject" [] false;
     XNode "XNode" "System.Xml.Linq.XNode" [XObject] false;
     XContainer "XContainer" "System.Xml.Linq.XContainer" [XNode] false;
@@ -82,6 +86,8 @@ kinds! {
     XElement "XElement" "System.Xml.Linq.XElement" [XContainer] false;
     XAttribute "XAttribute" "System.Xml.Linq.XAttribute" [XObject] false;
     XText "XText" "System.Xml.Linq.XText" [XNode] false;
+    XCData "XCData" "System.Xml.Linq.XCData" [XText] false;
+    XDeclaration "XDeclaration" "System.Xml.Linq.XDeclaration" [] false;
     XName "XName" "System.Xml.Linq.XName" [] false;
     XNamespace "XNamespace" "System.Xml.Linq.XNamespace" [] false;
     XmlReader "XmlReader" "System.Xml.XmlReader" [] false;
@@ -111,6 +117,7 @@ kinds! {
     HmacSha512 "HMACSHA512" "System.Security.Cryptography.HMACSHA512" [HashAlgorithm] false;
     Rsa "RSA" "System.Security.Cryptography.RSA" [] false;
     Certificate "X509Certificate2" "System.Security.Cryptography.X509Certificates.X509Certificate2" [] false;
+    DistinguishedName "X500DistinguishedName" "System.Security.Cryptography.X509Certificates.X500DistinguishedName" [] false;
     Exception "Exception" "System.Exception" [] false;
     CultureInfo "CultureInfo" "System.Globalization.CultureInfo" [] false;
     TimeZoneInfo "TimeZoneInfo" "System.TimeZoneInfo" [] false;
@@ -140,7 +147,12 @@ kinds! {
     DayOfWeek "DayOfWeek" "System.DayOfWeek" [] true;
     RegexOptions "RegexOptions" "System.Text.RegularExpressions.RegexOptions" [] true;
     UriKind "UriKind" "System.UriKind" [] true;
+    UriPartial "UriPartial" "System.UriPartial" [] true;
+    MergeArrays "MergeArrayHandling" "Newtonsoft.Json.Linq.MergeArrayHandling" [] true;
+    MergeNulls "MergeNullValueHandling" "Newtonsoft.Json.Linq.MergeNullValueHandling" [] true;
+    AddressFamily "AddressFamily" "System.Net.Sockets.AddressFamily" [] true;
     NameType "X509NameType" "System.Security.Cryptography.X509Certificates.X509NameType" [] true;
+    ContentType "X509ContentType" "System.Security.Cryptography.X509Certificates.X509ContentType" [] true;
     SaveOptions "SaveOptions" "System.Xml.Linq.SaveOptions" [] true;
     NumberStyles "NumberStyles" "System.Globalization.NumberStyles" [] true;
     DateTimeStyles "DateTimeStyles" "System.Globalization.DateTimeStyles" [] true;
@@ -215,11 +227,16 @@ impl Kind {
             "RSACng" | "RSACryptoServiceProvider" => Self::Rsa,
             "SHA256Managed" | "SHA256CryptoServiceProvider" => Self::Sha256,
             "SHA1Managed" | "SHA1CryptoServiceProvider" => Self::Sha1,
-            "SHA512Managed" => Self::Sha512,
+            "SHA512Managed" | "SHA512CryptoServiceProvider" => Self::Sha512,
             "MD5CryptoServiceProvider" => Self::Md5,
             "UTF8Encoding" | "ASCIIEncoding" => Self::Encoding,
             "X509Certificate" => Self::Certificate,
             "Action" | "Predicate" => Self::Func,
+            "ValueTuple" => Self::Tuple,
+            "RNGCryptoServiceProvider" => Self::SecureRandom,
+            "SHA384Managed" => Self::Sha384,
+            "HMAC" | "KeyedHashAlgorithm" => Self::HashAlgorithm,
+            "Capture" => Self::Group,
             _ if name.ends_with("Exception") => Self::Exception,
             _ => {
                 return Self::ALL.iter().copied().find(|kind| {

@@ -84,6 +84,9 @@ async fn switching(
     let mut answer = attempts(exchange, &mut task, affinity, home.as_ref()).await?;
     for _ in 0..MOST_SWITCHES {
         let Some(larger) = task.larger(exchange) else { break };
+        // Its backends are spoken to as policies ask for, too.
+        let Ok(pool) = dressed(exchange, &larger.pool) else { break };
+        let larger = at_pool(larger, pool);
         let before = (exchange.settlement.model.clone(), exchange.settlement.upstream_model.clone());
         if metering::move_call(exchange, &task.called(&larger)).await.is_err() {
             // Its limits have no room: the refusal of the smaller model is the answer.
@@ -206,10 +209,12 @@ fn elsewhere(exchange: &Exchange, model: Arc<ModelTarget>) -> Result<Arc<ModelTa
         None => dressed(exchange, &model.pool)
             .map_err(|failure| Fault::new(FaultKind::BackendUnreachable, failure.message))?,
     };
-    if Arc::ptr_eq(&pool, &model.pool) {
-        return Ok(model);
-    }
-    Ok(Arc::new(ModelTarget { pool, ..ModelTarget::clone(&model) }))
+    Ok(at_pool(model, pool))
+}
+
+/// The model at another pool than its own.
+fn at_pool(model: Arc<ModelTarget>, pool: Arc<Pool>) -> Arc<ModelTarget> {
+    if Arc::ptr_eq(&pool, &model.pool) { model } else { Arc::new(ModelTarget { pool, ..ModelTarget::clone(&model) }) }
 }
 
 /// The model of that name, when the caller may use it.

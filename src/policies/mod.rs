@@ -30,6 +30,7 @@ pub mod content_safety;
 pub mod cors;
 pub mod cross_domain;
 pub mod debugging;
+pub mod decryption_keys;
 pub mod definition;
 pub mod dimensions;
 pub mod distinguished_name;

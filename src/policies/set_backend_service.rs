@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
         AttributeEntry::absent("sf-service-instance-name", "Service Fabric: refused here.").dynamic(),
         AttributeEntry::absent("sf-partition-key", "Service Fabric: refused here.").dynamic(),
         AttributeEntry::absent("sf-listener-name", "Service Fabric: refused here.").dynamic(),
+        AttributeEntry::absent("sf-replica-type", "Service Fabric: refused here.").dynamic(),
         AttributeEntry::absent("dapr-app-id", "Dapr: refused here.").dynamic(),
         AttributeEntry::absent("dapr-method", "Dapr: refused here.").dynamic(),
         AttributeEntry::absent("dapr-namespace", "Dapr: refused here.").dynamic(),
@@ -53,6 +54,9 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
              `base-url`",
             foreign.name
         ));
+    }
+    if reading.literal("base-url").is_some_and(|url| url.trim().is_empty()) {
+        return reading.unsupported("`base-url` is empty: what it stands for was to be filled in");
     }
     let set = match (reading.attribute("backend-id").is_some(), reading.attribute("base-url").is_some()) {
         (true, true) => return reading.refuse("`set-backend-service` takes `backend-id` or `base-url`, not both"),
@@ -145,6 +149,7 @@ mod tests {
             (r#"base-url="ftp://a""#, "it must be a URL"),
             ("", "needs `backend-id` or `base-url`"),
             (r#"dapr-app-id="x""#, "Dapr has no counterpart"),
+            (r#"base-url="""#, "`base-url` is empty"),
         ];
         for (attributes, wanted) in rows {
             let text = format!("<set-backend-service {attributes} />");

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    Dynamic, Entry, Failure, Flow, Needs, Policy, Reading, Step,
+    Dynamic, Entry, Failure, Flow, FromValue, Needs, Policy, Reading, Step,
     catalogue::{ANYWHERE, AttributeEntry, Content, ElementEntry},
 };
+use crate::expression::Value;
 
 /// Its place in the catalogue.
 pub const ENTRY: Entry = Entry {
@@ -29,6 +30,7 @@ pub const EXISTS_ACTION: AttributeEntry = AttributeEntry::optional(
     "override",
     "When there is one already: `override` replaces it, `skip` leaves it, `append` adds to it, `delete` removes it.",
 )
+.dynamic()
 .one_of(&["override", "skip", "append", "delete"]);
 
 /// A value; `set-query-parameter` has it too.
@@ -56,14 +58,23 @@ pub enum ExistsAction {
 }
 
 impl ExistsAction {
-    /// As the element says.
-    #[must_use]
-    pub fn of(reading: &Reading<'_, '_>) -> Self {
-        match reading.literal("exists-action").as_deref().map(str::trim) {
-            Some("skip") => Self::Skip,
-            Some("append") => Self::Append,
-            Some("delete") => Self::Delete,
-            _ => Self::Override,
+    /// As the element says; an expression may say it for each exchange.
+    pub fn of(reading: &mut Reading<'_, '_>) -> Option<Dynamic<Self>> {
+        match reading.attribute("exists-action") {
+            Some(_) => reading.dynamic("exists-action"),
+            None => Some(Dynamic::Fixed(Self::Override)),
+        }
+    }
+}
+
+impl FromValue for ExistsAction {
+    fn from_value(value: &Value) -> Result<Self, String> {
+        match value.to_text().trim() {
+            "override" => Ok(Self::Override),
+            "skip" => Ok(Self::Skip),
+            "append" => Ok(Self::Append),
+            "delete" => Ok(Self::Delete),
+            other => Err(format!("`exists-action` is `{other}`; it must be override, skip, append or delete")),
         }
     }
 }
@@ -72,7 +83,7 @@ impl ExistsAction {
 pub struct SetHeader {
     name: Dynamic<Arc<str>>,
     values: Vec<Dynamic<Arc<str>>>,
-    action: ExistsAction,
+    action: Dynamic<ExistsAction>,
 }
 
 /// What becomes of a header.
@@ -106,7 +117,7 @@ impl Policy for SetHeader {
 impl SetHeader {
     /// As the element says.
     pub fn of(reading: &mut Reading<'_, '_>) -> Option<Self> {
-        let action = ExistsAction::of(reading);
+        let action = ExistsAction::of(reading)?;
         let name: Dynamic<Arc<str>> = reading.dynamic("name")?;
         if let Some(name) = name.fixed()
             && HeaderName::try_from(name.trim()).is_err()
@@ -114,7 +125,8 @@ impl SetHeader {
             return reading.refuse(format!("`{name}` is not the name of a header"));
         }
         let values = reading.texts("value");
-        if reading.element.child("value").is_none() && action != ExistsAction::Delete {
+        let may_delete = action.fixed().is_none_or(|action| *action == ExistsAction::Delete);
+        if reading.element.child("value").is_none() && !may_delete {
             return reading.refuse("`set-header` needs a `value`, or exists-action=\"delete\"");
         }
         Some(Self { name, values, action })
@@ -129,13 +141,15 @@ impl SetHeader {
             let text = value.get(flow)?;
             HeaderValue::from_str(text.trim()).map_err(|_| bad(&header_text(&header, &text)))
         });
-        Ok(Change { values: values.collect::<Result<_, _>>()?, name: header, action: self.action })
+        let values = values.collect::<Result<_, _>>()?;
+        Ok(Change { values, name: header, action: self.action.get(flow)? })
     }
 
     /// Bodies that it reads.
     #[must_use]
     pub fn needs(&self) -> Needs {
-        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+        let needs = self.name.needs().and(self.action.needs());
+        self.values.iter().fold(needs, |needs, value| needs.and(value.needs()))
     }
 }
 

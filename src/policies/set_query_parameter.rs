@@ -27,14 +27,15 @@ pub const ENTRY: Entry = Entry {
 struct SetQueryParameter {
     name: Dynamic<Arc<str>>,
     values: Vec<Dynamic<Arc<str>>>,
-    action: ExistsAction,
+    action: Dynamic<ExistsAction>,
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    let action = ExistsAction::of(reading);
+    let action = ExistsAction::of(reading)?;
     let name = reading.dynamic("name")?;
     let values = reading.texts("value");
-    if reading.element.child("value").is_none() && action != ExistsAction::Delete {
+    let may_delete = action.fixed().is_none_or(|action| *action == ExistsAction::Delete);
+    if reading.element.child("value").is_none() && !may_delete {
         return reading.refuse("`set-query-parameter` needs a `value`, or exists-action=\"delete\"");
     }
     Some(Box::new(SetQueryParameter { name, values, action }))
@@ -46,21 +47,22 @@ impl Policy for SetQueryParameter {
     }
 
     fn needs(&self) -> Needs {
-        self.values.iter().fold(self.name.needs(), |needs, value| needs.and(value.needs()))
+        let needs = self.name.needs().and(self.action.needs());
+        self.values.iter().fold(needs, |needs, value| needs.and(value.needs()))
     }
 }
 
 impl SetQueryParameter {
     fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
-        let name = self.name.get(flow)?;
-        if self.action == ExistsAction::Skip && query::has(&flow.request.query, &name) {
+        let (name, action) = (self.name.get(flow)?, self.action.get(flow)?);
+        if action == ExistsAction::Skip && query::has(&flow.request.query, &name) {
             return Ok(());
         }
         let values = self.values.iter().map(|value| value.get(flow)).collect::<Result<Vec<_>, _>>()?;
-        if matches!(self.action, ExistsAction::Override | ExistsAction::Delete) {
+        if matches!(action, ExistsAction::Override | ExistsAction::Delete) {
             flow.request.query = query::without(&flow.request.query, &name);
         }
-        if self.action != ExistsAction::Delete {
+        if action != ExistsAction::Delete {
             for value in values {
                 query::push(&mut flow.request.query, &name, value.trim());
             }

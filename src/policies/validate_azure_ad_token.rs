@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Dynamic, Entry, Failure, Flow, Named, Needs, Policy, Reading, Step, Verdict,
     catalogue::{AttributeEntry, Content, ElementEntry},
+    decryption_keys::DECRYPTION,
     jwt::{self, Accepted, Demands, Refusal},
     validate_jwt::{
         AUDIENCES, CLAIMS, ClaimRules, Frame, HEADER, MESSAGE, OUTPUT, QUERY, STATUS, VALUE, all, list, texts,
@@ -54,7 +55,7 @@ pub const ENTRY: Entry = Entry {
         element("backend-application-ids", APPLICATION, Content::Nothing, "Applications that the token may be for."),
         AUDIENCES,
         CLAIMS,
-        element("decryption-keys", &[], Content::Anything, "Refused: encrypted tokens are not read here."),
+        DECRYPTION,
     ],
     content: Content::Nothing,
     manual: "Lets a request pass only with a token of that tenant of Microsoft Entra ID, of version 1 or 2. Keys and names \
@@ -80,9 +81,6 @@ struct ValidateAzureAdToken {
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    if reading.element.child("decryption-keys").is_some() {
-        return reading.unsupported("`decryption-keys`: encrypted tokens are not read here");
-    }
     Some(Box::new(ValidateAzureAdToken {
         frame: Frame::read(reading, Some("Authorization"))?,
         tenant: reading.dynamic("tenant-id")?,

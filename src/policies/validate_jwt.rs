@@ -7,6 +7,7 @@ use http::HeaderName;
 use super::{
     Dynamic, Entry, Failure, Flow, Named, Needs, Policy, Reading, Step, Verdict,
     catalogue::{AttributeEntry, Content, ElementEntry},
+    decryption_keys::{DECRYPTION, DecryptionKeys},
     jwt::{
         self, Accepted, Demands, Refusal,
         claims::Wanted,
@@ -56,10 +57,7 @@ pub const ENTRY: Entry = Entry {
             }],
             ..element("issuer-signing-keys", "Keys that tokens may be signed with.")
         },
-        ElementEntry {
-            content: Content::Anything,
-            ..element("decryption-keys", "Refused: encrypted tokens are not read here.")
-        },
+        DECRYPTION,
         AUDIENCES,
         ElementEntry {
             children: &[ElementEntry { many: true, content: Content::Text, ..element("issuer", "An issuer.") }],
@@ -135,6 +133,7 @@ pub struct Frame {
     status: Dynamic<u16>,
     message: Option<Dynamic<Arc<str>>>,
     output: Option<Arc<str>>,
+    decryption: DecryptionKeys,
 }
 
 enum TokenAt {
@@ -167,13 +166,15 @@ impl Frame {
             status: reading.dynamic("failed-validation-httpcode").unwrap_or(Dynamic::Fixed(401)),
             message: reading.dynamic("failed-validation-error-message"),
             output: reading.literal("output-token-variable-name").filter(|name| !name.trim().is_empty()),
+            decryption: DecryptionKeys::read(reading)?,
         })
     }
 
     /// Bodies that its expressions read.
     pub fn needs(&self) -> Needs {
         let (TokenAt::Header(place) | TokenAt::Query(place) | TokenAt::Value(place)) = &self.place;
-        place.needs().and(self.status.needs()).and(all([self.message.as_ref()].into_iter().flatten()))
+        let needs = place.needs().and(self.status.needs()).and(self.decryption.needs());
+        needs.and(all([self.message.as_ref()].into_iter().flatten()))
     }
 
     /// The token's text; `scheme` must stand before it, where one is asked for.
@@ -201,7 +202,7 @@ impl Frame {
         };
         let (before, token) = text.split_once(char::is_whitespace).map_or(("", &*text), |(a, b)| (a, b.trim()));
         let fits = scheme.is_none_or(|wanted| before.eq_ignore_ascii_case(wanted));
-        if token.is_empty() || !fits { Ok(Err(absent())) } else { Ok(Ok(token.to_owned())) }
+        if token.is_empty() || !fits { Ok(Err(absent())) } else { self.decryption.open(flow, token.to_owned()) }
     }
 
     /// Keeps an accepted token, or makes the failure of a refused one.
@@ -310,9 +311,6 @@ struct ValidateJwt {
 }
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
-    if reading.element.child("decryption-keys").is_some() {
-        return reading.unsupported("`decryption-keys`: encrypted tokens are not read here");
-    }
     let named = reading.compiler.known.named();
     let mut issuers_at = Vec::new();
     let mut keys = Vec::new();

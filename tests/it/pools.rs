@@ -415,6 +415,28 @@ models: [{{ name: m, backend: a, upstream_model: small, larger_context: big }}, 
 }
 
 #[tokio::test]
+async fn the_larger_model_is_reached_through_the_proxy_of_the_document_too() {
+    let config = format!(
+        "backends: [{{ id: a, kind: openai, url: \"vendor://a/v1\", key: {BACKEND_KEY} }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]
+models: [{{ name: m, backend: a, upstream_model: small, larger_context: big }}, {{ name: big, backend: b, upstream_model: large }}]
+policies: {{ global: '<policies><inbound><proxy url=\"vendor://proxy\" /></inbound></policies>' }}
+"
+    );
+    let proxy = Vendor::start(|seen, _| {
+        if seen.json()["model"] == "small" {
+            return dialect::openai_error(400, "context_length_exceeded");
+        }
+        dialect::chat("hello")
+    });
+    let world = World::builder().config(&config).vendor("proxy", proxy.await);
+    let world = world.vendor("a", fine().await).vendor("b", fine().await).start().await;
+    world.send(&ask()).await.expect_whole(200);
+    let models: Vec<_> = world.vendor("proxy").seen().iter().map(|seen| seen.json()["model"].clone()).collect();
+    assert_eq!(models, ["small", "large"]);
+    assert_eq!((world.vendor("a").count(), world.vendor("b").count()), (0, 0), "nobody goes past the proxy");
+}
+
+#[tokio::test]
 async fn the_next_attempt_is_encoded_for_the_next_backend() {
     let config = format!(
         "backends: [{{ id: a, kind: azure-openai, url: \"vendor://a\", api_version: 2024-10-21, key: azure-key-0123 }}, {{ id: b, kind: openai, url: \"vendor://b/v1\", key: {BACKEND_KEY} }}]

@@ -1,6 +1,8 @@
 //! The expressions of ARM templates, as far as names and values of API Management need them: `[concat(parameters('a'),
 //! '/b')]`. What only a deployment knows becomes a value of the environment.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::{
     names,
     tree::{CLOSE, OPEN},
@@ -197,6 +199,23 @@ impl Parser<'_, '_> {
             "tolower" => node(&texts.first()?.to_lowercase()),
             "toupper" => node(&texts.first()?.to_uppercase()),
             "string" | "trim" => node(texts.first()?.trim()),
+            "replace" => match &texts[..] {
+                [text, old, new] if !old.is_empty() => node(&text.replace(old.as_str(), new)),
+                _ => return None,
+            },
+            "uri" => match &texts[..] {
+                [base, path] => node(&format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))),
+                _ => return None,
+            },
+            "base64tostring" => node(&String::from_utf8(STANDARD.decode(texts.first()?).ok()?).ok()?),
+            "base64" => node(&STANDARD.encode(texts.first()?)),
+            "null" => Node::new(crate::document::Mark::START, Value::Null),
+            "coalesce" => arguments.iter().find(|one| !matches!(one.value, Value::Null))?.clone(),
+            "if" => match arguments {
+                [test, yes, no] => if truth(test)? { yes } else { no }.clone(),
+                _ => return None,
+            },
+            _ if is_test(name) => node(if test(name, arguments, &texts)? { "true" } else { "false" }),
             "resourceid" | "extensionresourceid" | "subscriptionresourceid" => node(&resource_id(&texts)),
             _ => return None,
         })
@@ -205,6 +224,44 @@ impl Parser<'_, '_> {
 
 fn node(text: &str) -> Node {
     Node::new(crate::document::Mark::START, plain(text))
+}
+
+/// Functions that say yes or no.
+fn is_test(name: &str) -> bool {
+    ["equals", "not", "and", "or", "empty", "contains", "startswith", "endswith", "bool", "true", "false"]
+        .contains(&name)
+}
+
+fn test(name: &str, arguments: &[Node], texts: &[String]) -> Option<bool> {
+    let two = || Some((texts.first()?, texts.get(1)?));
+    Some(match name {
+        "true" | "false" => name == "true",
+        "bool" => truth(arguments.first()?)?,
+        "not" => !truth(arguments.first()?)?,
+        "and" => arguments.iter().map(truth).collect::<Option<Vec<_>>>()?.into_iter().all(|one| one),
+        "or" => arguments.iter().map(truth).collect::<Option<Vec<_>>>()?.into_iter().any(|one| one),
+        "empty" if is_open(texts.first()?) => return None,
+        "empty" => matches!(texts.first()?.as_str(), "" | "[]" | "{}"),
+        _ if texts.iter().any(|text| is_open(text)) => return None,
+        "equals" => two().map(|(one, other)| one == other)?,
+        "startswith" => two().map(|(text, part)| text.to_lowercase().starts_with(&part.to_lowercase()))?,
+        "endswith" => two().map(|(text, part)| text.to_lowercase().ends_with(&part.to_lowercase()))?,
+        _ => two().map(|(text, part)| text.contains(part.as_str()))?,
+    })
+}
+
+/// Whether a text has a part that only the deployment knows.
+fn is_open(text: &str) -> bool {
+    text.contains(OPEN)
+}
+
+/// A switch, where it is known.
+fn truth(node: &Node) -> Option<bool> {
+    match as_text(node).to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn as_text(node: &Node) -> String {
@@ -259,6 +316,14 @@ mod tests {
             ("[format('{0}/{1}', 'a', 'b')]", "a/b"),
             ("[toLower('AB')]", "ab"),
             ("[resourceId('Microsoft.ApiManagement/service/apis', 's', 'a')]", "/service/s/apis/a"),
+            ("[if(equals(parameters('g'), 'given'), 'yes', 'no')]", "yes"),
+            ("[if(not(empty(parameters('g'))), parameters('g'), variables('v'))]", "given"),
+            ("[if(and(bool('true'), or(false(), startsWith('Abc', 'a'))), 1, 2)]", "1"),
+            ("[if(equals(parameters('svc'), 'x'), 'yes', 'no')]", "<IF_EQUALS_PARAMETERS__SVC_____X_____YES____NO__>"),
+            ("[replace('a-b', '-', '/')]", "a/b"),
+            ("[uri('https://a/', '/b')]", "https://a/b"),
+            ("[coalesce(null(), 'x')]", "x"),
+            ("[base64ToString('aGk=')]", "hi"),
             ("[resourceGroup().location]", "<RESOURCEGROUP___LOCATION>"),
             ("[concat('a'", "[concat('a'"),
         ];

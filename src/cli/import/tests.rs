@@ -229,6 +229,24 @@ named_values:
 }
 
 #[test]
+fn what_a_template_leaves_open_has_to_be_supplied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let template = r#"{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "parameters": {"svc": {"type": "string"}, "env": {"defaultValue": "dev"}, "url": {"type": "string"}},
+        "resources": [
+            {"type": "Microsoft.ApiManagement/service/apis", "apiVersion": "2022-08-01", "name": "[concat(parameters('svc'), '/a')]",
+             "properties": {"displayName": "A", "path": "[if(equals(parameters('env'), 'prod'), 'a', 'dev/a')]", "serviceUrl": "[parameters('url')]"}}]}"#;
+    std::fs::write(folder.path().join("a.json"), template).expect("written");
+    let mut found = Found::default();
+    let files = super::folder::files(folder.path()).expect("a folder");
+    super::read_folder(folder.path(), &files, &mut found);
+    let result = convert(&found, &Variables::new(), &ByName);
+    assert!(result.settings.contains(r#"path: "/dev/a""#), "{}", result.settings);
+    let supplies: Vec<_> = result.report.supplies.iter().map(|one| one.variable.as_str()).collect();
+    assert_eq!(supplies, ["URL"]);
+}
+
+#[test]
 fn plain_files_are_judged_and_the_bad_ones_closed() {
     let variables = variables::read("v.tfvars", "host = \"a.example\"").expect("variables");
     let result = convert(&found("files"), &variables, &ByName);

@@ -144,6 +144,24 @@ pub fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, after))
 }
 
+impl Tree {
+    /// The names of all values that the environment has to supply.
+    pub fn variables(&self, out: &mut std::collections::BTreeSet<String>) {
+        match self {
+            Self::Text(text) => {
+                let mut rest = text.as_str();
+                while let Some((_, name, after)) = placeholder(rest) {
+                    out.insert(name.to_owned());
+                    rest = after;
+                }
+            }
+            Self::Word(_) => {}
+            Self::List(items) => items.iter().for_each(|item| item.variables(out)),
+            Self::Map(entries) => entries.iter().for_each(|entry| entry.1.variables(out)),
+        }
+    }
+}
+
 /// A text that is a value of the environment and nothing else.
 pub fn from_environment(variable: &str) -> Tree {
     Tree::Text(format!("{OPEN}{variable}{CLOSE}"))

@@ -49,7 +49,7 @@ pub struct Request {
     pub headers: BTreeMap<String, Lines>,
     /// Body: text, or a value that is sent as JSON.
     pub body: Option<Json>,
-    /// The caller's address.
+    /// The caller's address; left out: this machine's own, 127.0.0.1.
     pub ip: Option<std::net::IpAddr>,
     /// Parameters of the operation's template.
     pub matched: BTreeMap<String, String>,

@@ -188,7 +188,7 @@ fn request(case: &Case) -> Result<Request, String> {
         body: Body::Passing,
         original: (url.path().into(), query.into()),
         matched: given.matched.clone().into_iter().collect(),
-        ip: given.ip,
+        ip: Some(given.ip.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())),
         certificate: None,
     })
 }

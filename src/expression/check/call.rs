@@ -64,8 +64,13 @@ impl Checker {
     fn call_member(&mut self, (at, owner, name): (usize, &Expr, &str), generic: &Generic, args: &[Expr]) -> Typed {
         let (node, of) = self.expr(owner);
         self.note_body(&node, &of, name, args);
+        self.note_place(&of, name, args.len());
         let checked = self.args(args, &of);
+        let candidates = fitting(library::candidates(name, false), args.len());
         let found = library::method(of.kind, false, name);
+        // `Remove()` of a `JObject` is that of `JToken`: it takes other arguments than its own.
+        let found =
+            found.filter(|found| fits(found, args.len())).or_else(|| library::pick(&candidates, of.kind)).or(found);
         let open = of.kind.is_open();
         if let Some(found) = found
             && (!open || of.kind.is_a(Kind::JToken) && found.owner != Kind::Object)
@@ -73,7 +78,6 @@ impl Checker {
             self.arity(at, found, args.len());
             let result = Self::result_of(found, &of, &generic.of, &checked, args);
             let wanted = implied(found, &of, &generic.of, &result);
-            let candidates = library::candidates(name, false);
             let node = if open {
                 member::dynamic(name, node, checked.nodes, candidates)
             } else {
@@ -81,7 +85,6 @@ impl Checker {
             };
             return (with_out(with_generic(node, &wanted, generic.nullable), checked.out), result);
         }
-        let candidates = library::candidates(name, false);
         if candidates.is_empty() || !open {
             if of.kind == Kind::Record || open && matches!(of.kind, Kind::Unknown | Kind::Dynamic) && name == "Invoke" {
                 return (Node::Invoke(Box::new(node), checked.nodes), Type::UNKNOWN);
@@ -92,7 +95,7 @@ impl Checker {
             self.no_member(at, &of, name);
             return nothing();
         }
-        if !candidates.iter().any(|member| (member.least..=member.most).contains(&args.len())) {
+        if !candidates.iter().any(|member| fits(member, args.len())) {
             self.trouble(at, format!("no `{name}` takes {} arguments", args.len()));
         }
         let results: Vec<_> = candidates.iter().map(|member| member.result).collect();
@@ -210,6 +213,17 @@ impl Checker {
         let of_response = matches!(node, Node::Native(_) | Node::Dynamic(_));
         self.needs.consumes |= !preserve && !of_response;
     }
+}
+
+/// Whether a member takes that many arguments.
+fn fits(member: &Member, count: usize) -> bool {
+    (member.least..=member.most).contains(&count)
+}
+
+/// Those that take that many arguments; all, when none does.
+fn fitting(all: Vec<&'static Member>, count: usize) -> Vec<&'static Member> {
+    let fitting: Vec<_> = all.iter().copied().filter(|member| fits(member, count)).collect();
+    if fitting.is_empty() { all } else { fitting }
 }
 
 /// The generic argument of a call.

@@ -10,7 +10,7 @@ use crate::expression::{
 
 impl Checker {
     pub(super) fn creation(&mut self, name: &TypeRef, args: &[Expr], initial: &[Initial]) -> Typed {
-        let of = self.resolve(name);
+        let of = if name.name == "Tuple" { Kind::Tuple.into() } else { self.resolve(name) };
         if of.kind == Kind::Unknown {
             return nothing();
         }
@@ -28,6 +28,7 @@ impl Checker {
             nodes.insert(0, Node::Const(Value::from(name.name.as_str())));
         }
         let node = member::native(found, None, nodes, of.kind);
+        let of = if of.kind == Kind::Tuple { Kind::Record.into() } else { of };
         if initial.is_empty() {
             return (node, of);
         }
@@ -43,7 +44,7 @@ impl Checker {
                 if of.kind.is_a(Kind::HashAlgorithm) && name == "Key" {
                     return InitialNode::Member(name.as_str().into(), self.expr(value).0);
                 }
-                if !of.kind.is_a(Kind::JToken) && of.kind != Kind::Dynamic {
+                if !of.kind.is_a(Kind::JToken) && !matches!(of.kind, Kind::Dynamic | Kind::MergeSettings) {
                     self.trouble(*at, format!("`{name}` of `{of}` cannot be set by an initializer"));
                 }
                 InitialNode::Set(Node::Const(Value::from(name.as_str())), self.expr(value).0)

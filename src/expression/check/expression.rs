@@ -159,7 +159,9 @@ impl Checker {
                 }
                 let settable = name == "Value"
                     && (of.kind.is_a(Kind::XObject) || of.kind == Kind::JProperty || of.kind.is_open())
-                    || name == "Key" && of.kind.is_a(Kind::HashAlgorithm);
+                    || name == "Key" && of.kind.is_a(Kind::HashAlgorithm)
+                    || name == "Name" && of.kind.is_a(Kind::XElement)
+                    || name == "Length" && of.kind == Kind::StringBuilder;
                 if !settable {
                     self.trouble(target.at, format!("`{name}` of `{of}` cannot be set by an expression"));
                 }

@@ -156,6 +156,7 @@ impl Checker {
     }
 
     fn property(&mut self, at: usize, (node, of): Typed, name: &str) -> Typed {
+        self.note_place(&of, name, 0);
         if let Some(member) = library::property(of.kind, false, name)
             && (!of.kind.is_open() || member.owner != Kind::Object)
         {
@@ -184,6 +185,17 @@ impl Checker {
         }
         self.no_member(at, &of, name);
         nothing()
+    }
+
+    /// Notes that the expression asks where a token is.
+    pub(super) fn note_place(&mut self, of: &Type, name: &str, args: usize) {
+        let asks = match name {
+            "Parent" | "Path" | "Root" | "Next" | "Previous" | "Ancestors" | "AncestorsAndSelf" => true,
+            "Remove" => args == 0,
+            "Replace" | "AddAfterSelf" | "AddBeforeSelf" => args == 1,
+            _ => false,
+        };
+        self.places |= asks && (of.kind.is_open() || of.kind.is_a(Kind::JToken) || of.kind == Kind::Enumerable);
     }
 
     pub(super) fn no_member(&mut self, at: usize, of: &Type, name: &str) {

@@ -32,6 +32,8 @@ pub(super) struct Checked {
     pub(super) code: Code,
     pub(super) slots: usize,
     pub(super) needs: Needs,
+    /// Whether it asks where tokens of JSON are.
+    pub(super) places: bool,
     pub(super) result: Type,
 }
 
@@ -47,8 +49,10 @@ struct Inside {
 }
 
 /// Members of groups, identities, tuples and types, which are known when they are there.
-const ALWAYS: &[&str] =
-    &["Id", "Name", "FullName", "Provider", "Email", "Type", "State", "Item1", "Item2", "Item3", "Item4", "Item5"];
+const ALWAYS: &[&str] = &[
+    "Id", "Name", "FullName", "Provider", "Email", "Type", "State", "Item1", "Item2", "Item3", "Item4", "Item5",
+    "Item6", "Item7",
+];
 
 struct Checker {
     inside: Inside,
@@ -59,6 +63,7 @@ struct Checker {
     troubles: Vec<Trouble>,
     scope: Scope,
     needs: Needs,
+    places: bool,
     /// The slots that stand for the receivers of `?.`, innermost last.
     holes: Vec<(usize, Type, Option<Handle>)>,
     /// Types of the values returned, of the body being checked.
@@ -74,6 +79,7 @@ pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>>
         troubles: Vec::new(),
         scope: Scope::new(),
         needs: Needs::default(),
+        places: false,
         holes: Vec::new(),
         returns: Vec::new(),
     };
@@ -88,7 +94,7 @@ pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>>
         checker.troubles.sort_by_key(|trouble| trouble.offset);
         return Err(checker.troubles);
     }
-    Ok(Checked { code, slots: checker.scope.slots(), needs: checker.needs, result })
+    Ok(Checked { code, slots: checker.scope.slots(), needs: checker.needs, places: checker.places, result })
 }
 
 impl Checker {
@@ -126,8 +132,8 @@ impl Checker {
     fn resolve(&mut self, name: &TypeRef) -> Type {
         let args: Vec<_> = name.args.iter().map(|arg| self.resolve(arg)).collect();
         let base = match Kind::by_name(&name.name) {
+            Some(Kind::Tuple) => Type::plain(Kind::Record),
             Some(kind) => Type::of(kind, args),
-            None if matches!(name.name.as_str(), "Tuple" | "ValueTuple") => Type::plain(Kind::Record),
             None => {
                 let hint = suggest::type_name(&name.name);
                 self.trouble(name.at, format!("unknown type `{}`{hint}", name.name));

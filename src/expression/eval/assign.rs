@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{InitialNode, Machine, Node, Operator, Outcome, Target};
 use crate::expression::{
     Kind, Thrown, Value, library,
-    value::{Inner, Json, Xml, guard, json::JsonObject},
+    value::{Inner, Json, Object, Xml, guard, json::JsonObject},
 };
 
 impl Machine<'_> {
@@ -27,7 +27,8 @@ impl Machine<'_> {
             }
             Target::Member(owner, name) => {
                 let owner = self.eval(owner)?;
-                let new = self.eval(value)?;
+                let old = if operator.is_some() { library::length_of(&owner) } else { None };
+                let new = self.updated(*operator, old, value)?;
                 if let (Value::Json(Json::Property(property)), "Value", Some(object)) =
                     (&owner, &**name, owner_of(&owner))
                 {
@@ -61,12 +62,18 @@ impl Machine<'_> {
                 let old = self.index(&owner, &key)?;
                 (owner, key, old)
             }
-            Target::Member(..) => return Err(Thrown::operation("this member cannot be counted up")),
+            Target::Member(owner, name) => {
+                let owner = self.eval(owner)?;
+                let old = if &**name == "Length" { library::length_of(&owner) } else { None };
+                let old = old.ok_or_else(|| Thrown::operation("this member cannot be counted up"))?;
+                (owner, Value::Text(name.clone()), old)
+            }
         };
         let new = self.operate(Operator::Add, &old, &Value::Int(by))?;
         match target {
             Target::Local(slot) => self.set_slot(*slot, new.clone()),
-            _ => self.store(&owner, key, &new)?,
+            Target::Member(_, name) => set_member(&owner, name, &new)?,
+            Target::Index(..) => self.store(&owner, key, &new)?,
         }
         Ok(if before { old } else { new })
     }
@@ -150,6 +157,15 @@ fn set_member(owner: &Value, name: &str, value: &Value) -> Result<(), Thrown> {
         (Value::Xml(xml @ (Xml::Element(_) | Xml::Attribute(_))), "Value") => {
             library::set_xml_value(xml, &value.to_text());
             Ok(())
+        }
+        (Value::Xml(Xml::Element(element)), "Name") => {
+            if let Value::Xml(Xml::Name(name)) = value.cast(Kind::XName)? {
+                element.rename((*name).clone());
+            }
+            Ok(())
+        }
+        (Value::Object(object), "Length") if matches!(&**object, Object::Builder(_)) => {
+            library::set_length(object, value.as_long().unwrap_or(-1))
         }
         (Value::Null, _) => Err(Thrown::null("what is assigned to")),
         (owner, "Key") if matches!(owner.inner(), Some(Inner::Mac(_))) => {

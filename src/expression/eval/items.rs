@@ -6,7 +6,7 @@ use super::{Machine, Node, Outcome};
 use crate::expression::{
     Headers, Kind, Side, Thrown, Value, Which,
     library::query_rows,
-    value::{Dict, Handle, Inner, Json, Object, Xml, json::JsonProperty},
+    value::{Dict, Handle, Inner, Json, Key, Object, Xml, json::JsonProperty},
 };
 
 /// A field of an anonymous object or tuple, or of one of the dictionaries that stand for groups.
@@ -80,12 +80,12 @@ impl Machine<'_> {
             Value::Dict(dict) => dict.rows().into_iter().map(|(key, value)| Value::pair(key, value)).collect(),
             Value::Text(text) => text.chars().map(Value::Char).collect(),
             Value::Bytes(bytes) => bytes.iter().map(|byte| Value::Int(i32::from(*byte))).collect(),
-            Value::Json(Json::Array(array)) => array.items().into_iter().map(Value::Json).collect(),
+            Value::Json(owner @ Json::Array(_)) => self.places.children(owner).into_iter().map(Value::Json).collect(),
             Value::Json(Json::Object(object)) => {
                 let property = |row| Value::Json(JsonProperty::of(object, row));
                 object.rows().into_iter().map(property).collect()
             }
-            Value::Json(Json::Property(property)) => vec![Value::Json(property.1.clone())],
+            Value::Json(Json::Property(property)) => vec![Value::Json(self.value_of(property))],
             Value::Json(_) => Vec::new(),
             Value::Xml(Xml::Element(element) | Xml::Document(element)) => {
                 element.elements().into_iter().map(|element| Value::Xml(Xml::Element(element))).collect()
@@ -133,12 +133,37 @@ impl Machine<'_> {
                 let at = position(key, bytes.len()).map_err(|_| outside())?;
                 bytes.get(at).map(|byte| Value::Int(i32::from(*byte))).ok_or_else(outside)
             }
-            Value::Json(json) => index_json(json, key),
+            Value::Json(json) => {
+                let found = index_json(json, key)?;
+                Ok(self.noted(json, key, found))
+            }
             Value::Object(object) => {
                 index_object(object, key).unwrap_or_else(|| Err(Thrown::cast(value.kind().full_name(), "a collection")))
             }
             other => Err(Thrown::cast(other.kind().full_name(), "a collection")),
         }
+    }
+
+    /// The value of a property, noted where it is.
+    pub(in crate::expression) fn value_of(&mut self, property: &JsonProperty) -> Json {
+        match property.2.upgrade() {
+            Some(owner) => self.places.note(&Json::Object(owner), || Key::Name(property.0.clone()), property.1.clone()),
+            None => property.1.clone(),
+        }
+    }
+
+    /// A token that was found under a key.
+    fn noted(&mut self, owner: &Json, key: &Value, found: Value) -> Value {
+        let Value::Json(token) = found else { return found };
+        if let Json::Property(property) = owner {
+            let owner = self.value_of(property);
+            return self.noted(&owner, key, Value::Json(token));
+        }
+        let place = || match (owner, key.as_long().and_then(|at| usize::try_from(at).ok())) {
+            (Json::Array(_), Some(at)) => Key::At(at),
+            _ => Key::Name(key.to_text()),
+        };
+        Value::Json(self.places.note(owner, place, token))
     }
 
     fn index_handle(&mut self, handle: Handle, value: &Value, key: &Value) -> Outcome {

@@ -22,7 +22,7 @@ use super::{
     Bounds, Host, Thrown, Value,
     bounds::Budget,
     library::format_value,
-    value::{Handle, Json},
+    value::{Handle, Json, Places},
 };
 
 /// Compiled regular expressions by pattern and options, kept with the expression.
@@ -34,6 +34,8 @@ pub(super) struct Machine<'h> {
     pub(super) host: &'h mut dyn Host,
     pub(super) budget: Budget,
     pub(super) regexes: &'h Mutex<Regexes>,
+    /// Where tokens were found, if the expression asks.
+    pub(super) places: Places,
     slots: Vec<Value>,
     /// The exceptions whose `catch` runs, for `throw;`.
     caught: Vec<Thrown>,
@@ -43,7 +45,8 @@ type Outcome = Result<Value, Thrown>;
 
 impl<'h> Machine<'h> {
     pub(super) fn new(host: &'h mut dyn Host, bounds: &Bounds, slots: usize, regexes: &'h Mutex<Regexes>) -> Self {
-        Self { host, budget: Budget::new(bounds), regexes, slots: vec![Value::Null; slots], caught: Vec::new() }
+        let (budget, places) = (Budget::new(bounds), Places::default());
+        Self { host, budget, regexes, places, slots: vec![Value::Null; slots], caught: Vec::new() }
     }
 
     pub(super) fn run(&mut self, code: &Code) -> Outcome {
@@ -120,8 +123,9 @@ impl<'h> Machine<'h> {
             }
             Node::Cast(kind, nulls, value) => {
                 let value = self.eval(value)?;
+                let is_null = || matches!(&value, Value::Json(json) if matches!(json.plain(), Json::Null));
                 match (nulls, &value) {
-                    (Nulls::Keep, Value::Null | Value::Json(Json::Null)) if kind.is_value_type() => Ok(Value::Null),
+                    (Nulls::Keep, _) if kind.is_value_type() && (value.is_null() || is_null()) => Ok(Value::Null),
                     (Nulls::Argument, Value::Null) if kind.is_value_type() => Err(Thrown::argument_null("value")),
                     _ => value.cast(*kind),
                 }

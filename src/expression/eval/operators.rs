@@ -106,6 +106,7 @@ fn scalar(value: &Value) -> Value {
         Value::Json(
             json @ (Json::Int(_) | Json::Float(_) | Json::Decimal(_) | Json::Bool(_) | Json::String(_) | Json::Date(_)),
         ) => json.scalar(),
+        Value::Json(Json::Leaf(_)) if !value.is_json_null() => value.unplaced().as_scalar(),
         other => other.clone(),
     }
 }

@@ -32,13 +32,15 @@ fn take(c: &mut Call<'_, '_>) -> Result<Option<Bytes>, Thrown> {
         },
         _ => None,
     };
-    c.machine.budget.grow(bytes.as_ref().map_or(0, Bytes::len))?;
     Ok(bytes)
 }
 
 fn read_as(c: &mut Call<'_, '_>) -> Outcome {
     let Some(bytes) = take(c)? else { return Ok(Value::Null) };
     let kind = c.generic;
+    // A tree takes a few times the room of its text.
+    let factor = if kind.is_a(Kind::JToken) || kind.is_a(Kind::XObject) || kind == Kind::Dynamic { 5 } else { 1 };
+    c.machine.budget.read(bytes.len().saturating_mul(factor))?;
     if kind == Kind::Bytes {
         return Ok(Value::bytes(bytes.to_vec()));
     }
@@ -46,13 +48,12 @@ fn read_as(c: &mut Call<'_, '_>) -> Outcome {
     let text = text.trim_start_matches('\u{feff}');
     match kind {
         Kind::String | Kind::Object | Kind::Unknown => Ok(Value::from(text)),
-        Kind::XElement | Kind::XNode => xml(c, text).map(|root| Value::Xml(Xml::Element(root))),
-        Kind::XDocument => xml(c, text).map(|root| Value::Xml(Xml::Document(root))),
+        Kind::XElement | Kind::XNode => xml_read::read(text).map(|root| Value::Xml(Xml::Element(root))),
+        Kind::XDocument => xml_read::read(text).map(|root| Value::Xml(Xml::Document(root))),
         kind if kind.is_a(Kind::JToken) || kind == Kind::Dynamic => {
             if text.trim().is_empty() {
                 return Ok(Value::Null);
             }
-            c.machine.budget.grow(text.len().saturating_mul(4))?;
             let json = Json::parse(text)?;
             if kind == Kind::Dynamic || json.kind().is_a(kind) {
                 return Ok(Value::Json(json));
@@ -65,15 +66,10 @@ fn read_as(c: &mut Call<'_, '_>) -> Outcome {
     }
 }
 
-fn xml(c: &mut Call<'_, '_>, text: &str) -> Result<std::sync::Arc<crate::expression::value::xml::Element>, Thrown> {
-    c.machine.budget.grow(text.len().saturating_mul(4))?;
-    xml_read::read(text)
-}
-
 fn form(c: &mut Call<'_, '_>) -> Outcome {
     let Some(bytes) = take(c)? else { return Ok(Value::Null) };
     let text = String::from_utf8_lossy(&bytes);
-    c.machine.budget.grow(text.len().saturating_mul(2))?;
+    c.machine.budget.read(text.len().saturating_mul(3))?;
     let rows = uri::query_rows(text.trim())
         .into_iter()
         .map(|(name, values)| (Value::Text(name), Value::array(values.into_iter().map(Value::Text).collect())));

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use super::Call;
-use crate::expression::{
-    Kind, Thrown, Value,
-    value::{Inner, Json},
-};
+use crate::expression::{Kind, Thrown, Value, value::Inner};
 
 impl Call<'_, '_> {
     /// The argument at `index`; null when it is not given.
@@ -83,7 +80,8 @@ impl Call<'_, '_> {
 /// Text of a string, a character or what converts to text implicitly.
 pub(super) fn text_of(value: &Value) -> Option<Arc<str>> {
     match value {
-        Value::Null | Value::Json(Json::Null) => None,
+        Value::Null => None,
+        other if other.is_json_null() => None,
         other => Some(other.to_text()),
     }
 }

@@ -1,8 +1,9 @@
 //! `X509Certificate2`, `Exception`, and the certificates of `context`.
 
-use super::{Call, Row, crypto, fixed, member};
+use super::{Call, Row, crypto, distinguished, fixed, member};
 use crate::expression::{
     Kind, Thrown, Value,
+    host::Certificate,
     value::{
         Algorithm, CertificateObject, DateTime, Inner, TimeKind,
         time::{EPOCH, SECOND},
@@ -23,16 +24,34 @@ pub(super) const ROWS: &[Row] = &[
         let der = der(c)?;
         Ok(Value::from(crypto::hex(&crypto::hash(Algorithm::Sha1, &der.0.der))))
     }),
-    member(X, "Subject: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
-    member(X, "SubjectName: string", |c| read(c, |parsed| Value::from(parsed.subject().to_string()))),
+    member(X, "Subject: string", |c| read(c, |parsed| Value::from(distinguished::text(parsed.subject())))),
+    member(X, "SubjectName: X500DistinguishedName", |c| read(c, |parsed| distinguished::name(parsed.subject()))),
+    member(X, "IssuerName: X500DistinguishedName", |c| read(c, |parsed| distinguished::name(parsed.issuer()))),
     member(X, "GetNameInfo(type, issuer): string", name_info),
-    member(X, "Issuer: string", |c| read(c, |parsed| Value::from(parsed.issuer().to_string()))),
+    member(X, "Issuer: string", |c| read(c, |parsed| Value::from(distinguished::text(parsed.issuer())))),
     member(X, "SerialNumber: string", |c| read(c, |parsed| Value::from(crypto::hex(parsed.raw_serial())))),
     member(X, "NotBefore: DateTime", |c| read(c, |parsed| time(parsed.validity().not_before.timestamp()))),
     member(X, "NotAfter: DateTime", |c| read(c, |parsed| time(parsed.validity().not_after.timestamp()))),
     member(X, "Version: int", |c| read(c, |parsed| Value::Int(i32::try_from(parsed.version().0 + 1).unwrap_or(3)))),
     member(X, "HasPrivateKey: bool", |c| Ok(Value::Bool(der(c)?.0.key.is_some()))),
     member(X, "RawData: byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
+    member(X, "Export(type, [password]): byte[]", |c| match c.arg(0) {
+        Value::Enum(_, 1) => Ok(Value::Bytes(der(c)?.0.der.clone())),
+        _ => Err(Thrown::new("NotSupportedException", "only X509ContentType.Cert can be exported")),
+    }),
+    member(X, "GetCertHash(): byte[]", |c| Ok(Value::bytes(crypto::hash(Algorithm::Sha1, &der(c)?.0.der)))),
+    member(X, "GetSerialNumberString(): string", |c| read(c, |parsed| Value::from(crypto::hex(parsed.raw_serial())))),
+    member(X, "GetPublicKeyString(): string", |c| {
+        read(c, |parsed| Value::from(crypto::hex(&parsed.public_key().subject_public_key.data)))
+    }),
+    member(X, "GetEffectiveDateString(): string", |c| {
+        read(c, |parsed| Value::Text(time(parsed.validity().not_before.timestamp()).to_text()))
+    }),
+    member(X, "GetExpirationDateString(): string", |c| {
+        read(c, |parsed| Value::Text(time(parsed.validity().not_after.timestamp()).to_text()))
+    }),
+    member(X, "FriendlyName: string", |_| Ok(Value::from(""))),
+    fixed(X, "new(data, [password]): X509Certificate2", made),
     member(X, "GetRawCertData(): byte[]", |c| Ok(Value::Bytes(der(c)?.0.der.clone()))),
     member(X, "Verify(): bool", |c| if der(c)?.0.is_revoked { Ok(Value::Bool(false)) } else { verify(c) }),
     member(X, "VerifyNoRevocation(): bool", verify),
@@ -93,6 +112,23 @@ fn der<'c>(c: &'c Call<'_, '_>) -> Result<&'c CertificateObject, Thrown> {
         Some(Inner::Certificate(certificate)) => Ok(certificate),
         _ => Err(Thrown::null("the certificate")),
     }
+}
+
+/// A certificate from its bytes, DER or PEM. Nobody has said that it is to be trusted.
+fn made(c: &mut Call<'_, '_>) -> Outcome {
+    let bytes = match c.arg(0) {
+        Value::Text(text) => text.as_bytes().into(),
+        _ => c.bytes(0)?,
+    };
+    c.machine.budget.step(bytes.len() / 8 + 500)?;
+    let unreadable = || Thrown::new("CryptographicException", "The certificate cannot be read.");
+    let der = match x509_parser::pem::parse_x509_pem(&bytes) {
+        Ok((_, pem)) => pem.contents.into(),
+        Err(_) => bytes,
+    };
+    x509_parser::parse_x509_certificate(&der).map_err(|_| unreadable())?;
+    let certificate = Certificate { der, key: None, is_trusted: false, is_revoked: false };
+    Ok(Value::library(Inner::Certificate(CertificateObject(certificate))))
 }
 
 fn read(c: &mut Call<'_, '_>, read: impl Fn(&Parsed<'_>) -> Value) -> Outcome {

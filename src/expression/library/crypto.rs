@@ -37,7 +37,8 @@ macro_rules! hashes {
                     Ok(Value::bytes(mac(Algorithm::$algorithm, &key, &bytes)))
                 }),
             )*
-            member(Kind::HashAlgorithm, "ComputeHash(bytes): byte[]", compute),
+            member(Kind::HashAlgorithm, "ComputeHash(bytes, [offset], [count]): byte[]", compute),
+            fixed(Kind::HashAlgorithm, "Create(name): HashAlgorithm", by_name),
             member(Kind::Bytes, "Encrypt(algorithm, key, iv): byte[]", |c| cipher(c, true)),
             member(Kind::Bytes, "Decrypt(algorithm, key, iv): byte[]", |c| cipher(c, false)),
             member(Kind::Array, "Encrypt(algorithm, key, iv): byte[]", |c| cipher(c, true)),
@@ -98,6 +99,22 @@ fn hmac_md5(key: &[u8], bytes: &[u8]) -> Vec<u8> {
     Md5::new().chain_update(padded(0x5c)).chain_update(inner).finalize().to_vec()
 }
 
+/// `HashAlgorithm.Create("SHA256")`, `HMAC.Create("HMACSHA256")`.
+fn by_name(c: &mut Call<'_, '_>) -> Outcome {
+    let name = c.text(0)?.to_ascii_uppercase().replace('-', "");
+    let (name, is_keyed) = name.strip_prefix("HMAC").map_or((&*name, false), |name| (name, true));
+    let algorithm = match name {
+        "MD5" => Algorithm::Md5,
+        "SHA1" | "SHA" => Algorithm::Sha1,
+        "SHA256" => Algorithm::Sha256,
+        "SHA384" => Algorithm::Sha384,
+        "SHA512" => Algorithm::Sha512,
+        _ => return Ok(Value::Null),
+    };
+    c.args.clear();
+    if is_keyed { keyed(c, algorithm) } else { Ok(Value::library(Inner::Hash(algorithm))) }
+}
+
 fn keyed(c: &mut Call<'_, '_>, algorithm: Algorithm) -> Outcome {
     let key = if c.count() > 0 {
         c.bytes(0)?
@@ -118,7 +135,12 @@ fn algorithm(c: &Call<'_, '_>) -> Algorithm {
 }
 
 fn compute(c: &mut Call<'_, '_>) -> Outcome {
-    let bytes = c.bytes(0)?;
+    let mut bytes = c.bytes(0)?;
+    if c.count() == 3 {
+        let (from, count) = (usize::try_from(c.int(1)?).ok(), usize::try_from(c.int(2)?).ok());
+        let window = from.zip(count).and_then(|(from, count)| bytes.get(from..from.checked_add(count)?));
+        bytes = window.ok_or_else(|| Thrown::argument("Argument was out of the range of valid values."))?.into();
+    }
     c.machine.budget.step(bytes.len() / 16 + 1)?;
     match c.this.inner() {
         Some(Inner::Hash(algorithm)) => Ok(Value::bytes(hash(*algorithm, &bytes))),

@@ -13,6 +13,8 @@ use crate::expression::{
 type Outcome = Result<Value, Thrown>;
 
 const MILLI: i64 = SECOND / 1000;
+/// 1601-01-01, from which Windows counts.
+const FILE_EPOCH: i64 = 504_911_232_000_000_000;
 const DT: Kind = Kind::DateTime;
 const DTO: Kind = Kind::DateTimeOffset;
 const TS: Kind = Kind::TimeSpan;
@@ -32,6 +34,13 @@ macro_rules! both {
             fixed(DT, "TryParseExact(text, format, ...): bool", try_parse_exact),
             fixed(DT, "DaysInMonth(year, month): int", |c| Ok(Value::from(i32::try_from(days_in_month(c.int(0)?, c.int(1)?)).unwrap_or(0)))),
             fixed(DT, "Compare(left, right): int", |c| Ok(Value::Int(c.arg(0).compare(&c.arg(1)).map_or(0, |order| order as i32)))),
+            fixed(DT, "IsLeapYear(year): bool", |c| Ok(Value::Bool(days_in_month(c.int(0)?, 2) == 29))),
+            fixed(DT, "FromFileTimeUtc(ticks): DateTime", |c| { let ticks = c.int(0)?.saturating_add(FILE_EPOCH).clamp(0, MAX_TICKS); Ok(Value::DateTime(DateTime { ticks, kind: TimeKind::Utc })) }),
+            fixed(DTO, "MaxValue: DateTimeOffset", |_| Ok(Value::DateTimeOffset(DateTimeOffset { utc: MAX_TICKS, offset: 0 }))),
+            fixed(DTO, "UnixEpoch: DateTimeOffset", |_| Ok(Value::DateTimeOffset(DateTimeOffset { utc: EPOCH, offset: 0 }))),
+            fixed(DTO, "TryParseExact(text, format, ...): bool", try_parse_exact),
+            fixed(DTO, "Compare(left, right): int", |c| Ok(Value::Int(c.arg(0).compare(&c.arg(1)).map_or(0, |order| order as i32)))),
+            member(DTO, "ToOffset(offset): DateTimeOffset", to_offset),
             fixed(DT, "SpecifyKind(time, kind): DateTime", specify),
             fixed(DT, "new(...): DateTime", new),
             fixed(DTO, "UtcNow: DateTimeOffset", |c| Ok(Value::DateTimeOffset(now(c).into()))),
@@ -78,6 +87,8 @@ pub(super) const ROWS: &[Row] = both! {
     "LocalDateTime: DateTime" => |c| Ok(Value::DateTime(DateTime { ticks: utc(&c.this)?, kind: TimeKind::Local }));
     "Offset: TimeSpan" => |c| Ok(span(local(&c.this)? - utc(&c.this)?));
     "UtcTicks: long" => |c| Ok(Value::Long(utc(&c.this)?));
+    "ToFileTimeUtc(): long" => |c| Ok(Value::Long(utc(&c.this)? - FILE_EPOCH));
+    "ToFileTime(): long" => |c| Ok(Value::Long(utc(&c.this)? - FILE_EPOCH));
     "ToUnixTimeSeconds(): long" => |c| Ok(Value::Long((utc(&c.this)? - EPOCH).div_euclid(SECOND)));
     "ToUnixTimeMilliseconds(): long" => |c| Ok(Value::Long((utc(&c.this)? - EPOCH).div_euclid(MILLI)));
     "ToShortDateString(): string" => |c| { let this = c.this.clone(); super::format_value(&this, "d").map(Value::from) };
@@ -97,6 +108,7 @@ pub(super) const SPAN_ROWS: &[Row] = &[
     fixed(TS, "MaxValue: TimeSpan", |_| Ok(span(i64::MAX))),
     fixed(TS, "MinValue: TimeSpan", |_| Ok(span(i64::MIN))),
     fixed(TS, "new(...): TimeSpan", new_span),
+    fixed(TS, "Compare(left, right): int", |c| Ok(Value::Int(ticks(&c.arg(0))?.cmp(&ticks(&c.arg(1))?) as i32))),
     member(TS, "TotalDays: double", |c| total(c, DAY)),
     member(TS, "TotalHours: double", |c| total(c, 3600 * SECOND)),
     member(TS, "TotalMinutes: double", |c| total(c, 60 * SECOND)),
@@ -232,6 +244,20 @@ fn specify(c: &mut Call<'_, '_>) -> Outcome {
     Ok(Value::DateTime(DateTime { ticks: local(&c.arg(0))?, kind }))
 }
 
+fn to_offset(c: &mut Call<'_, '_>) -> Outcome {
+    let offset = i16::try_from(ticks(&c.arg(0))? / (60 * SECOND)).ok().filter(|offset| offset.abs() <= 840);
+    let offset = offset.ok_or_else(|| Thrown::range("Offset must be within plus or minus 14 hours."))?;
+    Ok(Value::DateTimeOffset(DateTimeOffset { utc: utc(&c.this)?, offset }))
+}
+
+/// The formats that may be meant: one, or one of several.
+fn formats(c: &mut Call<'_, '_>) -> Result<Vec<std::sync::Arc<str>>, Thrown> {
+    match c.arg(1) {
+        Value::List(list) => Ok(list.items().iter().map(Value::to_text).collect()),
+        _ => Ok(vec![c.text(1)?]),
+    }
+}
+
 /// The styles among the arguments.
 fn styles(c: &Call<'_, '_>) -> i32 {
     let style = |arg: &Value| match arg {
@@ -269,8 +295,9 @@ fn parse(c: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn parse_exact(c: &mut Call<'_, '_>) -> Outcome {
-    let (text, format) = (c.text(0)?, c.text(1)?);
-    time_parse::parse_exact(&text, &format).map(|found| parsed(c, found)).ok_or_else(|| invalid(&text))
+    let (text, formats) = (c.text(0)?, formats(c)?);
+    let found = formats.iter().find_map(|format| time_parse::parse_exact(&text, format));
+    found.map(|found| parsed(c, found)).ok_or_else(|| invalid(&text))
 }
 
 fn finish(c: &mut Call<'_, '_>, found: Option<time_parse::Parsed>) -> Outcome {
@@ -288,8 +315,9 @@ fn try_parse(c: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn try_parse_exact(c: &mut Call<'_, '_>) -> Outcome {
-    let format = c.text(1)?;
-    let found = c.text_or_null(0).and_then(|text| time_parse::parse_exact(&text, &format));
+    let formats = formats(c)?;
+    let text = c.text_or_null(0);
+    let found = text.and_then(|text| formats.iter().find_map(|format| time_parse::parse_exact(&text, format)));
     finish(c, found)
 }
 

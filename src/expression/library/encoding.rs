@@ -32,6 +32,16 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::BitConverter, "ToUInt32(bytes, start): long", |c| {
         Ok(Value::Long(i64::from(u32::from_le_bytes(window(c)?))))
     }),
+    fixed(Kind::BitConverter, "ToInt16(bytes, start): int", |c| {
+        Ok(Value::Int(i32::from(i16::from_le_bytes(window(c)?))))
+    }),
+    fixed(Kind::BitConverter, "ToUInt16(bytes, start): int", |c| {
+        Ok(Value::Int(i32::from(u16::from_le_bytes(window(c)?))))
+    }),
+    fixed(Kind::BitConverter, "ToUInt64(bytes, start): long", |c| Ok(Value::Long(i64::from_le_bytes(window(c)?)))),
+    fixed(Kind::BitConverter, "ToDouble(bytes, start): double", |c| Ok(Value::Double(f64::from_le_bytes(window(c)?)))),
+    fixed(Kind::BitConverter, "ToBoolean(bytes, start): bool", |c| Ok(Value::Bool(window::<1>(c)?[0] != 0))),
+    fixed(Kind::BitConverter, "IsLittleEndian: bool", |_| Ok(Value::Bool(true))),
     fixed(Kind::BitConverter, "GetBytes(value): byte[]", number_bytes),
     fixed(Kind::WebUtility, "UrlEncode(text): string", |c| encode(c, true, "-_.!*()")),
     fixed(Kind::WebUtility, "UrlDecode(text): string", |c| decode(c, true)),

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use super::{
     Call, Row,
-    json_make::{content, convert, token, twice},
+    json_make::{content, convert, twice},
     json_path, member,
 };
 use crate::expression::{
     Kind, Thrown, Value,
-    eval::Machine,
-    value::{Json, JsonProperty},
+    value::{Json, JsonProperty, Key},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -62,7 +61,6 @@ pub(super) const ROWS: &[Row] = &[
         array(c)?.clear();
         Ok(Value::Null)
     }),
-    member(Kind::JArray, "Merge(other, [settings]): void", merge),
     member(Kind::JObject, "Add(name, [value]): void", add),
     member(Kind::JObject, "Remove(name): bool", |c| {
         let object = object(c)?;
@@ -94,17 +92,12 @@ pub(super) const ROWS: &[Row] = &[
         c.out = found.map_or(Value::Null, Value::Json);
         Ok(Value::Bool(has))
     }),
-    member(Kind::JObject, "Merge(other, [settings]): void", merge),
-    member(Kind::JProperty, "Remove(): void", |c| {
-        let property = property(c)?;
-        let owner = property.2.upgrade().ok_or_else(|| Thrown::operation("The parent is missing."))?;
-        c.machine.budget.step(owner.len())?;
-        drop(owner.remove(&property.0));
-        Ok(Value::Null)
-    }),
     member(Kind::JProperty, "Name: string", |c| property(c).map(|property| Value::Text(property.0.clone()))),
     member(Kind::JProperty, "Key: string", |c| property(c).map(|property| Value::Text(property.0.clone()))),
-    member(Kind::JProperty, "Value: JToken", |c| property(c).map(|property| Value::Json(property.1.clone()))),
+    member(Kind::JProperty, "Value: JToken", |c| {
+        let property = property(c)?;
+        Ok(Value::Json(c.machine.value_of(&property)))
+    }),
 ];
 
 fn this(c: &Call<'_, '_>) -> Result<Json, Thrown> {
@@ -136,7 +129,7 @@ fn property(c: &Call<'_, '_>) -> Result<Arc<JsonProperty>, Thrown> {
 }
 
 fn type_of(json: &Json) -> i32 {
-    match json {
+    match json.plain() {
         Json::Object(_) => 1,
         Json::Array(_) => 2,
         Json::Property(_) => 4,
@@ -147,6 +140,7 @@ fn type_of(json: &Json) -> i32 {
         Json::Bool(_) => 9,
         Json::Null => 10,
         Json::Date(_) => 12,
+        Json::Leaf(_) => 0,
     }
 }
 
@@ -154,7 +148,7 @@ fn value_of(c: &mut Call<'_, '_>) -> Outcome {
     let (this, key, kind) = (c.this.clone(), c.arg(0), c.generic);
     let found = if c.count() == 0 { this } else { c.machine.index(&this, &key)? };
     match found {
-        Value::Json(Json::Null) | Value::Null if c.nullable => Ok(Value::Null),
+        found if c.nullable && (found.is_null() || found.is_json_null()) => Ok(Value::Null),
         Value::Null => Ok(Value::initial(kind)),
         found => found.cast(kind),
     }
@@ -163,7 +157,9 @@ fn value_of(c: &mut Call<'_, '_>) -> Outcome {
 /// The values of the children, or of their members of a name.
 fn values(c: &mut Call<'_, '_>) -> Outcome {
     let items = match this(c)? {
-        Json::Object(object) if c.count() == 0 => object.rows().into_iter().map(|row| Value::Json(row.1)).collect(),
+        owner @ Json::Object(_) if c.count() == 0 => {
+            c.machine.places.children(&owner).into_iter().map(Value::Json).collect()
+        }
         _ => c.this_items()?,
     };
     let (key, kind) = (c.arg(0), c.generic);
@@ -180,7 +176,7 @@ fn values(c: &mut Call<'_, '_>) -> Outcome {
 fn select(c: &mut Call<'_, '_>) -> Result<Vec<Value>, Thrown> {
     let path = c.text(0)?;
     let root = this(c)?;
-    let found = json_path::select(&root, &path, &mut c.machine.budget)?;
+    let found = json_path::select(&root, &path, &mut c.machine.budget, &mut c.machine.places)?;
     Ok(found.into_iter().map(Value::Json).collect())
 }
 
@@ -189,9 +185,12 @@ fn get(c: &mut Call<'_, '_>) -> Result<Option<Json>, Thrown> {
     let object = object(c)?;
     let found = object.get(&name);
     if found.is_some() || !c.ignores_case(1) {
-        return Ok(found);
+        let owner = Json::Object(object);
+        return Ok(found.map(|found| c.machine.places.note(&owner, || Key::Name(name), found)));
     }
-    Ok(object.rows().into_iter().find(|row| row.0.eq_ignore_ascii_case(&name)).map(|row| row.1))
+    let found = object.rows().into_iter().find(|row| row.0.eq_ignore_ascii_case(&name));
+    let owner = Json::Object(object);
+    Ok(found.map(|row| c.machine.places.note(&owner, || Key::Name(row.0), row.1)))
 }
 
 fn add(c: &mut Call<'_, '_>) -> Outcome {
@@ -231,38 +230,4 @@ fn remove_item(c: &mut Call<'_, '_>) -> Outcome {
     let at = c.this_items()?.iter().position(|item| item.equals(&wanted));
     let Some(at) = at else { return Ok(Value::Bool(false)) };
     Ok(Value::Bool(array(c)?.take(at).is_some()))
-}
-
-fn merge(c: &mut Call<'_, '_>) -> Outcome {
-    let (this, other) = (this(c)?, token(c, 0)?);
-    merge_into(c.machine, &this, &other, 0)?;
-    Ok(Value::Null)
-}
-
-/// Objects merge by name, arrays are concatenated: Newtonsoft's defaults.
-fn merge_into(machine: &mut Machine<'_>, target: &Json, source: &Json, depth: usize) -> Result<(), Thrown> {
-    if depth > crate::expression::value::json::MAX_DEPTH {
-        return Err(Thrown::limit("the JSON nests too deeply to be merged"));
-    }
-    match (target, source) {
-        (Json::Object(target), Json::Object(source)) => {
-            for (name, value) in source.rows() {
-                machine.budget.grow(48)?;
-                match (target.get(&name), &value) {
-                    (Some(old @ Json::Object(_)), Json::Object(_)) | (Some(old @ Json::Array(_)), Json::Array(_)) => {
-                        merge_into(machine, &old, &value, depth + 1)?;
-                    }
-                    _ => _ = target.set(name, value.deep_clone(0)),
-                }
-            }
-        }
-        (Json::Array(target), Json::Array(source)) => {
-            for item in source.items() {
-                machine.budget.grow(48)?;
-                target.push(item.deep_clone(0));
-            }
-        }
-        _ => {}
-    }
-    Ok(())
 }

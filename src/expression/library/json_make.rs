@@ -4,7 +4,7 @@ use super::{Call, Row, fixed};
 use crate::expression::{
     Kind, Thrown, Value,
     eval::Machine,
-    value::{Json, JsonProperty},
+    value::{Json, JsonProperty, Object},
 };
 
 type Outcome = Result<Value, Thrown>;
@@ -137,8 +137,12 @@ fn new_object(c: &mut Call<'_, '_>) -> Outcome {
 
 fn new_array(c: &mut Call<'_, '_>) -> Outcome {
     let args = c.args.clone();
-    let spread = args.len() == 1 && matches!(args[0], Value::List(_) | Value::Json(Json::Array(_)));
-    let items = if spread { c.items(0)? } else { args };
+    // One sequence stands for its items.
+    let items = match &args[..] {
+        [Value::List(_) | Value::Json(Json::Array(_))] => c.items(0)?,
+        [Value::Object(object)] if matches!(&**object, Object::Grouping(..) | Object::Lookup(_)) => c.items(0)?,
+        _ => args,
+    };
     let made = Value::Json(Json::array([]));
     let tokens = items.iter().map(|item| content_of(c.machine, &made, item)).collect::<Result<Vec<_>, _>>()?;
     Ok(Value::Json(Json::array(tokens)))
@@ -178,6 +182,7 @@ fn deserialize(c: &mut Call<'_, '_>) -> Outcome {
 pub(super) fn convert(c: &mut Call<'_, '_>, value: &Value) -> Outcome {
     let (kind, element) = (c.generic, c.element);
     let Value::Json(json) = value else { return value.cast(kind) };
+    let json = json.plain();
     let item = |json: &Json| match element {
         Kind::Unknown | Kind::Object => Ok(json.scalar()),
         element => json.cast(element),

@@ -3,11 +3,11 @@
 use crate::expression::{
     Thrown, Value,
     bounds::Budget,
-    value::{Json, json::MAX_DEPTH},
+    value::{Json, Key, Places, json::MAX_DEPTH},
 };
 
 /// The tokens that a path leads to.
-pub(super) fn select(root: &Json, path: &str, budget: &mut Budget) -> Result<Vec<Json>, Thrown> {
+pub(super) fn select(root: &Json, path: &str, budget: &mut Budget, places: &mut Places) -> Result<Vec<Json>, Thrown> {
     let mut current = vec![root.clone()];
     let mut rest = path.trim().strip_prefix('$').unwrap_or(path.trim());
     while !rest.is_empty() {
@@ -18,11 +18,11 @@ pub(super) fn select(root: &Json, path: &str, budget: &mut Budget) -> Result<Vec
             return Err(broken(path));
         }
         rest = after;
-        let from = if deep { descend(&current, budget)? } else { current };
+        let from = if deep { descend(&current, budget, places)? } else { current };
         current = Vec::new();
         for token in &from {
             budget.step(1)?;
-            apply(&step, token, budget, &mut current)?;
+            apply(&step, token, (budget, places), &mut current)?;
         }
     }
     Ok(current)
@@ -88,37 +88,38 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn children(token: &Json) -> Vec<Json> {
-    match token {
-        Json::Object(object) => object.rows().into_iter().map(|row| row.1).collect(),
-        Json::Array(array) => array.items(),
-        _ => Vec::new(),
-    }
-}
-
-fn descend(tokens: &[Json], budget: &mut Budget) -> Result<Vec<Json>, Thrown> {
+fn descend(tokens: &[Json], budget: &mut Budget, places: &mut Places) -> Result<Vec<Json>, Thrown> {
     let mut all = Vec::new();
     let mut pending: Vec<_> = tokens.iter().rev().map(|token| (token.clone(), 0)).collect();
     while let Some((token, depth)) = pending.pop() {
         budget.grow(32)?;
         if depth < MAX_DEPTH {
-            pending.extend(children(&token).into_iter().rev().map(|child| (child, depth + 1)));
+            pending.extend(places.children(&token).into_iter().rev().map(|child| (child, depth + 1)));
         }
         all.push(token);
     }
     Ok(all)
 }
 
-fn apply(step: &Step<'_>, token: &Json, budget: &mut Budget, out: &mut Vec<Json>) -> Result<(), Thrown> {
+fn apply(
+    step: &Step<'_>,
+    token: &Json,
+    (budget, places): (&mut Budget, &mut Places),
+    out: &mut Vec<Json>,
+) -> Result<(), Thrown> {
     match (step, token) {
-        (Step::All, token) => out.extend(children(token)),
-        (Step::Names(names), Json::Object(object)) => out.extend(names.iter().filter_map(|name| object.get(name))),
+        (Step::All, token) => out.extend(places.children(token)),
+        (Step::Names(names), Json::Object(object)) => {
+            let found = names.iter().filter_map(|name| Some((*name, object.get(name)?)));
+            out.extend(found.map(|(name, found)| places.note(token, || Key::Name(name.into()), found)));
+        }
         (Step::Indexes(indexes), Json::Array(array)) => {
-            let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| array.get(index));
-            out.extend(indexes.iter().filter_map(at));
+            let at = |index: &i64| usize::try_from(*index).ok().and_then(|at| Some((at, array.get(at)?)));
+            let found = indexes.iter().filter_map(at);
+            out.extend(found.map(|(at, item)| places.note(token, || Key::At(at), item)));
         }
         (Step::Slice(from, to, every), Json::Array(array)) => {
-            let items = array.items();
+            let items = places.children(&Json::Array(array.clone()));
             let place = |index: i64| {
                 if index < 0 {
                     items.len().saturating_sub(usize::try_from(-index).unwrap_or(0))
@@ -130,7 +131,7 @@ fn apply(step: &Step<'_>, token: &Json, budget: &mut Budget, out: &mut Vec<Json>
             out.extend(items.get(from..to).unwrap_or_default().iter().step_by(*every).cloned());
         }
         (Step::Filter(filter), token) => {
-            for child in children(token) {
+            for child in places.children(token) {
                 budget.step(filter.len() / 4 + 1)?;
                 if holds(filter, &child, budget, 0)? {
                     out.push(child);
@@ -216,14 +217,13 @@ fn operand(text: &str, token: &Json, budget: &mut Budget) -> Result<Vec<Json>, T
     let text = text.trim();
     match text.strip_prefix('@') {
         Some("") => Ok(vec![token.clone()]),
-        Some(path) => select(token, path, budget),
+        Some(path) => select(token, path, budget, &mut Places::default()),
         None => Json::parse(text).map(|json| vec![json]).map_err(|_| broken(text)),
     }
 }
 
 fn compare(operator: &str, left: &Json, right: &Json) -> bool {
-    use crate::expression::value::Json::Null;
-    let both_null = matches!((left, right), (Null, Null));
+    let both_null = matches!((left.plain(), right.plain()), (Json::Null, Json::Null));
     let (left, right) = (left.scalar(), right.scalar());
     let order = left.compare(&right);
     match operator {

@@ -240,7 +240,7 @@ fn repeat(c: &mut Call<'_, '_>) -> Outcome {
 
 /// What a JSON or other value is as a key of a set.
 pub(super) fn key(value: &Value) -> String {
-    let value = match value {
+    let value = match &value.unplaced() {
         Value::Json(json @ (Json::String(_) | Json::Int(_) | Json::Bool(_) | Json::Float(_) | Json::Decimal(_))) => {
             json.scalar()
         }

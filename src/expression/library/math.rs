@@ -27,10 +27,45 @@ pub(super) const ROWS: &[Row] = &[
         let number = c.double(0)?;
         Ok(Value::Int(i32::from(number > 0.0) - i32::from(number < 0.0)))
     }),
+    fixed(Kind::Math, "Clamp(number, low, high): number", |c| {
+        let (low, high) = (c.arg(1), c.arg(2));
+        c.args = vec![c.arg(0), low];
+        let raised = extreme(c, std::cmp::Ordering::Less)?;
+        c.args = vec![raised, high];
+        extreme(c, std::cmp::Ordering::Greater)
+    }),
+    fixed(Kind::Math, "DivRem(left, right, out): long", |c| {
+        let (left, right) = (c.int(0)?, c.int(1)?);
+        let divided = left.checked_div(right).zip(left.checked_rem(right));
+        let (whole, rest) =
+            divided.ok_or_else(|| Thrown::new("DivideByZeroException", "Attempted to divide by zero."))?;
+        let is_int = matches!((c.arg(0), c.arg(1)), (Value::Int(_), Value::Int(_)));
+        let sized = |value: i64| if is_int { Value::Long(value).cast(Kind::Int) } else { Ok(Value::Long(value)) };
+        c.out = sized(rest)?;
+        sized(whole)
+    }),
+    fixed(Kind::Math, "Cbrt(number): double", |c| real(c, f64::cbrt)),
+    fixed(Kind::Math, "Log2(number): double", |c| real(c, f64::log2)),
+    fixed(Kind::Math, "Sin(number): double", |c| real(c, f64::sin)),
+    fixed(Kind::Math, "Cos(number): double", |c| real(c, f64::cos)),
+    fixed(Kind::Math, "Tan(number): double", |c| real(c, f64::tan)),
+    fixed(Kind::Math, "Asin(number): double", |c| real(c, f64::asin)),
+    fixed(Kind::Math, "Acos(number): double", |c| real(c, f64::acos)),
+    fixed(Kind::Math, "Atan(number): double", |c| real(c, f64::atan)),
+    fixed(Kind::Math, "Atan2(y, x): double", |c| Ok(Value::Double(c.double(0)?.atan2(c.double(1)?)))),
     fixed(Kind::Math, "PI: double", |_| Ok(Value::Double(std::f64::consts::PI))),
     fixed(Kind::Math, "E: double", |_| Ok(Value::Double(std::f64::consts::E))),
     fixed(Kind::Random, "new([seed]): Random", random),
     member(Kind::Random, "Next([min], [max]): int", next),
+    member(Kind::Random, "NextBytes(array): void", |c| {
+        let Value::List(array) = c.arg(0) else {
+            return Err(Thrown::cast(c.arg(0).kind().full_name(), "System.Byte[]"));
+        };
+        c.machine.budget.grow(array.len())?;
+        let bytes: Vec<_> = (0..array.len()).map(|_| Value::Int(i32::from(draw(c).to_le_bytes()[0]))).collect();
+        array.change(|items| *items = bytes);
+        Ok(Value::Null)
+    }),
     member(Kind::Random, "NextDouble(): double", |c| Ok(Value::Double(unit(draw(c))))),
 ];
 

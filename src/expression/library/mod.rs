@@ -6,6 +6,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "every function of the table has the type `Native`")]
 
+mod array;
 mod body;
 mod builder;
 mod call;
@@ -15,22 +16,29 @@ mod context;
 mod convert;
 mod crypto;
 mod date;
+mod distinguished;
 mod encoding;
 mod json;
 mod json_make;
+mod json_merge;
 mod json_path;
+mod json_places;
 mod jwt;
 mod linq;
+mod linq_join;
 mod linq_order;
 mod list;
 mod math;
+mod net;
 mod number_format;
 mod regex;
 mod set;
 mod string;
 mod string_static;
+mod tuple;
 mod uri;
 mod xml;
+mod xml_change;
 mod xml_reader;
 mod zone;
 
@@ -40,6 +48,7 @@ use std::{
     sync::OnceLock,
 };
 
+pub(super) use builder::{length_of, set_length};
 pub(super) use call::bytes_of;
 pub(super) use convert::parse_text;
 pub(super) use json_make::content_of;
@@ -139,12 +148,20 @@ const TABLES: &[&[Row]] = &[
     set::ROWS,
     json::ROWS,
     json_make::ROWS,
+    json_merge::ROWS,
+    json_places::ROWS,
+    array::ROWS,
+    linq_join::ROWS,
+    net::ROWS,
+    tuple::ROWS,
+    xml_change::ROWS,
     regex::ROWS,
     uri::ROWS,
     xml::ROWS,
     xml_reader::ROWS,
     crypto::ROWS,
     certificate::ROWS,
+    distinguished::ROWS,
     jwt::ROWS,
     body::ROWS,
     context::ROWS,

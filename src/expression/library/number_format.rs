@@ -1,6 +1,6 @@
 //! Format strings of numbers, standard and custom, in the invariant culture.
 
-use super::super::value::{Decimal, time_format};
+use super::super::value::{DateTime, Decimal, TimeKind, time_format};
 use crate::expression::{Thrown, Value, value::guid_format};
 
 /// A value with a format; the empty format is `ToString()`.
@@ -11,7 +11,8 @@ pub(in crate::expression) fn format_value(value: &Value, format: &str) -> Result
     match value {
         Value::DateTime(time) => time_format::date(*time, 0, format),
         Value::DateTimeOffset(time) => {
-            let local = time.date_time();
+            // Its offset shows where the kind of a date would: `K`, `o`.
+            let local = DateTime { kind: TimeKind::Local, ..time.date_time() };
             time_format::date(local, time.offset, format)
         }
         Value::TimeSpan(span) => Ok(time_format::span(*span, format)),

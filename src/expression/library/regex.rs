@@ -34,6 +34,10 @@ pub(super) const ROWS: &[Row] = &[
     fixed(R, "Matches(text, pattern, [options], [timeout]): IEnumerable<Match>", |c| with_static(c, all)),
     fixed(R, "Replace(text, pattern, replacement, [options], [timeout]): string", |c| with_static(c, replace)),
     fixed(R, "Split(text, pattern, [options]): string[]", |c| with_static(c, split)),
+    fixed(R, "Unescape(text): string", |c| {
+        let text = unescaped(&c.text(0)?);
+        c.new_text(text)
+    }),
     fixed(R, "Escape(text): string", |c| {
         let text = fancy_regex::escape(&c.text(0)?).into_owned();
         c.new_text(text)
@@ -47,6 +51,12 @@ pub(super) const ROWS: &[Row] = &[
     member(Kind::Group, "Value: string", |c| Ok(Value::Text(group(c)?.text.unwrap_or_default()))),
     member(Kind::Group, "Index: int", |c| group(c).map(|group| Value::Int(number(units(&group.input[..group.start]))))),
     member(Kind::Group, "Length: int", |c| Ok(Value::Int(number(units(&group(c)?.text.unwrap_or_default()))))),
+    // The last one only: what a group found before in the same match is not kept.
+    member(Kind::Group, "Captures: IEnumerable<Group>", |c| {
+        let found = group(c)?;
+        let captures = if found.text.is_some() { vec![Value::library(Inner::Group(found))] } else { Vec::new() };
+        Ok(Value::sequence(captures))
+    }),
     member(Kind::Group, "Name: string", |c| Ok(Value::Text(group(c)?.name))),
     member(Kind::Match, "Groups: Match", |c| Ok(c.this.clone())),
     member(Kind::Match, "Count: int", |c| match c.this.inner() {
@@ -63,6 +73,24 @@ pub(super) const ROWS: &[Row] = &[
         c.new_text(text)
     }),
 ];
+
+/// Text without the backslashes that [`fancy_regex::escape`] and .NET put before signs.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some('n') => out.push('\n'),
+                Some('r') => out.push('\r'),
+                Some('t') => out.push('\t'),
+                other => out.extend(other),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
 
 /// A match's group by number or name; one that failed when there is none.
 pub(in crate::expression) fn group_of(found: &MatchObject, key: &Value) -> Value {

@@ -21,8 +21,8 @@ pub(super) const ROWS: &[Row] = &[
     member(Kind::Object, "Name: string", type_name),
     member(Kind::String, "Length: int", |c| Ok(Value::Int(number(units(&c.this_text()?))))),
     member(Kind::String, "Contains(text, [comparison]): bool", contains),
-    member(Kind::String, "StartsWith(text, [comparison]): bool", starts_with),
-    member(Kind::String, "EndsWith(text, [comparison]): bool", ends_with),
+    member(Kind::String, "StartsWith(text, [comparison], [culture]): bool", starts_with),
+    member(Kind::String, "EndsWith(text, [comparison], [culture]): bool", ends_with),
     member(Kind::String, "IndexOf(text, [start], [comparison]): int", index_of),
     member(Kind::String, "LastIndexOf(text, [comparison]): int", last_index_of),
     member(Kind::String, "IndexOfAny(chars): int", index_of_any),
@@ -148,7 +148,7 @@ fn compare_to(c: &mut Call<'_, '_>) -> Outcome {
 
 fn both(c: &Call<'_, '_>) -> Result<(String, String), Thrown> {
     let (this, other) = (c.this_text()?, c.text(0)?);
-    let ignore = c.ignores_case(c.count().saturating_sub(1).max(1));
+    let ignore = (1..c.count()).any(|at| c.ignores_case(at));
     Ok(if ignore { (fold(&this), fold(&other)) } else { (this.to_string(), other.to_string()) })
 }
 

@@ -84,6 +84,14 @@ fn rest(c: &mut Call<'_, '_>, from: usize) -> Result<Vec<Value>, Thrown> {
 
 fn join(c: &mut Call<'_, '_>) -> Outcome {
     let separator = c.arg(0).to_text();
+    if let (4, Value::List(list), Value::Int(_), Value::Int(_)) = (c.count(), c.arg(1), c.arg(2), c.arg(3)) {
+        // `Join(separator, array, from, count)`.
+        let (from, count) = (usize::try_from(c.int(2)?).ok(), usize::try_from(c.int(3)?).ok());
+        let items = list.items();
+        let window = from.zip(count).and_then(|(from, count)| items.get(from..from.checked_add(count)?));
+        let window = window.ok_or_else(|| Thrown::range("Index was out of range."))?;
+        c.args = vec![c.arg(0), Value::array(window.to_vec())];
+    }
     let parts: Vec<_> = rest(c, 1)?.iter().map(Value::to_text).collect();
     let length = parts.iter().map(|part| part.len() + separator.len()).sum();
     c.machine.budget.grow(length)?;

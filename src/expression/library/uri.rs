@@ -50,6 +50,21 @@ pub(super) const ROWS: &[Row] = &[
     }),
     member(U, "UserInfo: string", |c| part(c, |url| url.username().to_owned())),
     member(U, "IsAbsoluteUri: bool", |c| Ok(Value::Bool(absolute(c).is_ok()))),
+    member(U, "GetLeftPart(part): string", |c| {
+        let until = match c.arg(0) {
+            Value::Enum(_, 0) => url::Position::BeforeUsername,
+            Value::Enum(_, 1) => url::Position::BeforePath,
+            Value::Enum(_, 2) => url::Position::AfterPath,
+            _ => url::Position::AfterQuery,
+        };
+        part(c, |url| url[..until].to_owned())
+    }),
+    member(U, "IsDefaultPort: bool", |c| Ok(Value::Bool(absolute(c)?.port().is_none()))),
+    member(U, "IsLoopback: bool", |c| {
+        let host = absolute(c)?.host_str().unwrap_or_default().to_owned();
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        Ok(Value::Bool(host == "localhost" || address.is_ok_and(|address| address.is_loopback())))
+    }),
     member(U, "Segments: string[]", |c| {
         let path = absolute(c)?.path().to_owned();
         Ok(Value::array(path.split_inclusive('/').map(Value::from).collect()))

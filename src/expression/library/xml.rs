@@ -1,6 +1,6 @@
 //! `XElement`, `XDocument`, `XAttribute`, `XName`, `XNamespace`.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::{Call, Row, fixed, member};
 use crate::expression::{
@@ -23,10 +23,16 @@ pub(super) const ROWS: &[Row] = &[
     }),
     fixed(Kind::XElement, "new(name, ...): XElement", new_element),
     fixed(Kind::XAttribute, "new(name, value): XAttribute", new_attribute),
-    fixed(Kind::XDocument, "new(root): XDocument", |c| Ok(Value::Xml(Xml::Document(element(&c.arg(0))?)))),
+    fixed(Kind::XDocument, "new(root, ...): XDocument", |c| Ok(Value::Xml(Xml::Document(root_of(c)?)))),
     fixed(Kind::XNamespace, "Get(name): XNamespace", space),
     fixed(Kind::XNamespace, "None: XNamespace", |_| Ok(Value::library(Inner::Namespace("".into())))),
-    fixed(Kind::XName, "Get(name, [namespace]): XName", |c| Ok(Value::Xml(Xml::Name(name(&c.arg(0)).into())))),
+    fixed(Kind::XName, "Get(name, [namespace]): XName", |c| {
+        let mut name = name(&c.arg(0));
+        if c.count() > 1 {
+            name.space = c.arg(1).to_text();
+        }
+        Ok(Value::Xml(Xml::Name(name.into())))
+    }),
     member(Kind::XNamespace, "GetName(local): XName", |c| {
         let (space, local) = (c.this.to_text(), c.arg(0).to_text());
         Ok(Value::Xml(Xml::Name(XName { space, local }.into())))
@@ -44,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     }),
     member(C, "Add(...): void", |c| {
         let target = element(&c.this)?;
-        add(c, &target, 0)?;
+        add_to(c, &target, 0)?;
         Ok(Value::Null)
     }),
     member(C, "FirstNode: XNode", |c| Ok(element(&c.this)?.nodes().into_iter().next().map_or(Value::Null, Value::Xml))),
@@ -67,10 +73,6 @@ pub(super) const ROWS: &[Row] = &[
     }),
     member(Kind::XElement, "Remove(): void", |c| {
         if element(&c.this)?.detach() { Ok(Value::Null) } else { Err(Thrown::operation("The parent is missing.")) }
-    }),
-    member(Kind::XElement, "RemoveNodes(): void", |c| {
-        guard(&element(&c.this)?.nodes).clear();
-        Ok(Value::Null)
     }),
     member(Kind::XElement, "HasElements: bool", |c| Ok(Value::Bool(!element(&c.this)?.elements().is_empty()))),
     member(Kind::XElement, "HasAttributes: bool", |c| Ok(Value::Bool(!element(&c.this)?.attributes().is_empty()))),
@@ -100,7 +102,7 @@ fn parse(c: &mut Call<'_, '_>) -> Result<Arc<Element>, Thrown> {
     xml_read::read(&text)
 }
 
-fn element(value: &Value) -> Result<Arc<Element>, Thrown> {
+pub(super) fn element(value: &Value) -> Result<Arc<Element>, Thrown> {
     match value {
         Value::Xml(Xml::Element(element) | Xml::Document(element)) => Ok(element.clone()),
         Value::Null => Err(Thrown::null("the element")),
@@ -108,13 +110,25 @@ fn element(value: &Value) -> Result<Arc<Element>, Thrown> {
     }
 }
 
-fn name(value: &Value) -> XName {
+pub(super) fn name(value: &Value) -> XName {
     match value {
         Value::Xml(Xml::Name(name)) => (**name).clone(),
-        Value::Xml(Xml::Element(element) | Xml::Document(element)) => element.name.clone(),
+        Value::Xml(Xml::Element(element) | Xml::Document(element)) => element.name(),
         Value::Xml(Xml::Attribute(attribute)) => attribute.name.clone(),
         other => XName::parse(&other.to_text()),
     }
+}
+
+/// The nodes of an element, or a document's root.
+pub(super) fn nodes_of(value: &Value) -> Result<Vec<Xml>, Thrown> {
+    let owner = element(value)?;
+    Ok(if value.kind() == Kind::XDocument { vec![Xml::Element(owner)] } else { owner.nodes() })
+}
+
+/// The element among the arguments of `new XDocument(…)`.
+fn root_of(c: &Call<'_, '_>) -> Result<Arc<Element>, Thrown> {
+    let root = c.args.iter().find_map(|arg| element(arg).ok());
+    root.ok_or_else(|| Thrown::argument("an XDocument is made of its root element here"))
 }
 
 fn space(c: &mut Call<'_, '_>) -> Outcome {
@@ -127,7 +141,7 @@ fn children(c: &mut Call<'_, '_>) -> Result<Vec<Value>, Thrown> {
     let elements = if c.this.kind() == Kind::XDocument { vec![owner] } else { owner.elements() };
     c.machine.budget.grow(elements.len() * 32)?;
     let wanted = (c.count() > 0).then(|| name(&c.arg(0)));
-    let kept = elements.into_iter().filter(|element| wanted.as_ref().is_none_or(|wanted| element.name == *wanted));
+    let kept = elements.into_iter().filter(|element| wanted.as_ref().is_none_or(|wanted| element.name() == *wanted));
     Ok(kept.map(|element| Value::Xml(Xml::Element(element))).collect())
 }
 
@@ -140,7 +154,7 @@ fn descendants(c: &mut Call<'_, '_>) -> Outcome {
     owner.descendants(&mut all, 0);
     c.machine.budget.grow(all.len() * 32)?;
     let wanted = (c.count() > 0).then(|| name(&c.arg(0)));
-    let kept = all.into_iter().filter(|element| wanted.as_ref().is_none_or(|wanted| element.name == *wanted));
+    let kept = all.into_iter().filter(|element| wanted.as_ref().is_none_or(|wanted| element.name() == *wanted));
     Ok(Value::sequence(kept.map(|element| Value::Xml(Xml::Element(element))).collect()))
 }
 
@@ -152,7 +166,7 @@ fn attribute(c: &mut Call<'_, '_>) -> Outcome {
 
 fn made_attribute(name: XName, value: &Value) -> Arc<Attribute> {
     let written = name.local.clone();
-    Arc::new(Attribute { name, written, value: Mutex::new(value.to_text()) })
+    Arc::new(Attribute::new(name, written, value.to_text()))
 }
 
 fn new_attribute(c: &mut Call<'_, '_>) -> Outcome {
@@ -162,34 +176,37 @@ fn new_attribute(c: &mut Call<'_, '_>) -> Outcome {
 fn set_attribute(c: &mut Call<'_, '_>) -> Outcome {
     let (owner, name, value) = (element(&c.this)?, name(&c.arg(0)), c.arg(1));
     c.machine.budget.grow(64)?;
-    let mut attributes = guard(&owner.attributes);
-    attributes.retain(|attribute| attribute.name != name);
-    if !value.is_null() {
-        attributes.push(made_attribute(name, &value));
+    let found = owner.attributes().into_iter().find(|attribute| attribute.name == name);
+    match (found, value.is_null()) {
+        (Some(attribute), false) => *guard(&attribute.value) = value.to_text(),
+        (Some(_), true) => guard(&owner.attributes).retain(|attribute| attribute.name != name),
+        (None, true) => {}
+        (None, false) => owner.put_attribute(made_attribute(name, &value)),
     }
     Ok(Value::Null)
 }
 
 fn new_element(c: &mut Call<'_, '_>) -> Outcome {
     let made = Arc::new(Element::new(name(&c.arg(0))));
-    add(c, &made, 1)?;
+    add_to(c, &made, 1)?;
     Ok(Value::Xml(Xml::Element(made)))
 }
 
 /// Adds the arguments from `from` on: attributes, elements, text, and collections of these.
-fn add(c: &mut Call<'_, '_>, target: &Arc<Element>, from: usize) -> Result<(), Thrown> {
+pub(super) fn add_to(c: &mut Call<'_, '_>, target: &Arc<Element>, from: usize) -> Result<(), Thrown> {
     for value in c.args.get(from..).unwrap_or_default().to_vec() {
         let items = if matches!(value, Value::List(_)) { c.machine.items(&value)? } else { vec![value] };
         for item in items {
             c.machine.budget.grow(64)?;
             match item {
-                Value::Xml(Xml::Attribute(attribute)) => guard(&target.attributes).push(attribute),
+                Value::Xml(Xml::Attribute(attribute)) => target.put_attribute(attribute),
                 Value::Xml(Xml::Element(child) | Xml::Document(child)) if Arc::ptr_eq(&child, target) => {
                     return Err(Thrown::operation("an element cannot hold itself"));
                 }
                 Value::Xml(Xml::Element(child) | Xml::Document(child)) => {
                     target.push(Xml::Element(child));
                 }
+                Value::Xml(text @ (Xml::Text(_) | Xml::Data(_))) => target.push(text),
                 Value::Null => {}
                 other => target.push(Xml::Text(other.to_text())),
             }

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
         let name = c.text(0)?;
         walk(c, |walk| {
             while walk.step() {
-                if walk.element().is_some_and(|element| element.written == name) {
+                if walk.element().is_some_and(|element| *element.tag() == *name) {
                     return Value::Bool(true);
                 }
             }
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         let name = if c.count() > 0 { Some(c.text(0)?) } else { None };
         walk(c, |walk| {
             walk.at.get_or_insert(0);
-            let is_it = |element: Arc<Element>| name.as_ref().is_none_or(|name| element.written == *name);
+            let is_it = |element: Arc<Element>| name.as_ref().is_none_or(|name| element.tag() == *name);
             Value::Bool(walk.element().is_some_and(is_it))
         })
     }),
@@ -114,7 +114,7 @@ impl Walk {
         }
         // An empty element has no end of its own, as in .NET.
         if !nodes.is_empty() {
-            self.places.push(Place::End(element.written.clone()));
+            self.places.push(Place::End(element.tag()));
         }
         self.places[start] = Place::Start(element.clone(), self.places.len());
     }
@@ -138,7 +138,7 @@ impl Walk {
 
     fn name(&self) -> Arc<str> {
         match self.here() {
-            Some(Place::Start(element, _)) => element.written.clone(),
+            Some(Place::Start(element, _)) => element.tag(),
             Some(Place::End(name)) => name.clone(),
             Some(Place::Text(_)) | None => "".into(),
         }

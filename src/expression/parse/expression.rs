@@ -30,6 +30,9 @@ impl Parser {
         if self.is_word("throw") {
             return self.thrown();
         }
+        if self.is_query() {
+            return self.query();
+        }
         match self.lambda_head() {
             Some(parameters) => self.lambda(parameters),
             None => self.conditional().and_then(|left| self.assignment(left)),

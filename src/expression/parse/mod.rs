@@ -7,6 +7,7 @@ mod lexer;
 mod number;
 mod operators;
 mod primary;
+mod query;
 mod statement;
 mod strings;
 pub(super) mod syntax;

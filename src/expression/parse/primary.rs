@@ -112,6 +112,11 @@ impl Parser {
                 self.advance();
                 ExprKind::Default(None)
             }
+            // Arithmetic wraps around unless `checked` says otherwise, which nothing here does.
+            "unchecked" if self.looks(1, "(") => {
+                self.advance();
+                return self.parenthesis();
+            }
             "nameof" if self.looks(1, "(") => {
                 self.at += 2;
                 let inner = self.expression()?;

@@ -284,3 +284,16 @@ fn bounds_are_the_callers_to_choose() {
     assert_eq!(run(&Bounds { steps: 100, ..Bounds::DEFAULT }).expect_err("too few").class, LIMIT);
     assert_eq!(run(&Bounds { depth: 2, ..Bounds::DEFAULT }).expect_err("too shallow").class, LIMIT);
 }
+
+#[test]
+fn a_body_is_read_once_whatever_its_size() {
+    let large = serde_json::json!({ "request": { "body": { "a": vec!["x".repeat(100); 100], "n": 1 } } });
+    let bounds = Bounds { steps: 600, memory: 8_000, depth: 220 };
+    let run = |text: &str| {
+        compiled(text).evaluate(&mut fixture(large.clone()), &bounds).map(|value| value.to_text().to_string())
+    };
+    assert_eq!(run("context.Request.Body.As<JObject>(true)[\"n\"]").as_deref(), Ok("1"));
+    assert_eq!(run("context.Request.Body.As<string>(true).Length > 9000").as_deref(), Ok("True"));
+    let again = run("{ for (var i = 0; i < 9; i++) { context.Request.Body.As<JObject>(true); } return 1; }");
+    assert_eq!(again.expect_err("read over and over").class, LIMIT);
+}

@@ -229,3 +229,30 @@ fn certificates_sign_and_are_read() {
         assert_eq!(found, expected, "{text}");
     }
 }
+
+#[test]
+fn names_of_certificates_read_as_in_net() {
+    let mut parameters = rcgen::CertificateParams::new(vec!["a.example.org".to_owned()]).expect("a name");
+    let mut name = rcgen::DistinguishedName::new();
+    name.push(rcgen::DnType::CountryName, "US");
+    name.push(rcgen::DnType::StateOrProvinceName, "Illinois");
+    name.push(rcgen::DnType::OrganizationName, "Contoso, Inc.");
+    name.push(rcgen::DnType::CommonName, "a.example.org");
+    parameters.distinguished_name = name;
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let der = parameters.self_signed(&key).expect("a certificate").der().to_vec();
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let made = |member: &str| {
+        let code = format!("new X509Certificate2(Convert.FromBase64String(\"{text}\")).{member}");
+        super::shown(&code, serde_json::json!({}))
+    };
+    let wanted = r#"'CN=a.example.org, O="Contoso, Inc.", S=Illinois, C=US'"#;
+    assert_eq!(made("Subject"), wanted);
+    assert_eq!(made("SubjectName.Name"), wanted);
+    assert_eq!(made("IssuerName.Name"), wanted);
+    assert_eq!(made("Verify()"), "false", "nobody vouches for it");
+    assert_eq!(
+        super::shown("new X509Certificate2(new byte[] { 1 })", serde_json::json!({})),
+        "!CryptographicException"
+    );
+}

@@ -14,10 +14,12 @@ mod literals;
 mod manual;
 mod operators;
 mod properties;
+mod queries;
 mod regex;
 mod statements;
 mod text;
 mod time;
+mod trees;
 mod types;
 mod xml;
 

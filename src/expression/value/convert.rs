@@ -12,7 +12,7 @@ impl Value {
     /// mean the value. Collections are equal when they are the same one.
     pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Json(left), Self::Json(right)) => match (left, right) {
+            (Self::Json(left), Self::Json(right)) => match (left.plain(), right.plain()) {
                 (Json::Object(a), Json::Object(b)) => Arc::ptr_eq(a, b),
                 (Json::Array(a), Json::Array(b)) => Arc::ptr_eq(a, b),
                 (Json::Property(a), Json::Property(b)) => Arc::ptr_eq(a, b),
@@ -21,7 +21,7 @@ impl Value {
             },
             // A JSON null is a token, not a null: documents ask for `Type` to see it.
             (Self::Json(Json::Object(_) | Json::Array(_) | Json::Property(_)), _)
-            | (Self::Json(Json::Null), Self::Null)
+            | (Self::Json(_), Self::Null)
             | (Self::Null, Self::Json(_)) => false,
             (Self::Json(left), right) => left.scalar().equals(right),
             (left, Self::Json(right)) => right.is_scalar() && left.equals(&right.scalar()),
@@ -135,7 +135,7 @@ impl Value {
     /// A JSON token for the value, if it has one: the implicit conversions of `JToken`.
     pub(crate) fn to_token(&self) -> Option<Self> {
         Some(Self::Json(match self {
-            Self::Json(json) => json.clone(),
+            Self::Json(json) => json.plain().clone(),
             Self::Null => Json::Null,
             Self::Bool(value) => Json::Bool(*value),
             Self::Text(text) => Json::String(text.clone()),
@@ -193,6 +193,7 @@ impl Json {
         match (self, to) {
             (_, Kind::Object | Kind::Unknown | Kind::JToken | Kind::Dynamic) => Ok(Value::Json(self.clone())),
             (_, to) if self.kind().is_a(to) && to != Kind::Enumerable => Ok(Value::Json(self.clone())),
+            (Self::Leaf(leaf), to) => leaf.value.cast(to),
             (Self::Property(property), to) => property.1.cast(to),
             (Self::Object(_) | Self::Array(_), Kind::Enumerable) => Ok(Value::Json(self.clone())),
             (Self::Object(_) | Self::Array(_), _) => {

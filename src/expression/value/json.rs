@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak, atomic::AtomicBool},
 };
 
-use super::{DateTime, Decimal, Value, collection::guard};
+use super::{DateTime, Decimal, Value, collection::guard, json_place::JsonLeaf};
 use crate::expression::types::Kind;
 
 /// A `JToken`.
@@ -32,6 +32,8 @@ pub enum Json {
     Array(Arc<JsonArray>),
     /// `JProperty`, while it is outside an object.
     Property(Arc<JsonProperty>),
+    /// A scalar that remembers where it was read.
+    Leaf(Arc<JsonLeaf>),
 }
 
 /// `JProperty`: name, value, and the object that it was taken from.
@@ -105,6 +107,20 @@ impl JsonObject {
             members.index.insert(name, at);
         }
         false
+    }
+
+    /// Puts a member at a place; one of that name must not be there. Costs as many steps as there are members.
+    pub(crate) fn insert(&self, at: usize, name: Arc<str>, value: Json) {
+        let value = value.placed();
+        let mut members = guard(&self.members);
+        let at = at.min(members.rows.len());
+        members.rows.insert(at, (name, value));
+        members.reindex();
+    }
+
+    /// The place of a member.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        guard(&self.members).find(name)
     }
 
     /// Takes a member out. Costs as many steps as there are members.
@@ -272,6 +288,7 @@ impl Json {
             Self::Decimal(value) => Value::Decimal(value.clone()),
             Self::String(text) => Value::Text(text.clone()),
             Self::Date(time) => Value::DateTime(*time),
+            Self::Leaf(leaf) => leaf.value.scalar(),
             _ => Value::Json(self.clone()),
         }
     }

@@ -48,6 +48,9 @@ impl Json {
     /// The token to put into a container: one that already has a parent is copied, as Newtonsoft does. This also keeps
     /// a token from being put into itself twice.
     pub(super) fn placed(self) -> Self {
+        if let Self::Leaf(leaf) = &self {
+            return leaf.value.clone();
+        }
         let taken = match &self {
             Self::Object(object) => object.placed.swap(true, Relaxed),
             Self::Array(array) => array.placed.swap(true, Relaxed),
@@ -84,7 +87,7 @@ impl Json {
             }
             Self::Array(array) => Self::array(array.items().iter().map(|item| item.deep_clone(depth + 1))),
             Self::Property(property) => JsonProperty::token(property.0.clone(), property.1.deep_clone(depth + 1)),
-            other => other.clone(),
+            other => other.plain().clone(),
         }
     }
 

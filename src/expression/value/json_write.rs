@@ -2,7 +2,7 @@
 
 #![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
 
-use super::{Decimal, Dict, Json, Object, Thrown, Value, json::MAX_DEPTH, text};
+use super::{Decimal, Dict, Json, Object, Thrown, Value, Xml, json::MAX_DEPTH, text, xml_json};
 
 /// What text may grow to; beyond it an expression would only be running out of memory later.
 const MAX_TEXT: usize = 32 << 20;
@@ -52,6 +52,7 @@ impl Writer {
             Value::DateTime(time) => self.string(&time.to_iso()),
             Value::DateTimeOffset(time) => self.string(&time.to_iso()),
             Value::Object(object) => self.record(object, value, depth)?,
+            Value::Xml(Xml::Element(root) | Xml::Document(root)) => self.json(&xml_json::of(root), depth)?,
             other => {
                 let text = other.to_text();
                 self.string(&text);

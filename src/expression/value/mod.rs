@@ -6,6 +6,7 @@ mod collection;
 mod convert;
 mod decimal;
 pub(crate) mod json;
+mod json_place;
 mod json_read;
 mod json_tree;
 mod json_write;
@@ -16,6 +17,7 @@ pub(crate) mod time;
 pub(crate) mod time_format;
 pub(crate) mod time_parse;
 pub(crate) mod xml;
+mod xml_json;
 pub(crate) mod xml_read;
 
 use std::{fmt, sync::Arc};
@@ -25,6 +27,7 @@ pub use collection::{Dict, List, ListKind};
 pub use decimal::Decimal;
 pub use json::Json;
 pub(crate) use json::JsonProperty;
+pub(crate) use json_place::{Key, Places};
 pub(crate) use object::{
     Algorithm, CertificateObject, Encoding, GroupObject, Inner, Mac, MatchObject, RegexObject, UriObject, UriWrap,
 };
@@ -138,6 +141,7 @@ impl Value {
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) | Self::Json(Json::Bool(value)) => Some(*value),
+            Self::Json(Json::Leaf(leaf)) => leaf.value.scalar().as_bool(),
             _ => None,
         }
     }
@@ -148,6 +152,7 @@ impl Value {
             Self::Int(value) => Some(i64::from(*value)),
             Self::Long(value) | Self::Json(Json::Int(value)) => Some(*value),
             Self::Char(value) => Some(i64::from(u32::from(*value))),
+            Self::Json(Json::Leaf(leaf)) => leaf.value.scalar().as_long(),
             _ => None,
         }
     }
@@ -158,6 +163,7 @@ impl Value {
         match self {
             Self::Double(value) | Self::Json(Json::Float(value)) => Some(*value),
             Self::Decimal(value) | Self::Json(Json::Decimal(value)) => Some(value.to_f64()),
+            Self::Json(Json::Leaf(leaf)) => leaf.value.scalar().as_double(),
             other => other.as_long().map(|value| value as f64),
         }
     }
@@ -166,6 +172,10 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Json(Json::String(text)) => Some(text),
+            Self::Json(Json::Leaf(leaf)) => match &leaf.value {
+                Json::String(text) => Some(text),
+                _ => None,
+            },
             _ => None,
         }
     }

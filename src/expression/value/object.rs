@@ -200,6 +200,9 @@ pub(crate) enum Inner {
     XmlReader(Mutex<crate::expression::library::Walk>),
     Zone(jiff::tz::TimeZone),
     Culture,
+    Address(std::net::IpAddr),
+    SecureRandom,
+    DistinguishedName(Arc<str>),
 }
 
 impl Object {
@@ -260,6 +263,9 @@ impl Library {
             Inner::XmlReader(_) => Kind::XmlReader,
             Inner::Zone(_) => Kind::TimeZoneInfo,
             Inner::Culture => Kind::CultureInfo,
+            Inner::Address(_) => Kind::IpAddress,
+            Inner::SecureRandom => Kind::SecureRandom,
+            Inner::DistinguishedName(_) => Kind::DistinguishedName,
         }
     }
 }

@@ -42,17 +42,18 @@ pub enum Xml {
     Element(Arc<Element>),
     /// `XAttribute`.
     Attribute(Arc<Attribute>),
-    /// `XText` and `XCData`.
+    /// `XText`, and a CDATA section that was read.
     Text(Arc<str>),
+    /// `XCData`.
+    Data(Arc<str>),
     /// `XName`.
     Name(Arc<XName>),
 }
 
-/// An element: its name is fixed, the rest can change.
+/// An element. Everything of it can change.
 pub struct Element {
-    pub(crate) name: XName,
-    /// As written, with its prefix.
-    pub(crate) written: Arc<str>,
+    /// And the name as written, with its prefix.
+    name: Mutex<(XName, Arc<str>)>,
     pub(crate) attributes: Mutex<Vec<Arc<Attribute>>>,
     pub(crate) nodes: Mutex<Vec<Xml>>,
     /// The element that it was put into.
@@ -64,9 +65,19 @@ pub struct Attribute {
     pub(crate) name: XName,
     pub(crate) written: Arc<str>,
     pub(crate) value: Mutex<Arc<str>>,
+    owner: Mutex<Weak<Element>>,
 }
 
 impl Attribute {
+    pub(crate) fn new(name: XName, written: Arc<str>, value: Arc<str>) -> Self {
+        Self { name, written, value: Mutex::new(value), owner: Mutex::default() }
+    }
+
+    /// The element that it is on.
+    pub(crate) fn owner(&self) -> Option<Arc<Element>> {
+        guard(&self.owner).upgrade()
+    }
+
     pub(crate) fn value(&self) -> Arc<str> {
         guard(&self.value).clone()
     }
@@ -78,7 +89,34 @@ pub(crate) const MAX_DEPTH: usize = 128;
 impl Element {
     pub(crate) fn new(name: XName) -> Self {
         let written = name.local.clone();
-        Self { name, written, attributes: Mutex::default(), nodes: Mutex::default(), parent: Mutex::default() }
+        Self::written(name, written)
+    }
+
+    /// One whose name is written with a prefix.
+    pub(crate) fn written(name: XName, written: Arc<str>) -> Self {
+        let name = Mutex::new((name, written));
+        Self { name, attributes: Mutex::default(), nodes: Mutex::default(), parent: Mutex::default() }
+    }
+
+    pub(crate) fn name(&self) -> XName {
+        guard(&self.name).0.clone()
+    }
+
+    /// The name as it is written, with its prefix.
+    pub(crate) fn tag(&self) -> Arc<str> {
+        guard(&self.name).1.clone()
+    }
+
+    /// Gives it another name, without a prefix.
+    pub(crate) fn rename(&self, name: XName) {
+        let written = name.local.clone();
+        *guard(&self.name) = (name, written);
+    }
+
+    /// Adds an attribute at the end.
+    pub(crate) fn put_attribute(self: &Arc<Self>, attribute: Arc<Attribute>) {
+        *guard(&attribute.owner) = Arc::downgrade(self);
+        guard(&self.attributes).push(attribute);
     }
 
     /// Adds a node at the end.
@@ -97,6 +135,9 @@ impl Element {
     pub(crate) fn adopt(self: &Arc<Self>) {
         let mut pending = vec![self.clone()];
         while let Some(element) = pending.pop() {
+            for attribute in element.attributes() {
+                *guard(&attribute.owner) = Arc::downgrade(&element);
+            }
             for child in element.elements() {
                 *guard(&child.parent) = Arc::downgrade(&element);
                 pending.push(child);
@@ -135,7 +176,7 @@ impl Element {
         }
         for node in self.nodes() {
             match node {
-                Xml::Text(text) => out.push_str(&text),
+                Xml::Text(text) | Xml::Data(text) => out.push_str(&text),
                 Xml::Element(element) => element.text(out, depth + 1),
                 _ => {}
             }
@@ -157,12 +198,13 @@ impl Element {
         if depth > MAX_DEPTH {
             return;
         }
+        let (name, written) = (self.name(), self.tag());
         out.push('<');
-        out.push_str(&self.written);
+        out.push_str(&written);
         let attributes = self.attributes();
         let declared = attributes.iter().any(|attribute| &*attribute.written == "xmlns");
-        if !self.written.contains(':') && &*self.name.space != space && !declared {
-            out.push_str(&format!(" xmlns=\"{}\"", escape(&self.name.space, true)));
+        if !written.contains(':') && &*name.space != space && !declared {
+            out.push_str(&format!(" xmlns=\"{}\"", escape(&name.space, true)));
         }
         for attribute in attributes {
             out.push_str(&format!(" {}=\"{}\"", attribute.written, escape(&attribute.value(), true)));
@@ -179,14 +221,14 @@ impl Element {
                 new_line(out, depth + 1);
             }
             match node {
-                Xml::Element(element) => element.write(out, pretty, depth + 1, &self.name.space),
-                other => out.push_str(&escape(&other.value(), false)),
+                Xml::Element(element) => element.write(out, pretty, depth + 1, &name.space),
+                other => out.push_str(&other.to_text(false)),
             }
         }
         if pretty {
             new_line(out, depth);
         }
-        out.push_str(&format!("</{}>", self.written));
+        out.push_str(&format!("</{written}>"));
     }
 }
 
@@ -231,6 +273,7 @@ impl Xml {
             Self::Element(_) => Kind::XElement,
             Self::Attribute(_) => Kind::XAttribute,
             Self::Text(_) => Kind::XText,
+            Self::Data(_) => Kind::XCData,
             Self::Name(_) => Kind::XName,
         }
     }
@@ -239,7 +282,7 @@ impl Xml {
         match (self, other) {
             (Self::Document(a), Self::Document(b)) | (Self::Element(a), Self::Element(b)) => Arc::ptr_eq(a, b),
             (Self::Attribute(a), Self::Attribute(b)) => Arc::ptr_eq(a, b),
-            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) | (Self::Data(a), Self::Data(b)) => a == b,
             (Self::Name(a), Self::Name(b)) => a == b,
             _ => false,
         }
@@ -254,7 +297,7 @@ impl Xml {
                 out.into()
             }
             Self::Attribute(attribute) => attribute.value(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Data(text) => text.clone(),
             Self::Name(name) => name.to_text().into(),
         }
     }
@@ -269,6 +312,7 @@ impl Xml {
             }
             Self::Attribute(attribute) => format!("{}=\"{}\"", attribute.written, escape(&attribute.value(), true)),
             Self::Text(text) => escape(text, false),
+            Self::Data(text) => format!("<![CDATA[{}]]>", text.replace("]]>", "]]]]><![CDATA[>")),
             Self::Name(name) => name.to_text(),
         }
     }

@@ -139,11 +139,10 @@ fn open(start: &BytesStart<'_>, stack: &[Open]) -> Result<Open, Thrown> {
         }
         rows.push((name, value));
     }
-    let mut element = Element::new(resolve(&written, true, &spaces, stack));
-    element.written = written.as_str().into();
+    let mut element = Element::written(resolve(&written, true, &spaces, stack), written.as_str().into());
     let attributes = rows.into_iter().map(|(name, value)| {
         let resolved = resolve(&name, false, &spaces, stack);
-        Arc::new(Attribute { name: resolved, written: name.into(), value: Mutex::new(value) })
+        Arc::new(Attribute::new(resolved, name.into(), value))
     });
     element.attributes = Mutex::new(attributes.collect());
     Ok(Open { element, spaces })

@@ -5,6 +5,7 @@
 //! `none` is never a signature, a key counts only for its own issuer, doubled names and critical extensions end it.
 
 pub mod claims;
+pub mod encrypted;
 pub mod issuers;
 pub mod key;
 mod strict;

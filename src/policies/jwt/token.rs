@@ -43,7 +43,7 @@ impl<'t> Token<'t> {
         let parts: Vec<_> = text.split('.').collect();
         let [header, payload, signature] = parts[..] else {
             return Err(if parts.len() == 5 {
-                "it is encrypted, which is not supported".to_owned()
+                "it is encrypted twice, which is not supported".to_owned()
             } else {
                 "it does not have three parts".to_owned()
             });

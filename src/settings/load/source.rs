@@ -109,13 +109,13 @@ fn file(path: &Path, in_folder: bool) -> Result<Text, Problem> {
         let message = format!("the name of `{}` must end in .yaml, .yml, .json or .toml", path.display());
         return Err(Problem::new("", message));
     };
-    Ok(Text {
-        name: Arc::new(path.to_owned()),
-        folder: Some(path.parent().unwrap_or(Path::new("")).to_owned()),
-        format,
-        text: read(path)?,
-        in_folder,
-    })
+    Ok(Text { name: Arc::new(path.to_owned()), folder: Some(folder_of(path)), format, text: read(path)?, in_folder })
+}
+
+/// The folder of a file, from the root: what is found relative to it is found from wherever it is looked for later.
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    std::path::absolute(path).ok().and_then(|path| Some(path.parent()?.to_owned())).unwrap_or_else(|| folder.to_owned())
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
@@ -132,4 +132,18 @@ fn read(path: &Path) -> Result<String, Problem> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::new("", format!("cannot read `{}`: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_told_from_the_root() {
+        for path in ["t.yaml", "below/t.yaml", "./below/t.yaml", "/etc/t.yaml"] {
+            let folder = folder_of(Path::new(path));
+            assert!(folder.is_absolute(), "{path}: {}", folder.display());
+        }
+        assert_eq!(folder_of(Path::new("/etc/t.yaml")), Path::new("/etc"));
+    }
 }

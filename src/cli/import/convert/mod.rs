@@ -216,6 +216,15 @@ impl<'a> Converter<'a> {
                 if self.in_part { policies.with("on_unsupported", "fail-when-reached") } else { policies },
             );
         }
+        let mut variables = BTreeSet::new();
+        root.variables(&mut variables);
+        for variable in variables {
+            let is_known = self.report.supplies.iter().any(|supply| supply.variable == variable);
+            if !is_known {
+                let what = "a value that only the deployment knew".to_owned();
+                self.report.supplies.push(Supply { variable, what, secret: false });
+            }
+        }
         self.report.supplies.sort();
         let head =
             "# Written by `tollgate import apim`. What could not be taken over is in import-report.md beside it.\n";
