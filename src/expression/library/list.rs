@@ -90,7 +90,6 @@ pub(super) const ROWS: &[Row] = &[
         list(c)?.change(|items| items.reverse());
         Ok(Value::Null)
     }),
-    member(L, "Peek(): T", |c| c.this_items()?.last().cloned().ok_or_else(|| Thrown::operation("Stack empty."))),
     member(L, "AsReadOnly(): List<T>", |c| Ok(c.this.clone())),
 ];
 
