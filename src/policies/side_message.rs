@@ -289,7 +289,7 @@ fn origin(url: &str) -> Option<String> {
 fn origins(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("://") {
-        let before = text[..at].rfind(|letter: char| !letter.is_ascii_alphabetic()).map_or(0, |end| end + 1);
+        let before = text[..at].trim_end_matches(|letter: char| letter.is_ascii_alphabetic()).len();
         let rest = &text[at + 3..];
         let end = rest.find(['/', '?', '"', '#', ' ', '\n', '\r', '\t', ')']).unwrap_or(rest.len());
         // A quote right after the authority ends the C# text, not the authority: `"http://10.0.0." + x`.
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn origins_count_as_written_only_when_they_are_whole() {
-        let rows: [(&str, &[&str]); 8] = [
+        let rows: [(&str, &[&str]); 9] = [
             ("http://127.0.0.1:9000/a", &["http://127.0.0.1:9000"]),
             ("https://Example.test", &["https://example.test"]),
             (r#"@("http://127.0.0.1:9000/a?b=" + context.RequestId)"#, &["http://127.0.0.1:9000"]),
@@ -316,6 +316,7 @@ mod tests {
             (r#"@("http://127.0.0." + x)"#, &[]),
             (r#"@("http://127.0.0.1:" + port + "/a")"#, &[]),
             ("@(context.Variables[\"url\"])", &[]),
+            ("@(\"\u{feff}https://stock.test/\")", &["https://stock.test"]),
         ];
         for (text, wanted) in rows {
             assert_eq!(origins(text), wanted, "{text}");
