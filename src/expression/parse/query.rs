@@ -57,6 +57,13 @@ fn row(at: usize, names: &[String], last: Option<(String, Expr)>) -> Expr {
     Expr::new(at, ExprKind::Record(fields))
 }
 
+/// The names with one more, and the function that puts an item and a value of that name into one row.
+fn with(names: &[String], name: String, at: usize) -> (Vec<String>, Expr) {
+    let wider = [names, std::slice::from_ref(&name)].concat();
+    let combined = lambda(names, vec![name], row(at, &wider, None));
+    (wider, combined)
+}
+
 impl Parser {
     /// Whether a query begins here: `from x in`, `from Type x in`.
     pub(super) fn is_query(&self) -> bool {
@@ -127,13 +134,7 @@ impl Parser {
         let (name, inner) = self.range()?;
         let at = inner.at;
         let inner = query.function(inner);
-        let mut names = query.names.clone();
-        let combined = lambda(
-            &names,
-            vec![name.clone()],
-            row(at, &[names.as_slice(), std::slice::from_ref(&name)].concat(), None),
-        );
-        names.push(name);
+        let (names, combined) = with(&query.names, name, at);
         Ok(Query { items: query.then("SelectMany", vec![inner, combined]), names })
     }
 
@@ -158,13 +159,7 @@ impl Parser {
         let at = theirs.at;
         let (mine, theirs) = (query.function(mine), lambda(std::slice::from_ref(&name), Vec::new(), theirs));
         let (method, name) = if self.eat_word("into") { ("GroupJoin", self.name()?) } else { ("Join", name) };
-        let mut names = query.names.clone();
-        let combined = lambda(
-            &names,
-            vec![name.clone()],
-            row(at, &[names.as_slice(), std::slice::from_ref(&name)].concat(), None),
-        );
-        names.push(name);
+        let (names, combined) = with(&query.names, name, at);
         Ok(Query { items: query.then(method, vec![others, mine, theirs, combined]), names })
     }
 
