@@ -254,16 +254,20 @@ async fn a_cut_after_bytes_is_everybodys_and_is_never_kept() {
 async fn a_slow_caller_holds_nobody() {
     let large = "word ".repeat(20_000);
     let words: Vec<String> = (0..40).map(|_| large.clone()).collect();
+    let gate = Gate::closed();
+    let held = gate.clone();
     let vendor = Vendor::start(move |seen, _| {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        dialect::chat_stream(&seen.json(), &words)
+        dialect::chat_stream(&seen.json(), &words).hold(38, &held)
     });
     let world = world(vendor.await).await;
     let mut slow = chat(true).open(world.gateway()).await;
     assert!(slow.until_text("word").await);
-    // Nothing more is read there: the sockets' buffers hold less than the four megabytes.
-    let quick = chat(true).open(world.gateway()).await.finish().await.expect_whole(200);
-    assert_eq!(said(&quick).len(), 40 * large.len());
+    // Nothing more is read there, and yet another has what came, and the end.
+    let mut quick = chat(true).open(world.gateway()).await;
+    assert!(quick.until_length(36 * large.len()).await);
+    gate.open();
+    assert_eq!(said(&quick.finish().await.expect_whole(200)).len(), 40 * large.len());
     assert_eq!(said(&slow.finish().await.expect_whole(200)).len(), 40 * large.len());
     assert_eq!(world.vendor("one").count(), 1);
 }

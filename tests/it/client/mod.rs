@@ -206,6 +206,12 @@ impl Open {
         true
     }
 
+    /// Reads until the body so far has `length` bytes; false when it ended before.
+    pub async fn until_length(&mut self, length: usize) -> bool {
+        while self.answer.body.len() < length && self.piece().await.is_some() {}
+        self.answer.body.len() >= length
+    }
+
     /// Reads the rest.
     pub async fn finish(mut self) -> Answer {
         while self.piece().await.is_some() {}
