@@ -70,3 +70,16 @@ fn formatting_knows_documents_and_fragments() {
         }
     }
 }
+
+#[test]
+fn a_browsers_question_is_answered_as_on_a_gateway() {
+    let document = r#"<policies><inbound><set-header name="x-a"><value>1</value></set-header><cors><allowed-origins><origin>https://a.example</origin></allowed-origins></cors></inbound></policies>"#;
+    let case = case(
+        "request: { method: OPTIONS, headers: { origin: 'https://a.example', access-control-request-method: POST } }
+expect: { sent: [], status: 200, headers: { access-control-allow-origin: 'https://a.example' } }
+",
+    );
+    let played =
+        try_out::play("p.xml", document, &case, OnUnsupported::Refuse).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(expectation::differences(case.expect.as_ref().expect("an expectation"), &played), Vec::<String>::new());
+}

@@ -64,7 +64,7 @@ impl Response {
 
     pub(crate) fn header_dict(&self) -> Dict {
         let row = |(name, values): &(Arc<str>, Vec<Arc<str>>)| {
-            (Value::Text(name.clone()), Value::array(values.iter().cloned().map(Value::Text).collect()))
+            (Value::Text(super::usual(name)), Value::array(values.iter().cloned().map(Value::Text).collect()))
         };
         Dict::of(true, self.headers.iter().map(row))
     }
