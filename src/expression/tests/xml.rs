@@ -101,6 +101,7 @@ fn readers() {
 #[test]
 fn a_part_of_a_tree_declares_what_it_needs() {
     check(&[
+        (r#"JsonConvert.SerializeXNode(XElement.Parse("<a><b>1</b></a>"))"#, r#"'{"a":{"b":"1"}}'"#),
         // Unprefixed inside prefixed: nothing to take back.
         (
             r#"XElement.Parse("<s:E xmlns:s='u'><p><q/></p></s:E>").ToString(SaveOptions.DisableFormatting)"#,
