@@ -17,8 +17,12 @@ use crate::{
 const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 async fn replica(database: &str, name: &'static str) -> World {
-    let config = one_backend("openai") + "cache: { semantic: { mode: strict } }\n";
     let vendor = Vendor::start(move |_, number| dialect::chat(&format!("{name} {number}"))).await;
+    answering(database, "{ semantic: { mode: strict } }", vendor).await
+}
+
+async fn answering(database: &str, cache: &str, vendor: Vendor) -> World {
+    let config = one_backend("openai") + &format!("cache: {cache}\n");
     let builder = World::builder().config(&config).vendor("one", vendor).database(database.to_owned());
     builder.file("data/secret.key", SECRET).start().await
 }
@@ -26,15 +30,16 @@ async fn replica(database: &str, name: &'static str) -> World {
 /// Waits until `world` keeps so many answers, without asking for any.
 async fn keeps(world: &World, wanted: u64) {
     let asking = async {
-        loop {
-            let call = Call::post("/admin/v1/cache/models/purge?dry_run=true", &json!({"all": true}));
-            if world.admin(call).await.expect(200).json()["purged"] == wanted {
-                return;
-            }
+        while held(world).await != wanted {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("never {wanted} answers"));
+}
+
+async fn held(world: &World) -> u64 {
+    let call = Call::post("/admin/v1/cache/models/purge?dry_run=true", &json!({"all": true}));
+    world.admin(call).await.expect(200).json()["purged"].as_u64().expect("a number")
 }
 
 async fn purge(world: &World, body: &Value) {
@@ -55,8 +60,33 @@ async fn what_one_gateway_keeps_the_others_give_and_what_it_forgets_they_forget(
     }
     purge(&two, &json!({"all": true})).await;
     keeps(&one, 0).await;
+    for world in [&one, &two] {
+        world.advance(Duration::from_secs(1));
+    }
     assert_eq!(cache(&ask(&one, &body("How do I reset my password?")).await), "miss");
     keeps(&two, 1).await;
     let again = ask(&two, &body("How do I reset my password?")).await;
     assert_eq!((cache(&again), &again.json()["choices"][0]["message"]["content"]), ("hit", &json!("one 2")));
+}
+
+#[tokio::test]
+async fn what_one_gateway_has_no_room_for_the_others_keep() {
+    const ANSWERS: u64 = 20;
+    let database = Server::shared().database();
+    let long = "so ".repeat(40_000);
+    let vendor = Vendor::start(move |_, number| dialect::chat(&format!("{number} {long}"))).await;
+    let small = answering(&database, "{ max_size: 1MiB }", vendor).await;
+    for number in 0..ANSWERS {
+        assert_eq!(cache(&ask(&small, &body(&format!("Tell me about number {number}."))).await), "miss");
+    }
+    let large = replica(&database, "large").await;
+    keeps(&large, ANSWERS).await;
+    let crowded = async {
+        while held(&small).await >= ANSWERS {
+            ask(&small, &body("Tell me about number 1.")).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, crowded).await.expect("there is no room for all");
+    keeps(&replica(&database, "another").await, ANSWERS).await;
 }
