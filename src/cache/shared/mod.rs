@@ -64,7 +64,7 @@ impl Shared {
 
     /// The bytes under a key; the outer `None`: the store could not be asked.
     pub async fn get(&self, key: &str) -> Option<Option<Vec<u8>>> {
-        self.ask(cmd("GET").arg(named(key))).await.and_then(bytes)
+        self.ask(cmd("GET").arg(named(key))).await.and_then(bytes).map(|found| found.0)
     }
 
     /// Keeps bytes under a key for a while; false: the store could not be asked, or they are too many.
@@ -89,7 +89,7 @@ impl Shared {
                       redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return ARGV[1]";
         let mut command = cmd("EVAL");
         command.arg(script).arg(1).arg(named(key)).arg(bytes).arg(millis(lasts));
-        self.ask(&command).await.and_then(self::bytes)?
+        self.ask(&command).await.and_then(self::bytes)?.0
     }
 
     /// Replaces the bytes under a key if they still begin as `beginning` does; what is there then. No request waits.
@@ -99,7 +99,7 @@ impl Shared {
                       redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return ARGV[2] end return known";
         let mut command = cmd("EVAL");
         command.arg(script).arg(1).arg(named(key)).arg(beginning).arg(bytes).arg(millis(lasts));
-        self.ask_within(&command, PATIENCE).await.and_then(self::bytes)
+        self.ask_within(&command, PATIENCE).await.and_then(self::bytes).map(|found| found.0)
     }
 
     /// Forgets a key; false: the store could not be asked.
@@ -233,11 +233,14 @@ fn is_its_answer(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType)
 }
 
-/// The bytes of an answer; the outer `None`: it is of another kind than anything that is kept.
-fn bytes(answer: Value) -> Option<Option<Vec<u8>>> {
+/// What is under a key.
+struct Bytes(Option<Vec<u8>>);
+
+/// The bytes of an answer; `None`: it is of another kind than anything that is kept.
+fn bytes(answer: Value) -> Option<Bytes> {
     match answer {
-        Value::BulkString(bytes) => Some(Some(bytes)),
-        Value::Nil => Some(None),
+        Value::BulkString(bytes) => Some(Bytes(Some(bytes))),
+        Value::Nil => Some(Bytes(None)),
         _ => None,
     }
 }

@@ -51,7 +51,8 @@ async fn talk(stream: TcpStream, script: Script) -> Option<()> {
             Script::HangUp(words) => return stream.write_all(words).await.ok(),
             Script::Endless => {
                 stream.write_all(b"$4000000000\r\n").await.ok()?;
-                while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+                let piece = vec![b'x'; 65_536];
+                while stream.write_all(&piece).await.is_ok() {}
             }
         }
     }
