@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn it_begins_with_the_answer_of_a_side_call() {
-        let call = r#"<send-request mode="new" response-variable-name="r"><set-url>https://a.test/</set-url></send-request>"#;
+        let call =
+            r#"<send-request mode="new" response-variable-name="r"><set-url>https://a.test/</set-url></send-request>"#;
         let calls = script();
         calls.on("https://a.test/", 403, &[("x-a", "1"), ("connection", "close")], "why");
         for (inside, status) in [("", 403), (r#"<set-status code="401" reason="No" />"#, 401)] {

@@ -212,7 +212,8 @@ impl Checker {
             return;
         }
         // The body of an answer in a variable has no part in this exchange.
-        let preserve = args.first().is_some_and(|arg| !matches!(&arg.unnamed().kind, ExprKind::Literal(Value::Bool(false))));
+        let preserve =
+            args.first().is_some_and(|arg| !matches!(&arg.unnamed().kind, ExprKind::Literal(Value::Bool(false))));
         let of_response = matches!(node, Node::Native(_) | Node::Dynamic(_));
         self.needs.consumes |= !preserve && !of_response;
     }

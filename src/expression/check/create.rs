@@ -10,7 +10,8 @@ use crate::expression::{
 
 impl Checker {
     pub(super) fn creation(&mut self, name: &TypeRef, args: &[Expr], initial: &[Initial]) -> Typed {
-        let of = if matches!(name.name.as_str(), "Tuple" | "ValueTuple") { Kind::Tuple.into() } else { self.resolve(name) };
+        let of =
+            if matches!(name.name.as_str(), "Tuple" | "ValueTuple") { Kind::Tuple.into() } else { self.resolve(name) };
         if of.kind == Kind::Unknown {
             return nothing();
         }

@@ -179,7 +179,10 @@ impl Checker {
                     self.loose.push((at, name.to_owned()));
                 }
                 if candidates.is_empty() && self.is_ambiguous(name) {
-                    self.trouble(at, format!("`{name}` is not the same item of all tuples here; write `Item1`, `Item2`"));
+                    self.trouble(
+                        at,
+                        format!("`{name}` is not the same item of all tuples here; write `Item1`, `Item2`"),
+                    );
                 }
                 let item = if maybe_record { self.item_called(name) } else { None };
                 if item.is_some() {

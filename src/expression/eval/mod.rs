@@ -246,7 +246,8 @@ impl<'h> Machine<'h> {
                         Some(width) => self.eval(width)?.as_long().unwrap_or(0),
                         None => 0,
                     };
-                    let part = if format.is_empty() { self.text_of(&value)? } else { format_value(&value, format)?.into() };
+                    let part =
+                        if format.is_empty() { self.text_of(&value)? } else { format_value(&value, format)?.into() };
                     self.budget.grow(part.len())?;
                     self.budget.grow(pad(&mut text, &part, width)?)?;
                 }
@@ -289,4 +290,3 @@ pub(super) fn pad(out: &mut String, part: &str, width: i64) -> Result<usize, Thr
     }
     Ok(part.len() + blanks)
 }
-

@@ -83,9 +83,8 @@ impl Parser {
 
     /// `>>=`, which is three symbols.
     pub(super) fn is_shift_assignment(&self) -> bool {
-        let adjacent = |ahead: usize| {
-            self.tokens.get(self.at + ahead).is_some_and(|next| next.at == self.offset() + ahead)
-        };
+        let adjacent =
+            |ahead: usize| self.tokens.get(self.at + ahead).is_some_and(|next| next.at == self.offset() + ahead);
         self.is(">") && self.looks(1, ">") && self.looks(2, "=") && adjacent(1) && adjacent(2)
     }
 

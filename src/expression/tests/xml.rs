@@ -101,6 +101,14 @@ fn readers() {
 #[test]
 fn a_part_of_a_tree_declares_what_it_needs() {
     check(&[
+        (
+            r#"{ XNamespace s = "u"; var e = new XElement(s + "E", new XAttribute(XNamespace.Xmlns + "s", "u"), new XElement(s + "B", new XElement("a"))); return e.ToString(SaveOptions.DisableFormatting); }"#,
+            r#"'<s:E xmlns:s="u"><s:B><a /></s:B></s:E>'"#,
+        ),
+        (
+            r#"{ XNamespace x = "u"; var e = XElement.Parse("<a xmlns:x='u'><x:b/></a>"); e.Add(new XElement(x + "c")); return e.ToString(SaveOptions.DisableFormatting); }"#,
+            r#"'<a xmlns:x="u"><x:b /><x:c /></a>'"#,
+        ),
         (r#"JsonConvert.SerializeXNode(XElement.Parse("<a><b>1</b></a>"))"#, r#"'{"a":{"b":"1"}}'"#),
         // Unprefixed inside prefixed: nothing to take back.
         (

@@ -90,7 +90,11 @@ const KNOWN: &[&str] = &[
 /// A name as it is usually written.
 pub(crate) fn usual(name: &Arc<str>) -> Arc<str> {
     let order = |known: &&str| known.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(name.bytes());
-    KNOWN.binary_search_by(order).ok().and_then(|at| KNOWN.get(at)).map_or_else(|| name.clone(), |known| (*known).into())
+    KNOWN
+        .binary_search_by(order)
+        .ok()
+        .and_then(|at| KNOWN.get(at))
+        .map_or_else(|| name.clone(), |known| (*known).into())
 }
 
 #[cfg(test)]

@@ -6,22 +6,25 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Xml,
-    xml::{Element, MAX_DEPTH},
+    xml::{Element, MAX_DEPTH, XName},
 };
 
 impl Element {
-    /// Writes its start tag, and the namespaces that are not in scope but needed for it.
-    fn write_tag(&self, out: &mut String, written: &str, scope: &mut Scope) {
-        out.push('<');
-        out.push_str(written);
+    /// Writes its start tag, and the namespaces that are not in scope but needed for it; the name as it was written.
+    fn write_tag(&self, out: &mut String, scope: &mut Scope) -> Arc<str> {
         let attributes = self.attributes();
         for attribute in &attributes {
-            out.push_str(&format!(" {}=\"{}\"", attribute.written, escape(&attribute.value(), true)));
             if let Some(prefix) = attribute.declares() {
                 scope.add(prefix, attribute.value());
             }
         }
-        let own = prefix_of(written).unwrap_or_default();
+        let written = scope.spelled(&self.name(), self.tag());
+        out.push('<');
+        out.push_str(&written);
+        for attribute in &attributes {
+            out.push_str(&format!(" {}=\"{}\"", attribute.written, escape(&attribute.value(), true)));
+        }
+        let own = prefix_of(&written).unwrap_or_default();
         let declared = own.is_empty() && attributes.iter().any(|attribute| attribute.declares() == Some(""));
         if !declared {
             declare(out, scope, own, &self.name().space);
@@ -31,14 +34,15 @@ impl Element {
                 declare(out, scope, prefix, &attribute.name.space);
             }
         }
+        written
     }
 
     pub(super) fn write(&self, out: &mut String, indent: bool, depth: usize, scope: &mut Scope) {
         if depth > MAX_DEPTH {
             return;
         }
-        let (written, outer) = (self.tag(), scope.order.len());
-        self.write_tag(out, &written, scope);
+        let outer = scope.order.len();
+        let written = self.write_tag(out, scope);
         let nodes = self.nodes();
         if nodes.is_empty() {
             out.push_str(" />");
@@ -64,6 +68,9 @@ impl Element {
     }
 }
 
+/// So many declarations are looked through for a prefix: real documents have a dozen.
+const MOST_PREFIXES: usize = 64;
+
 /// Prefixes and what they stand for where something is written.
 #[derive(Default)]
 pub(super) struct Scope {
@@ -85,6 +92,19 @@ impl Scope {
             if let Some(spaces) = self.spaces.get_mut(&prefix) {
                 spaces.pop();
             }
+        }
+    }
+
+    /// A name with the prefix that it was written with, or else with the nearest one that stands for its namespace.
+    fn spelled(&self, name: &XName, written: Arc<str>) -> Arc<str> {
+        let own = prefix_of(&written).unwrap_or_default();
+        if name.space.is_empty() || self.stands_for(own) == &*name.space {
+            return written;
+        }
+        let near = self.order.iter().rev().take(MOST_PREFIXES);
+        match near.filter(|prefix| !prefix.is_empty()).find(|prefix| self.stands_for(prefix) == &*name.space) {
+            Some(prefix) => format!("{prefix}:{}", name.local).into(),
+            None => written,
         }
     }
 

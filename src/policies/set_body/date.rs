@@ -86,7 +86,8 @@ impl Filter for Formatting {
 /// `now` and `today` are the gateway's time; all else is read as `DateTime.Parse` does.
 fn date_of(text: &str, runtime: &dyn Runtime) -> Option<DateTime> {
     let now = text.eq_ignore_ascii_case("now") || text.eq_ignore_ascii_case("today");
-    let text = if now { runtime.try_get(&[ScalarCow::new(NOW)])?.to_kstr().into_owned() } else { text.to_owned().into() };
+    let text =
+        if now { runtime.try_get(&[ScalarCow::new(NOW)])?.to_kstr().into_owned() } else { text.to_owned().into() };
     let (time, offset) = time_parse::parse(&text)?;
     Some(time_parse::in_utc(time, offset, TimeKind::Utc))
 }
