@@ -256,7 +256,9 @@ fn push_conditions(sql: &mut QueryBuilder<sqlx::Postgres>, query: &RowQuery) {
         sql.push(" AND status <= ").push_bind(i64::from(*status.end()));
     }
     if let Some(end_user) = &query.end_user {
-        sql.push(" AND end_user = ").push_bind(Text::from(&**end_user));
+        // The first half is what the index holds.
+        sql.push(" AND left(end_user, 64) = left(").push_bind(Text::from(&**end_user));
+        sql.push(", 64) AND end_user = ").push_bind(Text::from(&**end_user));
     }
     if let Some(id) = &query.client_request_id {
         sql.push(" AND client_request_id = ").push_bind(Text::from(&**id));
