@@ -192,9 +192,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_is_away_is_left_alone_for_a_while() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        drop(listener);
+        // Bound and not listened on: it refuses, and nobody else can be given it.
+        let kept = tokio::net::TcpSocket::new_v4().expect("a socket");
+        kept.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let port = kept.local_addr().expect("bound").port();
         let clock = Clock::manual(Timestamp::from_secs(1));
         let url = Secret::from(format!("redis://127.0.0.1:{port}"));
         let shared = Shared::new(&url, clock.clone()).expect("a URL");
