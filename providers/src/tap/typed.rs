@@ -89,8 +89,9 @@ impl Seen {
                 self.note_error(Some(unexplained()));
             }
             "response.output_item.done" => {
-                let item = object(members.get("item"));
-                item.into_iter().for_each(|item| items::add(&mut self.owned, &item, !self.is_unstored));
+                if let Some(item) = object(members.get("item")) {
+                    items::add(&mut self.owned, &item, !self.is_unstored);
+                }
             }
             "error" => {
                 let nested = StreamError::from_value(members.get("error"));

@@ -12,6 +12,7 @@ use crate::store::{
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},
+        corrections::{ACTION, Corrections},
         plan::{Period, Run},
         rollup::Span,
         series::{Numbered, Series, SeriesId},
@@ -129,6 +130,17 @@ impl Tables for PgConnection {
             .fetch_all(self)
             .await?;
             tables::balances(found)
+        })
+    }
+
+    fn corrections(&mut self) -> Reading<'_, Corrections> {
+        Box::pin(async move {
+            let lines: Vec<(Text, Option<Text>)> =
+                sqlx::query_as("SELECT object, became FROM audit WHERE action = $1 ORDER BY number")
+                    .bind(ACTION)
+                    .fetch_all(self)
+                    .await?;
+            Ok(Corrections::of(lines))
         })
     }
 

@@ -11,6 +11,7 @@ use crate::store::{
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},
+        corrections::{ACTION, Corrections},
         plan::{Period, Run},
         rollup::Span,
         series::{Numbered, Series, SeriesId},
@@ -128,6 +129,17 @@ impl Tables for SqliteConnection {
             .fetch_all(self)
             .await?;
             tables::balances(found)
+        })
+    }
+
+    fn corrections(&mut self) -> Reading<'_, Corrections> {
+        Box::pin(async move {
+            let lines: Vec<(String, Option<String>)> =
+                sqlx::query_as("SELECT object, became FROM audit WHERE action = $1 ORDER BY number")
+                    .bind(ACTION)
+                    .fetch_all(self)
+                    .await?;
+            Ok(Corrections::of(lines))
         })
     }
 
@@ -302,7 +314,7 @@ mod tests {
         ] {
             let search = Search { query: &query, series: None, after: None };
             let sql = page_of(&search, Period { from: 0, to: 1 }, 40);
-            let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sql()));
+            let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sql().as_str()));
             let plan: Vec<(i64, i64, i64, String)> =
                 sqlx::query_as(explained).fetch_all(&store.read).await.expect("explains");
             assert!(plan.iter().any(|step| step.3.contains(index)), "{index}: {plan:?}");
