@@ -13,10 +13,7 @@ use std::{
     },
 };
 
-#[path = "../ports.rs"]
-mod ports;
-
-use ports::Port;
+use super::ports::Port;
 
 /// The password of every test's server; it must never show up in anything that the gateway writes.
 pub const PASSWORD: &str = "password-of-postgres-canary-0007";

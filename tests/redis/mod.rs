@@ -11,10 +11,7 @@ use std::{
 
 use tempfile::TempDir;
 
-#[path = "../ports.rs"]
-mod ports;
-
-use ports::Port;
+use super::ports::Port;
 
 /// A running server.
 pub struct Redis {
