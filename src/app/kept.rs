@@ -2,11 +2,14 @@
 //!
 //! Deliberately not here: what other gateways keep and forget meanwhile (`replicas`).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
 use tollgate_providers::Usage;
 
 use super::replicas::{self, Follower};
@@ -25,19 +28,22 @@ const WAITING: usize = 4_096;
 const BATCH: usize = 128;
 /// Rows read at once at the start.
 const PAGE: u32 = 256;
+/// How often rows whose time is up are thrown away.
+const SWEEP: Duration = Duration::from_secs(60);
+/// The database's answers are bounded again when so much of their room, one part in so many, was written since.
+const PARTS: u64 = 16;
 
 /// What changes.
 enum Change {
     Keep(Arc<Entry>),
     Forget(Key),
-    Leave(Key),
 }
 
 impl Change {
     fn key(&self) -> Key {
         match self {
             Self::Keep(entry) => entry.key,
-            Self::Forget(key) | Self::Leave(key) => *key,
+            Self::Forget(key) => *key,
         }
     }
 }
@@ -50,13 +56,17 @@ pub struct Writer {
     store: Arc<dyn Store>,
     clock: Clock,
     queue: mpsc::Receiver<Change>,
+    /// Room in the database, in bytes.
+    room: u64,
+    /// What was written since the answers there were bounded, in bytes.
+    written: u64,
 }
 
-/// The shelf and its writer.
+/// The shelf and its writer; the database is to hold so many bytes.
 #[must_use]
-pub fn open(store: Arc<dyn Store>, clock: Clock) -> (StoredShelf, Writer) {
+pub fn open(store: Arc<dyn Store>, clock: Clock, room: u64) -> (StoredShelf, Writer) {
     let (sender, queue) = mpsc::channel(WAITING);
-    (StoredShelf(sender), Writer { store, clock, queue })
+    (StoredShelf(sender), Writer { store, clock, queue, room, written: 0 })
 }
 
 impl StoredShelf {
@@ -76,10 +86,6 @@ impl Shelf for StoredShelf {
     fn forget(&self, key: Key) {
         self.send(Change::Forget(key));
     }
-
-    fn leave(&self, key: Key) {
-        self.send(Change::Leave(key));
-    }
 }
 
 impl Writer {
@@ -91,6 +97,8 @@ impl Writer {
             tracing::warn!(%error, "kept answers of models could not be read; the cache begins empty");
         }
         let mut batch = Vec::with_capacity(BATCH);
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let stopping = *stop.borrow();
             if stopping {
@@ -109,6 +117,7 @@ impl Writer {
                         tracing::warn!(%error, "kept answers of models could not be read again");
                     }
                 }
+                _ = sweep.tick(), if !stopping => self.sweep().await,
                 changed = stop.changed(), if !stopping => {
                     if changed.is_err() {
                         self.queue.close();
@@ -118,8 +127,21 @@ impl Writer {
         }
     }
 
+    /// Throws away what has ended, and the oldest of what there is too much of. Memory goes by itself.
+    async fn sweep(&mut self) {
+        let mut swept = self.store.sweep_model_answers(self.clock.now()).await;
+        if swept.is_ok() && self.written >= self.room / PARTS {
+            swept = self.store.bound_model_answers(self.room).await;
+            self.written = 0;
+        }
+        if let Err(error) = swept {
+            tracing::warn!(%error, "kept answers of models that have ended were not thrown away");
+        }
+    }
+
     async fn restore(&self, kept: &Kept) -> Result<(), crate::store::StoreError> {
         self.store.sweep_model_answers(self.clock.now()).await?;
+        self.store.bound_model_answers(self.room).await?;
         let (mut after, mut count) = (None, 0_usize);
         loop {
             let (rows, next) = self.store.model_answers(after, PAGE).await?;
@@ -143,7 +165,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn write(&self, batch: Vec<Change>) {
+    async fn write(&mut self, batch: Vec<Change>) {
         // The last word on each counts.
         let mut last: BTreeMap<Key, Change> = BTreeMap::new();
         for change in batch {
@@ -153,12 +175,11 @@ impl Writer {
         for (key, change) in last {
             match &change {
                 Change::Keep(entry) => rows.push(row(entry)),
-                Change::Forget(_) | Change::Leave(_) => gone.push(key.0),
+                Change::Forget(_) => gone.push(key.0),
             }
-            if !matches!(change, Change::Leave(_)) {
-                told.push(key.0);
-            }
+            told.push(key.0);
         }
+        self.written += rows.iter().map(|row: &ModelAnswer| row.clear.len() as u64).sum::<u64>();
         let written = match self.store.write_model_answers(rows, gone).await {
             Ok(()) => replicas::tell(&*self.store, &self.clock, told).await,
             Err(error) => Err(error),

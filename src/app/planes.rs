@@ -170,7 +170,7 @@ fn kept_answers(ground: &Ground, clock: &Clock) -> (Kept, Option<kept::Writer>) 
     if !settings.is_some_and(|cache| cache.persistent) {
         return (Kept::new(room, Arc::new(NoShelf), clock.clone()), None);
     }
-    let (shelf, writer) = kept::open(ground.store.clone(), clock.clone());
+    let (shelf, writer) = kept::open(ground.store.clone(), clock.clone(), room);
     (Kept::new(room, Arc::new(shelf), clock.clone()), Some(writer))
 }
 
@@ -251,7 +251,8 @@ impl Planes {
         background.spawn(lessons::keep(learned, folder, stopped.clone()));
         background.spawn(tasks::drain_ledger(ground.metering.drain));
         if ground.server.shared_state.is_some() {
-            background.spawn(tasks::follow_purges(self.gateway.answers.clone(), stopped.clone()));
+            let policies = self.gateway.services.outside.cache.clone();
+            background.spawn(tasks::follow_purges(self.gateway.answers.clone(), policies, stopped.clone()));
         }
         if options.watch {
             background.spawn(tasks::follow_files(self.reloader.clone(), stopped));

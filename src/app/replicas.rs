@@ -112,8 +112,6 @@ async fn take_page(shared: &dyn SharedAnswers, kept: &Kept, page: &[([u8; 32], T
     let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.key, row)).collect();
     for (key, at) in page {
         match rows.remove(key) {
-            // What is there already is its own, or was taken over before.
-            Some(row) if kept.get(Key(*key)).is_some_and(|own| own.created >= row.created) => {}
             Some(row) => kept::entry(&row).into_iter().for_each(|entry| kept.restore(entry)),
             None => kept.let_go(Key(*key), *at),
         }

@@ -6,7 +6,7 @@ use tokio::{sync::watch, time};
 
 use super::{reload::Reloader, watch::Watch};
 use crate::{
-    cache::http::Answers,
+    cache::{Cache, http::Answers},
     model::{Clock, Timestamp},
     settings::Ledger,
     snapshot::{Hub, control::Control},
@@ -56,10 +56,14 @@ pub async fn gather_refused(meter: Arc<Meter>, mut stop: Stop) {
 }
 
 /// Takes over what other gateways purge, from the store that they share.
-pub async fn follow_purges(answers: Arc<Answers>, mut stop: Stop) {
-    answers.follow().await;
-    while pause(FOLLOW, &mut stop).await {
-        answers.follow().await;
+pub async fn follow_purges(answers: Arc<Answers>, policies: Cache, mut stop: Stop) {
+    loop {
+        for (selector, until) in answers.follow().await {
+            policies.purge_until(&selector, until, false);
+        }
+        if !pause(FOLLOW, &mut stop).await {
+            return;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod http;
 pub mod model;
+mod responses;
 pub mod semantic;
 pub mod shared;
 mod values;
@@ -21,12 +22,12 @@ use bytes::Bytes;
 use moka::{Expiry, sync};
 
 use self::{
-    http::{Marks, Selector},
+    http::{Marks, Purges, Selector},
     shared::Shared,
 };
 use crate::{
     expression::Value,
-    model::{Clock, clock::Ticks},
+    model::{Clock, Timestamp, clock::Ticks},
 };
 
 /// Weight of all entries unless said otherwise: 64 MiB.
@@ -56,8 +57,8 @@ pub struct StoredResponse {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
-    /// When it was stored.
-    pub stored: Ticks,
+    /// When it was stored, by whichever gateway.
+    pub stored: Timestamp,
     /// By what it is purged.
     pub marks: Marks,
 }
@@ -96,6 +97,8 @@ pub struct Cache {
     clock: Clock,
     room: u64,
     shared: Option<Arc<Shared>>,
+    /// For answers that are on their way, or that the shared store still has.
+    purges: Arc<Purges>,
 }
 
 /// Each entry ends when it says.
@@ -120,7 +123,7 @@ impl Cache {
             .weigher(|_: &Key, entry: &Entry| entry.weight)
             .expire_after(Ends)
             .build();
-        Self { entries, clock, room, shared: None }
+        Self { entries, clock, room, shared: None, purges: Arc::default() }
     }
 
     /// The same with a store beside it that several gateways share.
@@ -160,9 +163,9 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer; false when it is too large.
+    /// Keeps an answer; false when it is too large, or was purged while it was on its way.
     pub fn store_response(&self, key: &str, response: StoredResponse, lasts: Duration) -> bool {
-        if response.body.len() > LARGEST {
+        if response.body.len() > LARGEST || self.purges.take(response.stored, &response.marks) {
             return false;
         }
         let headers: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -172,11 +175,19 @@ impl Cache {
 
     /// Forgets the answers to which `selector` applies, or only counts them.
     pub fn purge(&self, selector: &Selector, is_dry_run: bool) -> u64 {
+        self.purge_until(selector, self.clock.now(), is_dry_run)
+    }
+
+    /// The same for what was stored until then.
+    pub fn purge_until(&self, selector: &Selector, until: Timestamp, is_dry_run: bool) -> u64 {
+        if !is_dry_run {
+            self.purges.remember(until, selector.clone());
+        }
         let now = self.clock.ticks();
         let mut count = 0;
         for (key, entry) in &self.entries {
             let Kept::Response(response) = &entry.kept else { continue };
-            if now < entry.until && selector.takes(&response.marks) {
+            if now < entry.until && response.stored <= until && selector.takes(&response.marks) {
                 // Notes of what answers vary by are no answers.
                 count += u64::from(!response.marks.path.is_empty());
                 if !is_dry_run {

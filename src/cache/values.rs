@@ -19,6 +19,8 @@ const BELIEVED: Duration = Duration::from_secs(1);
 /// A value as bytes.
 #[derive(Serialize, Deserialize)]
 struct Packed {
+    /// Its own key: a store that gives another one's bytes is not believed.
+    key: String,
     value: Plain,
     until: Timestamp,
     stale: Option<Timestamp>,
@@ -98,6 +100,7 @@ impl Cache {
         let plain = self.shared.as_ref().and_then(|_| Plain::of(&value));
         let is_kept = self.store_value(key, value, lasts, stale_after);
         let packed = plain.map(|value| Packed {
+            key: key.to_owned(),
             value,
             until: now.plus(lasts),
             stale: stale_after.map(|after| now.plus(after)),
@@ -139,6 +142,9 @@ impl Cache {
 
     fn adopt(&self, key: &str, bytes: &[u8]) {
         let Ok(packed) = postcard::from_bytes::<Packed>(bytes) else { return };
+        if packed.key != key {
+            return;
+        }
         let now = self.clock.now();
         let (lasts, stale) = (packed.until.since(now), packed.stale.map(|stale| stale.since(now)));
         if let Some(value) = packed.value.value() {
@@ -149,11 +155,11 @@ impl Cache {
 
 async fn keep(store: Arc<Shared>, name: String, bytes: Vec<u8>, lasts: Duration) {
     // It has told of its failure itself, and nobody depends on it.
-    store.set(&name, &bytes, lasts).await;
+    store.set_behind(&name, &bytes, lasts).await;
 }
 
 fn name(key: &str) -> String {
-    format!("value:{key}")
+    format!("value2:{key}")
 }
 
 #[cfg(test)]

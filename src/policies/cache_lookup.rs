@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, header};
 use url::form_urlencoded;
 
 use super::{
     Body, Dynamic, Entry, Failure, Flow, FromValue, Needs, Policy, Reading, Response, Step, Verdict,
-    cache_values::CACHING_TYPE_OF_ANSWERS,
+    cache_values::{CACHING_TYPE, Where, caching_type},
     catalogue::{AttributeEntry, Content, ElementEntry, INBOUND},
     flow::{Cached, Downstream, Missed},
     kept_answers,
@@ -29,7 +30,7 @@ pub const ENTRY: Entry = Entry {
         )
         .dynamic(),
         AttributeEntry::required("vary-by-developer-groups", "true: the same for each set of groups of the owner.").dynamic(),
-        CACHING_TYPE_OF_ANSWERS,
+        CACHING_TYPE,
         AttributeEntry::optional(
             "downstream-caching-type",
             "none",
@@ -96,6 +97,7 @@ const CONDITIONS: [HeaderName; 6] = [
 ];
 
 struct CacheLookup {
+    place: Where,
     by_developer: Dynamic<bool>,
     by_groups: Dynamic<bool>,
     by_headers: Vec<Dynamic<Arc<str>>>,
@@ -122,6 +124,7 @@ impl FromValue for Scope {
 
 fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
     Some(Box::new(CacheLookup {
+        place: caching_type(reading),
         by_developer: reading.dynamic("vary-by-developer")?,
         by_groups: reading.dynamic("vary-by-developer-groups")?,
         by_headers: reading.texts("vary-by-header"),
@@ -138,37 +141,34 @@ fn or<T: FromValue>(reading: &mut Reading<'_, '_>, name: &str, default: T) -> Op
 
 impl CacheLookup {
     fn look(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
+        let Some(look) = self.begin(flow)? else { return Ok(Verdict::Continue) };
+        let found = kept_answers::find(&flow.services.outside.cache, &look.key, &flow.request.headers);
+        Ok(look.end(flow, found.as_deref()))
+    }
+
+    async fn look_beside(&self, flow: &mut Flow<'_>) -> Result<Verdict, Failure> {
+        let Some(look) = self.begin(flow)? else { return Ok(Verdict::Continue) };
+        let cache = flow.services.outside.cache.clone();
+        let found = kept_answers::find_shared(&cache, &look.key, &flow.request.headers).await;
+        Ok(look.end(flow, found.as_deref()))
+    }
+
+    /// What is looked for; `None`: nothing.
+    fn begin(&self, flow: &mut Flow<'_>) -> Result<Option<Look>, Failure> {
         if !matches!(flow.cached, Cached::Unasked) {
-            return Ok(Verdict::Continue);
+            return Ok(None);
         }
         let allows_private = self.allows_private.get(flow)?;
         if let Some(why) = passes_by(flow, allows_private) {
             say(flow, why);
             flow.link.cache_status("bypass");
-            return Ok(Verdict::Continue);
+            return Ok(None);
         }
         let by_developer = self.by_developer.get(flow)?;
         let key = self.key(flow, by_developer)?;
         let downstream =
             Downstream { scope: self.scope.get(flow)?.0, must_revalidate: self.must_revalidate.get(flow)? };
-        if let Some(found) = kept_answers::find(&flow.services.outside.cache, &key, &flow.request.headers) {
-            flow.link.cache_status("hit");
-            flow.response = Some(answer(flow, &found));
-            flow.cached = Cached::Found;
-            return Ok(Verdict::Outbound);
-        }
-        flow.link.cache_status("miss");
-        // What answers a HEAD has no body to keep.
-        if flow.request.method == Method::GET {
-            let headers = flow.request.headers.clone();
-            let allows_private = allows_private || by_developer;
-            let marks = marks(flow);
-            flow.cached = Cached::Missed(Arc::new(Missed { marks, key, downstream, allows_private, headers }));
-        }
-        for name in &CONDITIONS {
-            while flow.request.headers.remove(name).is_some() {}
-        }
-        Ok(Verdict::Continue)
+        Ok(Some(Look { place: self.place, key, downstream, allows_private: allows_private || by_developer }))
     }
 
     /// For whom an answer is good. Path and query count as the caller sent them and as they are now: a policy before
@@ -198,6 +198,36 @@ impl CacheLookup {
             parts.extend([path.to_owned(), selected(query, by_query.as_deref())]);
         }
         Ok(kept_answers::key(parts.iter().map(String::as_str)))
+    }
+}
+
+/// A look into the cache.
+struct Look {
+    place: Where,
+    key: Arc<str>,
+    downstream: Downstream,
+    allows_private: bool,
+}
+
+impl Look {
+    fn end(self, flow: &mut Flow<'_>, found: Option<&StoredResponse>) -> Verdict {
+        if let Some(found) = found {
+            flow.link.cache_status("hit");
+            flow.response = Some(answer(flow, found));
+            flow.cached = Cached::Found;
+            return Verdict::Outbound;
+        }
+        flow.link.cache_status("miss");
+        // What answers a HEAD has no body to keep.
+        if flow.request.method == Method::GET {
+            let Self { place, key, downstream, allows_private } = self;
+            let (marks, headers) = (marks(flow), flow.request.headers.clone());
+            flow.cached = Cached::Missed(Arc::new(Missed { marks, key, place, downstream, allows_private, headers }));
+        }
+        for name in &CONDITIONS {
+            while flow.request.headers.remove(name).is_some() {}
+        }
+        Verdict::Continue
     }
 }
 
@@ -268,14 +298,21 @@ fn say(flow: &mut Flow<'_>, text: &str) {
 fn answer(flow: &Flow<'_>, found: &StoredResponse) -> Response {
     let mut headers = found.headers.clone();
     let before = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.trim().parse::<u64>().ok());
-    let here = flow.services.clock.ticks().since(found.stored).as_secs();
+    let here = flow.services.clock.now().since(found.stored).as_secs();
     headers.insert(header::AGE, HeaderValue::from(here.saturating_add(before.unwrap_or_default())));
     Response { status: found.status, reason: None, headers, body: Body::Held(found.body.clone()) }
 }
 
 impl Policy for CacheLookup {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
+        if self.place.asks(&flow.services.outside.cache) {
+            return Step::Wait(self.look_beside(flow).boxed());
+        }
         Step::Done(self.look(flow))
+    }
+
+    fn may_wait(&self) -> bool {
+        self.place == Where::Shared
     }
 
     fn needs(&self) -> Needs {

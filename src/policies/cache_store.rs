@@ -77,7 +77,7 @@ impl CacheStore {
 /// Puts the answer into the cache: at once, or when its body has passed.
 fn keep(flow: &mut Flow<'_>, missed: std::sync::Arc<Missed>, lasts: Duration) {
     let Some(response) = &flow.response else { return };
-    let stored = flow.services.clock.ticks();
+    let stored = flow.services.clock.now();
     let (cache, clock) = (flow.services.outside.cache.clone(), flow.services.clock.clone());
     let (status, headers) = (response.status, response.headers.clone());
     let marks = missed.marks.clone();
@@ -94,7 +94,7 @@ fn keep(flow: &mut Flow<'_>, missed: std::sync::Arc<Missed>, lasts: Duration) {
                     answer.headers.remove(header::CONTENT_ENCODING);
                 }
                 // What is left of its time, now that it has passed.
-                let lasts = lasts.saturating_sub(clock.ticks().since(stored));
+                let lasts = lasts.saturating_sub(clock.now().since(stored));
                 kept_answers::store(&cache, &missed, answer, lasts);
             }),
         }),

@@ -14,14 +14,6 @@ pub const CACHING_TYPE: AttributeEntry = AttributeEntry::optional(
 )
 .one_of(&["internal", "external", "prefer-external"]);
 
-/// `caching-type` of `cache-lookup`.
-pub const CACHING_TYPE_OF_ANSWERS: AttributeEntry = AttributeEntry::optional(
-    "caching-type",
-    "prefer-external",
-    "Read for compatibility: answers of `cache-lookup` are kept by this gateway alone. Those of a `cache:` setting are shared.",
-)
-.one_of(&["internal", "external", "prefer-external"]);
-
 /// `key`.
 pub const KEY: AttributeEntry = AttributeEntry::required("key", "Key of the value.").dynamic();
 

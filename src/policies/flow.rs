@@ -14,7 +14,7 @@ use crate::{
     policy::Section,
 };
 
-use super::{Facts, Failure, LastError, Link, Needs, Pipeline, Route, Services, tracing::Trace};
+use super::{Facts, Failure, LastError, Link, Needs, Pipeline, Route, Services, cache_values::Where, tracing::Trace};
 
 /// One exchange, as its policies see it.
 pub struct Flow<'a> {
@@ -71,6 +71,8 @@ pub struct Missed {
     pub marks: Marks,
     /// Key of the answer.
     pub key: Arc<str>,
+    /// Where it is kept.
+    pub place: Where,
     /// `Cache-Control` that the caller is told, `max-age` not yet in it.
     pub downstream: Downstream,
     /// Whether answers are kept that say they are for one caller.

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use super::flow::Missed;
+use super::{cache_values::Where, flow::Missed};
 use crate::cache::{Cache, StoredResponse, http::Marks};
 
 /// Fields of the answer that are for the one caller, or for the one connection, that it was made for.
@@ -47,8 +47,19 @@ pub fn find(cache: &Cache, key: &str, headers: &HeaderMap) -> Option<Arc<StoredR
     cache.response(&variant(key, &names, headers))
 }
 
-/// Keeps an answer for requests like the one that found nothing; false when it is too large, for no time, or good for
-/// no other request.
+/// The same, asking the store that gateways share for what is not here.
+pub async fn find_shared(cache: &Cache, key: &str, headers: &HeaderMap) -> Option<Arc<StoredResponse>> {
+    if let Some(found) = find(cache, key, headers) {
+        return Some(found);
+    }
+    // Another gateway may know of more headers by which answers are told apart.
+    let note = cache.shared_response(&of_variants(key)).await;
+    let names = note.and_then(|note| named(&note.headers)).unwrap_or_default();
+    cache.shared_response(&variant(key, &names, headers)).await
+}
+
+/// Keeps an answer for requests like the one that found nothing; false when it is too large, for no time, purged
+/// meanwhile, or good for no other request.
 pub fn store(cache: &Cache, missed: &Missed, mut answer: StoredResponse, lasts: Duration) -> bool {
     let Some(named) = named(&answer.headers) else { return false };
     let mut names = varying(cache, &missed.key);
@@ -59,14 +70,21 @@ pub fn store(cache: &Cache, missed: &Missed, mut answer: StoredResponse, lasts: 
         let headers = HeaderMap::from_iter([(header::VARY, list)]);
         let (status, body, stored) = (StatusCode::OK, bytes::Bytes::new(), answer.stored);
         let note = StoredResponse { status, headers, body, stored, marks: Marks::default() };
-        if !cache.store_response(&of_variants(&missed.key), note, lasts) {
+        if !put(cache, missed.place, &of_variants(&missed.key), note, lasts) {
             return false;
         }
     }
     for name in &NOT_KEPT {
         while answer.headers.remove(name).is_some() {}
     }
-    cache.store_response(&variant(&missed.key, &names, &missed.headers), answer, lasts)
+    put(cache, missed.place, &variant(&missed.key, &names, &missed.headers), answer, lasts)
+}
+
+fn put(cache: &Cache, place: Where, key: &str, answer: StoredResponse, lasts: Duration) -> bool {
+    match place {
+        Where::Here => cache.store_response(key, answer, lasts),
+        Where::Shared => cache.share_response(key, answer, lasts),
+    }
 }
 
 /// Where it is noted which headers tell the answers of a key apart.

@@ -24,8 +24,9 @@ pub struct Server {
     /// (`${file:...}` keeps it out of this file) or in `PGPASSWORD`, TLS by `?sslmode=verify-full&sslrootcert=...`.
     /// Left out: `tollgate.db` in `data_dir`.
     pub database: Option<Secret>,
-    /// Redis or Valkey that several gateways share, `redis://:password@host:6379`: what caches keep, and purges. Caches
-    /// of a gateway work by themselves while it is away.
+    /// Redis or Valkey that several gateways share, `redis://:password@host:6379`: what caches keep, and purges.
+    /// `rediss://` with TLS, its certificate checked against the public authorities or those of a PEM file:
+    /// `rediss://host?ca=FILE`. Caches of a gateway work by themselves while it is away.
     pub shared_state: Option<Secret>,
     /// Memory for answers that `cache:` settings keep; as much again is for what policies keep.
     pub cache_memory: HumanSize,

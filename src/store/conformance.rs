@@ -102,6 +102,23 @@ async fn answers_of_models_come_back_whole_and_end(store: &dyn Store) {
     let (left, _) = store.model_answers(None, 10).await.expect("read");
     assert_eq!(left, [answer(3, LATER, "another")]);
     store.write_model_answers(Vec::new(), vec![[3; 32]]).await.expect("written");
+    the_oldest_answers_of_models_make_room(store).await;
+}
+
+async fn the_oldest_answers_of_models_make_room(store: &dyn Store) {
+    let answer = |name: u8, age: u64| ModelAnswer {
+        key: [name; 32],
+        created: Timestamp::from_nanos(NOW.as_nanos() - age),
+        expires: LATER,
+        clear: vec![name; 1_000],
+    };
+    let kept = vec![answer(1, 1), answer(2, 3), answer(3, 0), answer(4, 2)];
+    store.write_model_answers(kept, Vec::new()).await.expect("written");
+    assert_eq!(store.bound_model_answers(8_000).await.expect("bounded"), 0);
+    assert_eq!(store.bound_model_answers(2_500).await.expect("bounded"), 2);
+    let (left, _) = store.model_answers(None, 10).await.expect("read");
+    assert_eq!(left, [answer(1, 1), answer(3, 0)]);
+    assert_eq!(store.bound_model_answers(0).await.expect("bounded"), 2);
 }
 
 async fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<Revision, StoreError> {

@@ -42,6 +42,9 @@ pub trait ModelAnswers: Send + Sync {
     /// Forgets all that is worth nothing at `now`; how many there were.
     fn sweep_model_answers(&self, now: Timestamp) -> Answer<'_, u64>;
 
+    /// Forgets the oldest ones until the rest takes no more than so many bytes as they are written; how many there were.
+    fn bound_model_answers(&self, most: u64) -> Answer<'_, u64>;
+
     /// How several gateways tell each other what changed; `None`: one process has this database for itself.
     fn shared_answers(&self) -> Option<&dyn SharedAnswers> {
         None

@@ -57,6 +57,7 @@ mod recordings;
 mod redis;
 mod reload;
 mod settlements;
+mod shared_store;
 mod shutdown;
 mod sim;
 mod stored_objects;

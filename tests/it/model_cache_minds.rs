@@ -6,7 +6,8 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 
 use crate::{
-    model_cache::{ask, body, cache, counting},
+    client::Call,
+    model_cache::{ask, body, cache, counting, rows},
     vendor::{Reply, Vendor, dialect},
     world::{World, one_backend},
 };
@@ -77,6 +78,21 @@ async fn a_judge_that_says_yes_to_all_is_not_asked_about_numbers_denials_and_quo
     assert!(cache(&served).starts_with("semantic; similarity="), "{}", cache(&served));
     assert_eq!(world.vendor("judge").count(), 1);
     assert_eq!(served.json()["choices"][0]["message"]["content"], "answer 1");
+    judging_is_in_the_ledger(&world).await;
+}
+
+/// What the judge used has a row and a line in reports, on nobody's account.
+async fn judging_is_in_the_ledger(world: &World) {
+    let rows: Vec<Value> = rows(world, 6).await.into_iter().filter(|row| row["operation"] == "cache.judge").collect();
+    let facts = |row: &Value| {
+        json!([row["subscription"], row["upstream_model"], row["backend"], row["total_tokens"], row["certainty"]])
+    };
+    assert_eq!(rows.iter().map(facts).collect::<Vec<_>>(), [json!([null, "j", "judge", 18, "exact"])], "{rows:?}");
+    let call = Call::get("/admin/v1/reports/by-backend?from=2020-01-01&to=2100-01-01");
+    let lines = world.admin(call).await.expect(200).json();
+    let line = lines["items"].as_array().expect("a list").iter().find(|line| line["backend"] == "judge").cloned();
+    let line = line.unwrap_or_else(|| panic!("no line of the judge: {lines}"));
+    assert_eq!((&line["calls"], &line["total_tokens"]), (&json!(1), &json!(18)), "{line}");
 }
 
 /// An encoder of one layer that hears `cat` and `feline` as one word.

@@ -51,6 +51,21 @@ impl Redis {
         assert!(self.answers(), "redis-server does not start again");
     }
 
+    /// Stops it in its tracks: connections stay open, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Lets it go on where it was.
+    pub fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let process = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(process, signal).expect("it runs");
+    }
+
     fn answers(&self) -> bool {
         (0..400).any(|_| {
             std::thread::sleep(Duration::from_millis(10));

@@ -4,9 +4,9 @@
 //! is asked for, so that what another gateway has forgotten is forgotten here; purges are followed as they are announced.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -33,6 +33,10 @@ const PURGES: &str = "{purges}";
 const MOST_PURGES: usize = 1_000;
 /// Notes whose comparison is remembered.
 const MOST_COMPARED: u64 = 50_000;
+/// Longest note that is believed, in bytes: as many names as there may be, each as long as names are.
+const LONGEST_NOTE: usize = 4_096;
+/// What waits to be told, at most, each of notes and purges.
+const MOST_UNTOLD: usize = 1_000;
 
 /// What a purge has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +63,18 @@ struct Beside {
     compared: sync::Cache<Digest, Ticks>,
     /// The last purge that was followed.
     followed: AtomicU64,
+    untold: Mutex<Untold>,
+}
+
+/// What the store could not be told while it was away.
+#[derive(Default)]
+struct Untold {
+    notes: HashMap<Digest, Note>,
+    purges: Vec<Announcement>,
 }
 
 /// A purge as it is announced.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Announcement {
     at: Timestamp,
     selector: Selector,
@@ -72,7 +84,12 @@ impl Answers {
     /// Nothing yet, with room for so many bytes.
     #[must_use]
     pub fn new(room: u64, clock: Clock, entropy: Entropy, shared: Option<Arc<Shared>>) -> Self {
-        let beside = |store| Beside { store, compared: sync::Cache::new(MOST_COMPARED), followed: AtomicU64::new(0) };
+        let beside = |store| Beside {
+            store,
+            compared: sync::Cache::new(MOST_COMPARED),
+            followed: AtomicU64::new(0),
+            untold: Mutex::default(),
+        };
         let shelf = Shelf::new(room, clock.clone(), entropy);
         Self { shelf, flights: Flights::default(), shared: shared.map(beside), clock }
     }
@@ -86,7 +103,8 @@ impl Answers {
         if look.entry.as_ref().is_some_and(|entry| entry.age(now) < entry.terms.lifetime) {
             return look;
         }
-        match beside.store.get(&entry_key(&look.place.key)).await.flatten().and_then(packed::unpack) {
+        let bytes = beside.store.get(&entry_key(&look.place.key)).await.flatten();
+        match bytes.and_then(|bytes| packed::unpack(&look.place.key, bytes)) {
             Some(entry) => {
                 self.shelf.adopt(&look.place, entry);
                 self.shelf.look(asked)
@@ -115,12 +133,15 @@ impl Answers {
         }
     }
 
-    /// Forgets all answers of a path; other gateways do so within a second.
+    /// Forgets all answers of a path; other gateways do so within a second, or when the store is back.
     pub async fn forget(&self, resource: Digest) {
         let Some(beside) = &self.shared else { return self.shelf.forget(&resource) };
         // A new note in the old one's place: were there none, a gateway that still has the old one would share it again.
         let note = self.shelf.new_note();
-        beside.store.set(&note_key(&resource), &note_bytes(&note), NOTE_LASTS).await;
+        beside.untold().notes.remove(&resource);
+        if !beside.tell_note(&resource, &note).await {
+            beside.remember_note(resource, note.clone(), self.clock.now());
+        }
         beside.compared.insert(resource, self.clock.ticks());
         self.shelf.set_note(resource, note);
     }
@@ -133,26 +154,38 @@ impl Answers {
             return Purged { count, is_announced: None };
         };
         let announcement = Announcement { at: self.clock.now(), selector: selector.clone() };
-        let line = serde_json::to_string(&announcement).expect("texts and a number make JSON");
-        Purged { count, is_announced: Some(beside.store.announce(PURGES, &line, MOST_PURGES).await) }
+        let is_announced = beside.tell_purge(&announcement).await;
+        if !is_announced {
+            beside.remember_purge(announcement);
+        }
+        Purged { count, is_announced: Some(is_announced) }
     }
 
-    /// Follows what other gateways have announced; to be called every second. Without a shared store: nothing.
-    pub async fn follow(&self) {
-        let Some(beside) = &self.shared else { return };
-        let followed = beside.followed.load(Relaxed);
-        for (number, line) in beside.store.announced(PURGES, followed).await.unwrap_or_default() {
+    /// Follows what other gateways have announced, and tells them what they could not be told before; to be called every
+    /// second. The purges that were followed, each with the time until which it holds. Without a shared store: nothing.
+    pub async fn follow(&self) -> Vec<(Selector, Timestamp)> {
+        let Some(beside) = &self.shared else { return Vec::new() };
+        beside.catch_up().await;
+        let mut purges = Vec::new();
+        for (number, line) in beside.store.announced(PURGES, beside.followed.load(Relaxed)).await.unwrap_or_default() {
             if let Ok(Announcement { at, selector }) = serde_json::from_str(&line) {
-                self.shelf.purge_until(&selector, at.plus(SKEW), false);
+                // Of those before it some are not announced any more: they may have meant anything.
+                let is_gap = number > beside.followed.load(Relaxed).saturating_add(1);
+                purges.push((if is_gap { Selector::default() } else { selector }, at.plus(SKEW)));
             }
             beside.followed.store(number, Relaxed);
         }
+        for (selector, until) in &purges {
+            self.shelf.purge_until(selector, *until, false);
+        }
+        purges
     }
 
     /// Takes over the shared note of a path, or shares a new one.
     async fn compare(&self, beside: &Beside, resource: Digest) {
         let now = self.clock.ticks();
-        if beside.compared.get(&resource).is_some_and(|at| now.since(at) < NOTE_IS_BELIEVED) {
+        let is_believed = beside.compared.get(&resource).is_some_and(|at| now.since(at) < NOTE_IS_BELIEVED);
+        if is_believed || beside.untold().notes.contains_key(&resource) {
             return;
         }
         // Never the note of this gateway: it may be one that was forgotten long ago.
@@ -161,6 +194,65 @@ impl Answers {
         let Some(note) = bytes.as_deref().and_then(note_of) else { return };
         beside.compared.insert(resource, now);
         self.shelf.set_note(resource, note);
+    }
+}
+
+impl Beside {
+    fn untold(&self) -> MutexGuard<'_, Untold> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tell_note(&self, resource: &Digest, note: &Note) -> bool {
+        self.store.set(&note_key(resource), &note_bytes(note), NOTE_LASTS).await
+    }
+
+    async fn tell_purge(&self, announcement: &Announcement) -> bool {
+        let line = serde_json::to_string(announcement).expect("texts and a number make JSON");
+        self.store.announce(PURGES, &line, MOST_PURGES).await
+    }
+
+    /// Remembers a note that is to be told; where there are too many, a purge of everything stands for them.
+    fn remember_note(&self, resource: Digest, note: Note, now: Timestamp) {
+        let mut untold = self.untold();
+        if untold.notes.len() >= MOST_UNTOLD {
+            untold.notes.clear();
+            untold.purges = vec![Announcement { at: now, selector: Selector::default() }];
+        }
+        untold.notes.insert(resource, note);
+    }
+
+    fn remember_purge(&self, announcement: Announcement) {
+        let mut untold = self.untold();
+        if untold.purges.len() >= MOST_UNTOLD {
+            untold.purges = vec![Announcement { selector: Selector::default(), ..announcement }];
+        } else {
+            untold.purges.push(announcement);
+        }
+    }
+
+    /// Tells what the store could not be told while it was away.
+    async fn catch_up(&self) {
+        let (notes, purges) = {
+            let untold = self.untold();
+            let notes: Vec<_> = untold.notes.iter().map(|(resource, note)| (*resource, note.clone())).collect();
+            (notes, untold.purges.clone())
+        };
+        for (resource, note) in notes {
+            if !self.tell_note(&resource, &note).await {
+                return;
+            }
+            let mut untold = self.untold();
+            // Not one that was put in its place meanwhile.
+            if untold.notes.get(&resource) == Some(&note) {
+                untold.notes.remove(&resource);
+            }
+        }
+        for purge in purges {
+            if !self.tell_purge(&purge).await {
+                return;
+            }
+            self.untold().purges.retain(|other| (other.at, &other.selector) != (purge.at, &purge.selector));
+        }
     }
 }
 
@@ -174,8 +266,8 @@ async fn share(store: Arc<Shared>, resource: Digest, key: Digest, note: Note, en
             return;
         }
     }
-    if let Some(bytes) = packed::pack(&entry) {
-        store.set(&entry_key(&key), &bytes, entry.kept_for()).await;
+    if let Some(bytes) = packed::pack(&key, &entry) {
+        store.set_behind(&entry_key(&key), &bytes, entry.kept_for()).await;
     }
 }
 
@@ -194,7 +286,7 @@ fn note_bytes(note: &Note) -> Vec<u8> {
 }
 
 fn note_of(bytes: &[u8]) -> Option<Note> {
-    let (generation, names) = bytes.split_at_checked(8)?;
+    let (generation, names) = bytes.split_at_checked(8).filter(|_| bytes.len() <= LONGEST_NOTE)?;
     let names = std::str::from_utf8(names).ok()?.split(',').filter(|name| !name.is_empty());
     let varies_by: BTreeSet<String> = names.map(str::to_owned).collect();
     Some(Note { generation: u64::from_le_bytes(generation.try_into().ok()?), varies_by: Arc::new(varies_by) })
@@ -211,6 +303,8 @@ mod tests {
             let note = Note { generation: 7, varies_by: Arc::new(varies_by) };
             assert_eq!(note_of(&note_bytes(&note)), Some(note));
         }
-        assert_eq!(note_of(b"short"), None);
+        for wrong in [&b"short"[..], &[b'a'; LONGEST_NOTE + 1], b"12345678\xff"] {
+            assert_eq!(note_of(wrong), None);
+        }
     }
 }

@@ -4,17 +4,16 @@
 //! Forgetting the note forgets them all, also those that are still on their way. Purging is rarer and looks at each.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::{HeaderMap, HeaderName, header};
 use moka::{Expiry, sync};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    Asked, Entry, Marks,
+    Asked, Entry, Purges, Selector,
     asked::{Digest, variant},
 };
 use crate::model::{Clock, Entropy, Timestamp};
@@ -27,8 +26,6 @@ const MOST_PASSES: u64 = 10_000;
 const PASSING: Duration = Duration::from_secs(10);
 /// Most headers that one path's answers may be told apart by.
 const MOST_NAMES: usize = 32;
-/// Purges that are remembered for answers on their way.
-const MOST_PURGES: usize = 1_000;
 
 /// What is kept of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,34 +42,6 @@ struct Kept {
     entry: Arc<Entry>,
     resource: Digest,
     generation: u64,
-}
-
-/// Which answers are purged: those to which all of this applies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selector {
-    /// Of this API.
-    pub api: Option<String>,
-    /// Fetched for a caller who came through this product.
-    pub product: Option<String>,
-    /// With this tag.
-    pub tag: Option<String>,
-    /// Of this path as callers write it, without the query; with `*` at the end: of all that begin so.
-    pub path: Option<String>,
-}
-
-impl Selector {
-    /// Whether it applies to an answer.
-    #[must_use]
-    pub fn takes(&self, marks: &Marks) -> bool {
-        let is =
-            |wanted: &Option<String>, own: Option<&str>| wanted.as_deref().is_none_or(|wanted| own == Some(wanted));
-        let is_path = self.path.as_deref().is_none_or(|path| match path.strip_suffix('*') {
-            Some(prefix) => marks.path.starts_with(prefix),
-            None => *marks.path == *path,
-        });
-        let is_tag = self.tag.as_deref().is_none_or(|tag| marks.tags.iter().any(|own| **own == *tag));
-        is(&self.api, Some(&marks.api)) && is(&self.product, marks.product.as_deref()) && is_path && is_tag
-    }
 }
 
 /// Where an answer belongs, as it was when it was asked for.
@@ -99,7 +68,7 @@ pub struct Shelf {
     notes: sync::Cache<Digest, Note>,
     entries: sync::Cache<Digest, Kept>,
     passes: sync::Cache<Digest, Timestamp>,
-    purges: Mutex<VecDeque<(Timestamp, Selector)>>,
+    purges: Purges,
     clock: Clock,
     entropy: Entropy,
     room: u64,
@@ -131,7 +100,7 @@ impl Shelf {
             notes: sync::Cache::new(MOST_NOTES),
             entries,
             passes: sync::Cache::new(MOST_PASSES),
-            purges: Mutex::default(),
+            purges: Purges::default(),
             clock,
             entropy,
             room,
@@ -216,7 +185,7 @@ impl Shelf {
     pub fn purge_until(&self, selector: &Selector, until: Timestamp, is_dry_run: bool) -> u64 {
         let now = self.clock.now();
         if !is_dry_run {
-            self.remember(until, selector.clone());
+            self.purges.remember(until, selector.clone());
         }
         let mut count = 0;
         for (key, kept) in &self.entries {
@@ -237,17 +206,8 @@ impl Shelf {
         (self.entries.entry_count(), self.entries.weighted_size())
     }
 
-    fn remember(&self, at: Timestamp, selector: Selector) {
-        let mut purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
-        if purges.len() >= MOST_PURGES {
-            purges.pop_front();
-        }
-        purges.push_back((at, selector));
-    }
-
     fn is_purged(&self, entry: &Entry) -> bool {
-        let purges = self.purges.lock().unwrap_or_else(PoisonError::into_inner);
-        purges.iter().any(|(at, selector)| entry.asked <= *at && selector.takes(&entry.marks))
+        self.purges.take(entry.asked, &entry.marks)
     }
 
     /// Whether its path was not forgotten since.

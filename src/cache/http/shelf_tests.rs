@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
 use super::*;
-use crate::cache::http::{Rules, Terms, asked::Parts};
+use crate::cache::http::{Marks, Rules, Terms, asked::Parts};
 
 fn shelf(room: u64) -> (Clock, Shelf) {
     let clock = Clock::manual(Timestamp::from_secs(1_767_323_045));

@@ -26,6 +26,9 @@ use crate::{
 const OVERHEAD: usize = 1_000;
 /// Names by which an entry is found beside its own, at most.
 const MOST_NAMES: u64 = 1_000_000;
+/// Keys of forgotten entries that are remembered, and how long: until the shelf has surely heard of it.
+const MOST_FORGOTTEN: u64 = 100_000;
+const FORGOTTEN_FOR: Duration = Duration::from_mins(10);
 
 /// Whose answer it is, in ids; empty where there is none. For purging and for whoever calls an answer wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,14 +95,13 @@ impl Entry {
     }
 }
 
-/// What outlives the process. Calls must not wait.
+/// What outlives the process. It lets go of what has ended, and bounds itself: what memory has no room for may still be
+/// in the memory of others. Calls must not wait.
 pub trait Shelf: Send + Sync {
     /// Keeps an entry, in place of one of the same key.
     fn keep(&self, entry: Arc<Entry>);
     /// Forgets an entry, everywhere.
     fn forget(&self, key: Key);
-    /// Forgets an entry that has ended or that memory has no room for; who else has it may keep it.
-    fn leave(&self, key: Key);
 }
 
 /// A shelf that keeps nothing: the answers end with the process.
@@ -109,8 +111,6 @@ impl Shelf for NoShelf {
     fn keep(&self, _: Arc<Entry>) {}
 
     fn forget(&self, _: Key) {}
-
-    fn leave(&self, _: Key) {}
 }
 
 /// How an answer was found.
@@ -143,6 +143,8 @@ pub struct Kept {
     /// Normalised texts to entries.
     names: Cache<Key, Key>,
     meanings: Meanings,
+    /// When entries were forgotten that the shelf may still read.
+    forgotten: Cache<Key, Timestamp>,
     /// What shadow verification has found.
     pub verdicts: Arc<Verdicts>,
     shelf: Arc<dyn Shelf>,
@@ -166,7 +168,7 @@ impl Kept {
     /// Nothing yet, with room for so many bytes.
     #[must_use]
     pub fn new(room: u64, shelf: Arc<dyn Shelf>, clock: Clock) -> Self {
-        let (behind, meanings) = (shelf.clone(), Meanings::default());
+        let meanings = Meanings::default();
         let told = meanings.clone();
         let entries = Cache::builder()
             .max_capacity(room)
@@ -174,14 +176,12 @@ impl Kept {
             .expire_after(Ends(clock.clone()))
             .eviction_listener(move |key: Arc<Key>, entry: Arc<Entry>, cause| {
                 if cause != RemovalCause::Replaced {
-                    if cause.was_evicted() {
-                        behind.leave(*key);
-                    }
                     entry.meaning.iter().for_each(|meaning| told.remove(entry.partition, *key, &meaning.model));
                 }
             })
             .build();
-        Self { entries, names: Cache::new(MOST_NAMES), meanings, verdicts: Arc::default(), shelf, clock }
+        let forgotten = Cache::builder().max_capacity(MOST_FORGOTTEN).time_to_live(FORGOTTEN_FOR).build();
+        Self { entries, names: Cache::new(MOST_NAMES), meanings, forgotten, verdicts: Arc::default(), shelf, clock }
     }
 
     /// The answer to the same request, or to the same words.
@@ -225,12 +225,12 @@ impl Kept {
         self.shelf.keep(entry);
     }
 
-    /// Puts an answer of the shelf back into memory.
+    /// Puts an answer of the shelf back into memory, unless its time is up, it was forgotten here, or a newer one is there.
     pub fn restore(&self, entry: Entry) {
-        if self.clock.now() < entry.expires {
+        let is_forgotten = self.forgotten.get(&entry.key).is_some_and(|at| entry.created <= at);
+        let is_older = self.get(entry.key).is_some_and(|own| own.created >= entry.created);
+        if self.clock.now() < entry.expires && !is_forgotten && !is_older {
             self.place(&Arc::new(entry));
-        } else {
-            self.shelf.leave(entry.key);
         }
     }
 
@@ -258,6 +258,7 @@ impl Kept {
 
     /// Forgets an answer.
     pub fn forget(&self, key: Key) {
+        self.forgotten.insert(key, self.clock.now());
         self.entries.invalidate(&key);
         // Also what memory has let go of already.
         self.shelf.forget(key);

@@ -60,7 +60,7 @@ pub(super) fn refusal(one: &Form, other: &Form, wide: bool) -> Option<&'static s
     if !same_tense(one, other, wide) {
         return Some("tense");
     }
-    if one.owners != other.owners && !(wide && may_own(one, other)) {
+    if one.owners != other.owners && !((wide || one.ask == Ask::How) && may_own(one, other)) {
         return Some("owner");
     }
     if !same_subject(one, other, wide) {

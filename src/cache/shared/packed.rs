@@ -7,16 +7,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cache::http::{Entry, Marks, Terms},
+    cache::http::{Digest, Entry, Marks, Terms},
     model::Timestamp,
 };
 
 /// Changes whenever the shape of a head does: what another version wrote is not there.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Head {
     version: u8,
+    /// Its own key: a store that gives another one's bytes is not believed.
+    key: Digest,
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     asked: Timestamp,
@@ -58,16 +60,17 @@ pub fn join<H: Serialize>(head: &H, body: &[u8]) -> Option<Vec<u8>> {
 pub fn part<H: for<'d> Deserialize<'d>>(bytes: Vec<u8>) -> Option<(H, Bytes)> {
     let bytes = Bytes::from(bytes);
     let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    let head = postcard::from_bytes(bytes.get(4..4 + length)?).ok()?;
+    let head = postcard::from_bytes(bytes.get(4..length.checked_add(4)?)?).ok()?;
     Some((head, bytes.slice(4 + length..)))
 }
 
 /// An answer as bytes.
 #[must_use]
-pub fn pack(entry: &Entry) -> Option<Vec<u8>> {
+pub fn pack(key: &Digest, entry: &Entry) -> Option<Vec<u8>> {
     let marks = &entry.marks;
     let head = Head {
         version: VERSION,
+        key: *key,
         status: entry.status.as_u16(),
         headers: headers(&entry.headers),
         asked: entry.asked,
@@ -82,12 +85,12 @@ pub fn pack(entry: &Entry) -> Option<Vec<u8>> {
     join(&head, &entry.body)
 }
 
-/// An answer from bytes; `None`: they are not one of this version.
+/// An answer from bytes; `None`: they are not the one of this key, in this version.
 #[must_use]
-pub fn unpack(bytes: Vec<u8>) -> Option<Entry> {
+pub fn unpack(key: &Digest, bytes: Vec<u8>) -> Option<Entry> {
     let (head, body): (Head, Bytes) = part(bytes)?;
     let tags: Vec<Arc<str>> = head.tags.into_iter().map(Into::into).collect();
-    (head.version == VERSION).then_some(())?;
+    (head.version == VERSION && head.key == *key).then_some(())?;
     Some(Entry {
         status: StatusCode::from_u16(head.status).ok()?,
         headers: header_map(head.headers)?,
@@ -134,8 +137,9 @@ mod tests {
 
     #[test]
     fn answers_come_back_as_they_were() {
-        let (before, bytes) = (entry(), pack(&entry()).expect("packs"));
-        let after = unpack(bytes.clone()).expect("unpacks");
+        let (key, other) = ([7; 32], [8; 32]);
+        let (before, bytes) = (entry(), pack(&key, &entry()).expect("packs"));
+        let after = unpack(&key, bytes.clone()).expect("unpacks");
         assert_eq!((after.status, &after.headers, &after.body), (before.status, &before.headers, &before.body));
         assert_eq!(
             (after.asked, after.received, after.initial_age),
@@ -143,7 +147,8 @@ mod tests {
         );
         assert_eq!((after.terms, after.marks), (before.terms, before.marks));
         for length in 0..bytes.len() - before.body.len() {
-            assert!(unpack(bytes[..length].to_vec()).is_none(), "{length} bytes of it");
+            assert!(unpack(&key, bytes[..length].to_vec()).is_none(), "{length} bytes of it");
         }
+        assert!(unpack(&other, bytes).is_none(), "another one's");
     }
 }

@@ -20,7 +20,7 @@ pub fn check(server: &Server, report: &mut Report<'_>) {
     if let Some(Err(message)) = server.database.as_ref().map(|database| Database::parse(database.expose())) {
         report.error("server.database", message);
     }
-    if let Some(Err(message)) = server.shared_state.as_ref().map(|url| shared_state::check(url.expose())) {
+    if let Some(Err(message)) = server.shared_state.as_ref().map(|url| shared_state::parse(url.expose())) {
         report.error("server.shared_state", message);
     }
     if let Some(otlp) = &server.otlp

@@ -61,9 +61,9 @@ const BAD: &[(&str, &[&str])] = &[
         &["t:1:63: server.console.listen: gateway and console both listen on port 80; give them two ports"],
     ),
     (
-        "server: { shared_state: \"rediss://:canary@x\", database: postgres://u@h/d }\n",
+        "server: { shared_state: \"rediss://:canary@x#insecure\", database: postgres://u@h/d }\n",
         &[
-            "t:1:25: server.shared_state: TLS (`rediss://`) is not available; write `redis://`, on a private network or through a tunnel",
+            "t:1:25: server.shared_state: what stands behind `#` is not known; certificates are always checked: name your own authority with `?ca=FILE`",
         ],
     ),
     (

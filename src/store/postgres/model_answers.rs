@@ -51,6 +51,22 @@ impl ModelAnswers for Postgres {
         }))
     }
 
+    fn bound_model_answers(&self, most: u64) -> Answer<'_, u64> {
+        Box::pin(self.with(move |connection| {
+            Box::pin(async move {
+                let done = sqlx::query(
+                    "DELETE FROM model_answers WHERE key IN (SELECT key FROM (
+                       SELECT key, SUM(OCTET_LENGTH(sealed)) OVER (ORDER BY created DESC, key) AS upto FROM model_answers
+                     ) AS summed WHERE upto > $1)",
+                )
+                .bind(i64::try_from(most).unwrap_or(i64::MAX))
+                .execute(connection)
+                .await?;
+                Ok(done.rows_affected())
+            })
+        }))
+    }
+
     fn shared_answers(&self) -> Option<&dyn SharedAnswers> {
         Some(self)
     }

@@ -40,6 +40,22 @@ impl ModelAnswers for Sqlite {
             Ok(done.rows_affected())
         })
     }
+
+    fn bound_model_answers(&self, most: u64) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let (mut writing, _turn) = self.shipping().await?;
+            let done = sqlx::query(
+                "DELETE FROM model_answers WHERE key IN (SELECT key FROM (
+                   SELECT key, SUM(LENGTH(sealed)) OVER (ORDER BY created DESC, key) AS upto FROM model_answers
+                 ) WHERE upto > $1)",
+            )
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .execute(&mut *writing)
+            .await?;
+            writing.commit().await?;
+            Ok(done.rows_affected())
+        })
+    }
 }
 
 impl Sqlite {
