@@ -77,10 +77,11 @@ pub(crate) fn container(holder: &Members<'_>) -> Vec<StoredRef> {
 }
 
 /// An item that stands for another one: it says so, or is nothing but an id (`type` may be left out, and a message
-/// without one has a role).
+/// without one has a role and content).
 fn is_reference(item: &Members<'_>) -> bool {
     let kinds = texts(item, "type");
-    kinds.iter().any(|kind| kind == "item_reference") || (kinds.is_empty() && item.get("role").is_none())
+    let lacks = |name| item.get(name).is_none_or(|raw| raw.get() == "null");
+    kinds.iter().any(|kind| kind == "item_reference") || (kinds.is_empty() && (lacks("role") || lacks("content")))
 }
 
 /// The objects of an array, however often the array is given.
@@ -117,6 +118,10 @@ mod tests {
             (format!(r#"{{"input":[{message},{{"role":"user","content":"x","id":"u"}}]}}"#), &[]),
             (r#"{"input":[{"type":"item_reference","id":"rs_1"}]}"#.to_owned(), &["item rs_1"]),
             (r#"{"input":[{"id":"msg_1"},{"id":"msg_2","type":null}]}"#.to_owned(), &["item msg_1", "item msg_2"]),
+            (
+                r#"{"input":[{"id":"msg_1","role":null,"content":"x"},{"id":"msg_2","role":"user"}]}"#.to_owned(),
+                &["item msg_1", "item msg_2"],
+            ),
             (r#"{"input":[{"id":"a","type":"x","type":"item_reference","id":"b"}]}"#.to_owned(), &["item a", "item b"]),
             (r#"{"input":[{"type":"item\u005freference","i\u0064":"rs_2"}]}"#.to_owned(), &["item rs_2"]),
             (
