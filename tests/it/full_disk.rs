@@ -83,7 +83,7 @@ async fn admin(console: SocketAddr, path: &str) -> Value {
 async fn reported(console: SocketAddr, wanted: u64) -> Value {
     let path = "/admin/v1/reports/by-subscription?from=2020-01-01&to=2100-01-01&total=true";
     let mut total = Value::Null;
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         total = admin(console, path).await["total"].clone();
         if total["calls"].as_u64().is_some_and(|calls| calls >= wanted) {
             break;

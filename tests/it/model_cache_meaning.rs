@@ -104,7 +104,7 @@ async fn vectors_are_in_the_ledger(world: &World) {
         found.json()["items"].as_array().expect("a list").clone()
     };
     let mut rows = Vec::new();
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         rows = lines("requests?order=oldest").await;
         if rows.len() >= 8 {
             break;
