@@ -282,11 +282,16 @@ impl<'a> Fields<'a, '_> {
         id.map(|id| StoredRef { kind: StoredKind::Other, id })
     }
 
-    /// Items and containers of earlier responses. Looked for only when an id can be there, however it is spelled.
+    /// Items and containers of earlier answers. Looked for only when an id can be there, however it is spelled.
     fn parts(&self) -> Vec<StoredRef> {
         let possible = |needle: &str| memchr::memmem::find(self.text.as_bytes(), needle.as_bytes()).is_some();
-        let names_parts = possible("\"id\"") || possible("container") || possible(r"\u00");
-        if self.surface == Surface::Responses && names_parts { items::referred(self.members) } else { Vec::new() }
+        match self.surface {
+            Surface::Responses if possible("\"id\"") || possible("container") || possible(r"\u00") => {
+                items::referred(self.members)
+            }
+            Surface::Messages => items::container(self.members),
+            _ => Vec::new(),
+        }
     }
 
     /// Legacy completions make and charge `best_of` answers, however few of them are sent.

@@ -1,5 +1,5 @@
-//! Parts of stored responses: the items and containers that an answer of the Responses API made, and how later requests
-//! refer to them by their ids alone.
+//! Parts of answers that later requests refer to by their ids alone: the items and containers that an answer of the
+//! Responses API made, and the container that one of Anthropic's Messages ran code in.
 //!
 //! Deliberately not here: whose they are, and references by keys that mean a stored object anywhere (`stored`).
 
@@ -10,6 +10,8 @@ use crate::{
 
 /// Most items of one answer that are remembered.
 const MOST_ITEMS: usize = 1_024;
+/// Most containers of one message that are remembered: it has one.
+const MOST_CONTAINERS: usize = 8;
 
 /// What the `input` and `tools` of a request refer to.
 pub(crate) fn referred(members: &Members<'_>) -> Vec<StoredRef> {
@@ -31,22 +33,55 @@ pub(crate) fn referred(members: &Members<'_>) -> Vec<StoredRef> {
 
 /// What a response made: its containers, and its items unless it is not stored.
 pub(crate) fn made(response: &Members<'_>) -> Vec<StoredRef> {
-    let is_stored = lenient::<bool>(response.get("store")).unwrap_or(true);
-    let mut found = Vec::new();
-    for item in objects(response, "output").into_iter().take(MOST_ITEMS) {
-        if is_stored {
-            found.extend(refs(StoredKind::Item, texts(&item, "id")));
-        }
-        found.extend(refs(StoredKind::Container, texts(&item, "container_id")));
+    let is_stored = is_stored(response);
+    let items = objects(response, "output").into_iter().take(MOST_ITEMS);
+    items.flat_map(|item| made_by(&item, is_stored)).collect()
+}
+
+/// Whether later requests can refer to the items of a response: the provider's default.
+pub(crate) fn is_stored(response: &Members<'_>) -> bool {
+    lenient::<bool>(response.get("store")).unwrap_or(true)
+}
+
+/// What one item of a response stands for: itself, where it is stored, and the container that its code ran in.
+fn made_by(item: &Members<'_>, is_stored: bool) -> Vec<StoredRef> {
+    let itself = if is_stored { texts(item, "id") } else { Vec::new() };
+    refs(StoredKind::Item, itself).chain(refs(StoredKind::Container, texts(item, "container_id"))).collect()
+}
+
+/// Adds what a finished item of a streamed response stands for to what is known; the response's end may never come.
+pub(crate) fn add(made: &mut Vec<StoredRef>, item: &Members<'_>, is_stored: bool) {
+    if made.len() < MOST_ITEMS {
+        made.extend(made_by(item, is_stored));
     }
-    found
+}
+
+/// Adds the container that a streamed message tells of to what is known; there is one, told once or again.
+pub(crate) fn add_container(made: &mut Vec<StoredRef>, holder: &Members<'_>) {
+    for found in container(holder) {
+        if made.len() < MOST_CONTAINERS && !made.contains(&found) {
+            made.push(found);
+        }
+    }
+}
+
+/// The container of Anthropic's Messages that a request goes on in, or that an answer ran code in: its id, or an object
+/// with its id.
+pub(crate) fn container(holder: &Members<'_>) -> Vec<StoredRef> {
+    let named = holder.0.iter().filter(|(key, _)| key == "container");
+    let ids = named.flat_map(|(_, raw)| match lenient(Some(raw)) {
+        Some(id) => vec![id],
+        None => object(Some(raw)).map(|container| texts(&container, "id")).unwrap_or_default(),
+    });
+    refs(StoredKind::Container, ids.collect()).collect()
 }
 
 /// An item that stands for another one: it says so, or is nothing but an id (`type` may be left out, and a message
-/// without one has a role).
+/// without one has a role and content).
 fn is_reference(item: &Members<'_>) -> bool {
     let kinds = texts(item, "type");
-    kinds.iter().any(|kind| kind == "item_reference") || (kinds.is_empty() && item.get("role").is_none())
+    let lacks = |name| item.get(name).is_none_or(|raw| raw.get() == "null");
+    kinds.iter().any(|kind| kind == "item_reference") || (kinds.is_empty() && (lacks("role") || lacks("content")))
 }
 
 /// The objects of an array, however often the array is given.
@@ -83,6 +118,10 @@ mod tests {
             (format!(r#"{{"input":[{message},{{"role":"user","content":"x","id":"u"}}]}}"#), &[]),
             (r#"{"input":[{"type":"item_reference","id":"rs_1"}]}"#.to_owned(), &["item rs_1"]),
             (r#"{"input":[{"id":"msg_1"},{"id":"msg_2","type":null}]}"#.to_owned(), &["item msg_1", "item msg_2"]),
+            (
+                r#"{"input":[{"id":"msg_1","role":null,"content":"x"},{"id":"msg_2","role":"user"}]}"#.to_owned(),
+                &["item msg_1", "item msg_2"],
+            ),
             (r#"{"input":[{"id":"a","type":"x","type":"item_reference","id":"b"}]}"#.to_owned(), &["item a", "item b"]),
             (r#"{"input":[{"type":"item\u005freference","i\u0064":"rs_2"}]}"#.to_owned(), &["item rs_2"]),
             (
@@ -102,6 +141,20 @@ mod tests {
             ),
         ] {
             assert_eq!(read(&body, referred), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_container_is_named_by_its_id_or_in_an_object() {
+        for (body, expected) in [
+            (r#"{"messages":[{"role":"user","content":{"container":"no"}}]}"#, &[][..]),
+            (r#"{"container":null}"#, &[]),
+            (r#"{"container":{"skills":[{"skill_id":"pdf"}]}}"#, &[]),
+            (r#"{"container":"container_1"}"#, &["container container_1"]),
+            (r#"{"contain\u0065r":{"id":"container_2","skills":[]}}"#, &["container container_2"]),
+            (r#"{"container":{"id":"a","id":"b"}}"#, &["container a", "container b"]),
+        ] {
+            assert_eq!(read(body, container), expected, "{body}");
         }
     }
 

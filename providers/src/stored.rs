@@ -15,7 +15,7 @@ pub enum StoredKind {
     Batch,
     /// An item of a stored response: a message, a call of a tool, reasoning.
     Item,
-    /// A container in which code of a response ran, with the files that it holds.
+    /// A container in which code of a response, or of a message of Anthropic's, ran, with the files that it holds.
     Container,
     /// A conversation: no surface here creates one, so nobody can own one. (Vector stores, which none creates either,
     /// hold what the account's owner put there for all: they pass.)

@@ -174,7 +174,6 @@ impl Called<'_> {
     }
 }
 
-/// Nothing comes out.
 /// The body for as long as the exchange lasts. A short one is copied: it is a piece of the connection's read buffer,
 /// which would be kept with it, eight kilobytes for every open stream.
 fn unpinned(body: &Bytes) -> Bytes {
@@ -182,6 +181,7 @@ fn unpinned(body: &Bytes) -> Bytes {
     if body.len() < READ_BUFFER { Bytes::copy_from_slice(body) } else { body.clone() }
 }
 
+/// Nothing comes out.
 fn nothing() -> Output {
     Output { caller_cap: Some(0), ..Output::default() }
 }

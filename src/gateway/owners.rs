@@ -123,9 +123,12 @@ impl Owners {
         subscription: Option<SubscriptionId>,
         backend: BackendId,
     ) -> Option<Watch> {
-        let owner = Owner { kind: StoredKind::of(surface)?, subscription, backend };
-        let is_noted = method != Method::POST || surface == Surface::StoredResponse;
-        Some(Watch { owners: self.clone(), owner, is_noted })
+        // A message is not stored; the container that its code ran in is kept for later ones.
+        let kind =
+            StoredKind::of(surface).or_else(|| (surface == Surface::Messages).then_some(StoredKind::Container))?;
+        let owner = Owner { kind, subscription, backend };
+        let is_noted = method != Method::POST || matches!(surface, Surface::StoredResponse | Surface::Messages);
+        Some(Watch { owners: self.clone(), owner, is_noted, made: 0 })
     }
 
     /// The first owner of an id keeps it.
@@ -149,6 +152,8 @@ pub struct Watch {
     owners: Arc<Owners>,
     owner: Owner,
     is_noted: bool,
+    /// How much the answer had made when it was last looked at.
+    made: usize,
 }
 
 impl Watch {
@@ -160,13 +165,18 @@ impl Watch {
     }
 
     /// Records what an answer made beside the object that it is; it belongs to that object's owner. Only batches make
-    /// files, and only responses items and containers.
-    pub fn note_made(&self, made: &[StoredRef]) {
+    /// files, and only responses items and containers; messages have containers, too.
+    pub fn note_made(&mut self, made: &[StoredRef]) {
+        // A stream is looked at with each piece, and it makes something now and then.
+        if std::mem::replace(&mut self.made, made.len()) == made.len() {
+            return;
+        }
         for StoredRef { kind, id } in made {
             let can_make = matches!(
                 (self.owner.kind, kind),
                 (StoredKind::Batch, StoredKind::File)
                     | (StoredKind::Response, StoredKind::Item | StoredKind::Container)
+                    | (StoredKind::Container, StoredKind::Container)
             );
             if can_make {
                 self.owners.record(id, Owner { kind: *kind, ..self.owner.clone() });

@@ -10,6 +10,8 @@ use crate::{
     settings::ObjectKind::{Backend, Product, Subscription},
 };
 
+#[path = "../../tests/ports.rs"]
+mod ports;
 #[path = "../../tests/postgres/mod.rs"]
 pub(crate) mod postgres;
 

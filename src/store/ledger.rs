@@ -7,6 +7,7 @@ pub(super) mod batch;
 pub(super) mod booked;
 pub(super) mod booking;
 pub(super) mod chain;
+pub(super) mod corrections;
 pub(super) mod follow;
 pub(super) mod log;
 pub(super) mod plan;
@@ -140,8 +141,9 @@ pub trait Proof: Send + Sync {
     /// Follows every chain from its last checkpoint to its head.
     fn verify_chains(&self) -> Answer<'_, Vec<ChainReport>>;
 
-    /// Compares balances with the sums of charges of the rows that are kept, and gives the differences, at most
-    /// `at_most`. Only windows that began after the newest checkpoint can be compared.
+    /// Compares balances with the sums of charges of the rows that are kept and with the corrections that the audit log
+    /// tells of, and gives the differences, at most `at_most`. Only windows that began after the newest checkpoint can
+    /// be compared with rows.
     fn verify_balances(&self, at_most: usize) -> Answer<'_, Vec<BalanceFinding>>;
 
     /// Compares rollups of hours and days with the rows that are kept, and gives the differences, at most
@@ -207,13 +209,15 @@ pub enum ChainProblem {
     Key,
 }
 
-/// A balance that is not the sum of its rows.
+/// A balance that is not the sum of its rows, or was corrected otherwise than the audit log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceFinding {
     /// The stored balance.
     pub stored: Balance,
-    /// The sum of its rows' charges.
+    /// The sum of its rows' charges; where they are not all kept, what the balance says.
     pub rows: i64,
+    /// What it was corrected by, as the audit log says; where that does not tell, what the balance says.
+    pub audited: i64,
 }
 
 /// What [`RollupFinding::sum`] is of a page that cannot be read.

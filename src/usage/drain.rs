@@ -121,13 +121,12 @@ impl Drain {
             }
             self.idle += 1;
         }
+        let Ok(is_news) = tokio::time::timeout(LOOK, tail.ready()).await else { return true };
         self.idle = 0;
-        match tokio::time::timeout(LOOK, tail.ready()).await {
-            Ok(true) if !self.journal.is_finished() => tokio::time::sleep(GATHER).await,
-            Ok(false) => return false,
-            Ok(true) | Err(_) => {}
+        if is_news && !self.journal.is_finished() {
+            tokio::time::sleep(GATHER).await;
         }
-        true
+        is_news
     }
 
     /// Takes the next records; `false`: there were no more when it began.

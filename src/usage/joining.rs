@@ -41,6 +41,15 @@ struct Announced {
     unknown: Option<Unknown>,
 }
 
+/// What records say, each with its number.
+pub(super) fn decoded(records: &[Record]) -> Result<Vec<(u64, Entry)>, DrainError> {
+    let decoded = |Record { sequence, bytes }: &Record| match codec::decode(bytes) {
+        Ok(entry) => Ok((*sequence, entry)),
+        Err(source) => Err(DrainError::Record { sequence: *sequence, source }),
+    };
+    records.iter().map(decoded).collect()
+}
+
 impl Announced {
     fn changed(&mut self, sequence: u64, now: Ticks) {
         self.unknown.get_or_insert(Unknown { sequence, since: now });
@@ -88,11 +97,15 @@ impl Joining {
 
     /// Takes the next records.
     pub fn take_all(&mut self, records: &[Record], now: Ticks) -> Result<(), DrainError> {
-        for Record { sequence, bytes } in records {
-            let entry = codec::decode(bytes).map_err(|source| DrainError::Record { sequence: *sequence, source })?;
-            self.take(*sequence, entry, now);
-        }
+        self.take_entries(decoded(records)?, now);
         Ok(())
+    }
+
+    /// Takes the next records, which were understood already: each with its number.
+    pub fn take_entries(&mut self, entries: Vec<(u64, Entry)>, now: Ticks) {
+        for (sequence, entry) in entries {
+            self.take(sequence, entry, now);
+        }
     }
 
     fn take(&mut self, sequence: u64, entry: Entry, now: Ticks) {

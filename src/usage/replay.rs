@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use super::{
     abandoned::{self, Pricing},
     drain::{Destination, Drain, DrainError},
-    joining::Joining,
+    joining::{Joining, decoded},
 };
 use crate::{
-    journal::{Disk, Journal, Options, Record, Replay},
-    store::Shipped,
+    exchange::Entry,
+    journal::{Disk, Journal, Options, Replay},
+    store::{Shipped, StoreError},
 };
 
 /// Records read at once.
@@ -58,7 +61,7 @@ pub async fn start(
 ) -> Result<Started, DrainError> {
     let shipped = to.ledger.shipped(Arc::clone(&to.replica)).await?;
     let from = shipped.position.sequence;
-    let (journal, replay) = blocking(move || Journal::open(disk, &options, from)).await?;
+    let (journal, replay) = finished(tokio::task::spawn_blocking(move || Journal::open(disk, &options, from))).await?;
     let journal = Arc::new(journal);
     let (joining, recovery) = recover(replay, &shipped, &to, pricing).await?;
     to.ledger.flush().await?;
@@ -75,36 +78,65 @@ async fn recover(
 ) -> Result<(Joining, Recovery), DrainError> {
     let mut joining = Joining::new(Arc::clone(&to.replica), shipped.position, &shipped.open)?;
     let mut recovery = Recovery { lost: replay.lost().to_vec(), ..Recovery::default() };
-    let mut rest = Some(replay);
-    while let Some(replay) = rest.take() {
-        let (left, records) = blocking(move || portion(replay)).await?;
-        joining.take_all(&records, to.clock.ticks())?;
-        rest = (!records.is_empty()).then_some(left);
+    let mut ferry = Ferry { to, rows: 0, underway: None };
+    let mut next = Some(read(replay));
+    while let Some(portion) = next.take() {
+        let (rest, entries) = finished(portion).await?;
+        if !entries.is_empty() {
+            next = Some(read(rest));
+        }
+        joining.take_entries(entries, to.clock.ticks());
         if joining.rows() >= ROWS {
-            recovery.rows += ship(&mut joining, to).await?;
+            ferry.ship(&mut joining).await?;
         }
     }
     for open in joining.open() {
         joining.end(abandoned::settle(&open, pricing));
         recovery.abandoned += 1;
     }
-    recovery.rows += ship(&mut joining, to).await?;
-    recovery.orphans = joining.orphans();
+    ferry.ship(&mut joining).await?;
+    ferry.land().await?;
+    (recovery.rows, recovery.orphans) = (ferry.rows, joining.orphans());
     Ok((joining, recovery))
 }
 
-fn portion(mut replay: Replay) -> Result<(Replay, Vec<Record>), crate::journal::JournalError> {
-    let records = replay.by_ref().take(PORTION).collect::<Result<_, _>>()?;
-    Ok((replay, records))
+type Portion = (Replay, Vec<(u64, Entry)>);
+
+/// Reads on, on a thread of its own.
+fn read(mut replay: Replay) -> JoinHandle<Result<Portion, DrainError>> {
+    tokio::task::spawn_blocking(move || {
+        let records = replay.by_ref().take(PORTION).collect::<Result<Vec<_>, _>>()?;
+        Ok((replay, decoded(&records)?))
+    })
 }
 
-async fn ship(joining: &mut Joining, to: &Destination) -> Result<u64, DrainError> {
-    let Some(shipment) = joining.shipment(to.clock.ticks()) else { return Ok(0) };
-    let rows = shipment.rows.len() as u64;
-    to.ship(&Arc::new(shipment)).await?;
-    Ok(rows)
+/// Takes shipments over, one after the other. A start waits for all of them, so the next rows are read and joined while
+/// one is under way.
+struct Ferry<'a> {
+    to: &'a Destination,
+    /// How many rows landed.
+    rows: u64,
+    underway: Option<JoinHandle<Result<u64, StoreError>>>,
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.expect("reading neither panics nor is it called off")
+impl Ferry<'_> {
+    /// Sends what is to be shipped off, once the shipment before it has landed.
+    async fn ship(&mut self, joining: &mut Joining) -> Result<(), DrainError> {
+        self.land().await?;
+        let Some(shipment) = joining.shipment(self.to.clock.ticks()) else { return Ok(()) };
+        let (to, rows) = (self.to.clone(), shipment.rows.len() as u64);
+        self.underway = Some(tokio::spawn(async move { to.ship(&Arc::new(shipment)).await.map(|()| rows) }));
+        Ok(())
+    }
+
+    async fn land(&mut self) -> Result<(), DrainError> {
+        if let Some(underway) = self.underway.take() {
+            self.rows += finished(underway).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn finished<T>(task: JoinHandle<T>) -> T {
+    task.await.expect("it neither panics nor is it called off")
 }

@@ -17,7 +17,7 @@ const MOST: usize = 100;
 pub struct Verdict {
     /// Each replica's chain of rows, sound or not.
     pub chains: Vec<ChainReport>,
-    /// Balances that are not the sum of their rows.
+    /// Balances that are not the sum of their rows, or were corrected otherwise than the audit log says.
     pub balances: Vec<BalanceFinding>,
     /// Rollups that are not the sum of their rows.
     pub rollups: Vec<RollupFinding>,
@@ -72,11 +72,7 @@ impl fmt::Display for Finding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Chain(replica, finding) => chain(f, replica, finding),
-            Self::Balance(BalanceFinding { stored, rows }) => write!(
-                f,
-                "counter {} of the window that began {}: the balance says {}, its rows add up to {rows}",
-                stored.account, stored.window, stored.charged
-            ),
+            Self::Balance(finding) => balance(f, finding),
             Self::Rollup(RollupFinding { start, day, sum, rows, .. }) if *sum == UNREADABLE => write!(
                 f,
                 "rollup of the {} that began {start}: its sums cannot be read; its rows are {rows} requests: \
@@ -90,6 +86,17 @@ impl fmt::Display for Finding<'_> {
             ),
         }
     }
+}
+
+fn balance(f: &mut fmt::Formatter<'_>, BalanceFinding { stored, rows, audited }: &BalanceFinding) -> fmt::Result {
+    write!(f, "counter {} of the window that began {}", stored.account, stored.window)?;
+    if stored.charged != *rows {
+        write!(f, ": the balance says {}, its rows add up to {rows}", stored.charged)?;
+    }
+    if stored.adjusted != *audited {
+        write!(f, ": it was corrected by {}, by {audited} as the audit log says", stored.adjusted)?;
+    }
+    Ok(())
 }
 
 fn chain(f: &mut fmt::Formatter<'_>, replica: &str, finding: &ChainFinding) -> fmt::Result {

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     client::Call,
-    vendor::Vendor,
+    ports::Port,
     world::{KEY, PROMPT, binary::Binary},
 };
 
@@ -37,7 +37,7 @@ subscriptions: [{{ id: team-a, product: all, key: {KEY} }}]
     )
 }
 
-/// Takes every message, on an address that was away until now.
+/// Takes every message, on an address that was away until now and is kept for it.
 async fn receiver(address: std::net::SocketAddr) -> Received {
     let received = Received::default();
     let kept = received.clone();
@@ -45,7 +45,7 @@ async fn receiver(address: std::net::SocketAddr) -> Received {
         kept.lock().expect("alone").push((headers, String::from_utf8(body.to_vec()).expect("text")));
         StatusCode::NO_CONTENT
     };
-    let listener = TcpListener::bind(address).await.expect("the port was free");
+    let listener = TcpListener::bind(address).await.expect("the port is ours");
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", post(take))).await });
     received
 }
@@ -70,7 +70,7 @@ fn used(binary: &Binary) -> u64 {
 
 /// The percentages that were told, once there are so many; every message verified.
 async fn told(received: &Received, count: usize) -> Vec<u64> {
-    for _ in 0..1_500 {
+    for _ in 0..6_000 {
         if received.lock().expect("alone").len() >= count {
             break;
         }
@@ -103,7 +103,8 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn each_threshold_is_told_once_though_receiver_and_process_go_and_come_back() {
-    let address = Vendor::nobody().await;
+    let port = Port::keep();
+    let address = port.address();
     let server =
         format!("  alerts: {{ webhook: {{ url: \"http://{address}/hook?token=canary-0008\", secret: {SECRET} }} }}\n");
     let mut binary = Binary::start(&config(), &server).await;

@@ -53,7 +53,7 @@ fn said(answer: &Answer) -> String {
 
 /// The rows of the ledger once there are `count`.
 async fn rows(world: &World, count: usize) -> Vec<Value> {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let listed = world.admin(Call::get("/admin/v1/requests?limit=200")).await.expect(200).json();
         let items = listed["items"].as_array().cloned().unwrap_or_default();
         if items.len() >= count {
@@ -62,17 +62,24 @@ async fn rows(world: &World, count: usize) -> Vec<Value> {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not {count} rows after 10 s");
+    panic!("not {count} rows after 60 s");
+}
+
+/// Waits until so many calls have come in and had time to find one another.
+async fn together(world: &World, count: u64) {
+    world.until_opened(count).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
 /// Sends all calls, each on a connection of its own, and opens the gate when the model has been asked.
 async fn burst(world: &World, gate: &Gate, calls: Vec<Call>) -> Vec<Answer> {
     let mut opened: Vec<Open> = Vec::new();
+    let all = world.opened().await + calls.len() as u64;
     for call in &calls {
         opened.push(call.start(world.gateway()).await);
     }
     world.vendor("one").reached(1).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    together(world, all).await;
     gate.open();
     let reading = opened.into_iter().map(|open| tokio::spawn(open.finish()));
     let mut answers = Vec::new();
@@ -177,7 +184,7 @@ async fn when_the_first_leaves_before_there_is_an_answer_another_one_asks() {
     for call in &others {
         open.push(call.start(world.gateway()).await);
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    together(&world, 4).await;
     first.reset();
     world.vendor("one").reached(2).await;
     gate.open();
@@ -202,7 +209,7 @@ async fn an_error_is_not_shared() {
     for _ in 0..10 {
         others.push(chat(false).start(world.gateway()).await);
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    together(&world, 11).await;
     gate.open();
     first.finish().await.expect(400);
     for other in others {
@@ -328,7 +335,7 @@ async fn a_follower_keeps_its_own_limits() {
     let world = World::builder().config(&config).vendor("one", model(&gate).await).start().await;
     let open = [chat(false).start(world.gateway()).await, chat(false).start(world.gateway()).await];
     world.vendor("one").reached(1).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    together(&world, 2).await;
     world.send(&chat(false)).await.expect(429);
     gate.open();
     for open in open {

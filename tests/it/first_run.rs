@@ -57,7 +57,7 @@ impl Server {
     /// Everything printed up to a line that contains `text`.
     fn until(&mut self, text: &str) -> &str {
         while !self.seen.contains(text) {
-            let Ok(line) = self.printed.recv_timeout(Duration::from_secs(20)) else {
+            let Ok(line) = self.printed.recv_timeout(Duration::from_secs(60)) else {
                 let errors = self.errors();
                 panic!("`{text}` was not printed, but: {}\n{errors}", self.seen);
             };
@@ -117,13 +117,13 @@ fn assert_streams(answer: &Output) {
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if done() {
             return;
         }
         thread::sleep(Duration::from_millis(50));
     }
-    panic!("{what}: not after 10 s");
+    panic!("{what}: not after 60 s");
 }
 
 fn mode(path: &Path) -> u32 {

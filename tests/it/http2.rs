@@ -114,8 +114,8 @@ async fn leaving_cancels_the_stream_at_an_http2_backend() {
     let mut open = Call::new("POST", "/all/x").key(KEY).body("hello").open(world.gateway()).await;
     assert!(open.until_text("hello").await);
     drop(open);
-    let told = tokio::time::timeout(std::time::Duration::from_secs(5), left.recv()).await;
-    assert_eq!(told.expect("within 5 s"), Some(()));
+    let told = tokio::time::timeout(std::time::Duration::from_secs(60), left.recv()).await;
+    assert_eq!(told.expect("within a minute"), Some(()));
 }
 
 #[tokio::test]

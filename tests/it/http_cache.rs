@@ -454,7 +454,7 @@ subscriptions: [{ id: team-a, product: all, key: key-of-team-a-canary-0001 }]
     let anonymous = world.send(&Call::get("/orders/1")).await.expect_whole(401);
     assert_eq!(cached(&anonymous), "nothing", "the key comes first");
     let mut said = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let rows = world.admin(Call::get("/admin/v1/requests?order=oldest")).await.expect_whole(200).json();
         let rows = rows["items"].as_array().cloned().unwrap_or_default();
         said = rows.iter().filter(|row| row["status"] == 200).map(|row| row["cache"].clone()).collect();

@@ -44,6 +44,8 @@ mod policies_semantic_cache;
 mod policies_tokens;
 mod policies_transforms;
 mod pools;
+#[path = "../ports.rs"]
+mod ports;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod prices;

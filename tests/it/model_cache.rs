@@ -84,7 +84,7 @@ async fn the_same_request_is_answered_from_the_cache_and_costs_no_tokens() {
 }
 
 pub async fn rows(world: &World, count: usize) -> Vec<Value> {
-    for _ in 0..2_000 {
+    for _ in 0..6_000 {
         let page = world.admin(Call::get("/admin/v1/requests")).await.expect(200).json();
         let rows = page["items"].as_array().expect("a list").clone();
         if rows.len() >= count {
@@ -92,7 +92,7 @@ pub async fn rows(world: &World, count: usize) -> Vec<Value> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("no {count} rows after 20 s");
+    panic!("no {count} rows after 60 s");
 }
 
 #[tokio::test]

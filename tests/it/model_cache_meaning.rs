@@ -104,7 +104,7 @@ async fn vectors_are_in_the_ledger(world: &World) {
         found.json()["items"].as_array().expect("a list").clone()
     };
     let mut rows = Vec::new();
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         rows = lines("requests?order=oldest").await;
         if rows.len() >= 8 {
             break;
@@ -154,4 +154,21 @@ async fn nothing_crosses_to_another_team_or_another_conversation() {
     for city in ["Berlin", "Paris", "Rome", "berlin", "Berlin "] {
         assert_eq!(cache(&ask(&world, &turns(city)).await), "miss", "{city}");
     }
+}
+
+/// Every question and rewording of the guards' own test, as what was said before one and the same last question.
+#[tokio::test]
+async fn conversations_that_differ_in_an_earlier_turn_share_nothing() {
+    let world = world("openai", "{ semantic: { mode: loose } }").await;
+    let questions = include_str!("../../src/cache/semantic/fresh.txt").lines();
+    let questions = questions.filter_map(|line| line.strip_prefix("Q ").or_else(|| line.strip_prefix("= ")));
+    let mut count = 0;
+    for earlier in questions {
+        let turns = json!({"model": "m", "messages": [
+            {"role": "user", "content": earlier}, {"role": "assistant", "content": "Yes, of course."},
+            {"role": "user", "content": "And what does it cost?"}]});
+        assert_eq!(cache(&ask(&world, &turns).await), "miss", "{earlier}");
+        count += 1;
+    }
+    assert_eq!((count > 200, world.vendor("one").count()), (true, count));
 }

@@ -23,7 +23,7 @@ async fn world(policy: &str, vendor: Vendor) -> World {
 
 /// The rows of the ledger once there are `count`.
 async fn rows(world: &World, count: usize) -> Vec<Value> {
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         let listed = world.admin(Call::get("/admin/v1/requests?limit=100")).await.expect(200).json();
         let items = listed["items"].as_array().cloned().unwrap_or_default();
         if items.len() >= count {
@@ -32,7 +32,7 @@ async fn rows(world: &World, count: usize) -> Vec<Value> {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("not {count} rows after 5 s");
+    panic!("not {count} rows after 60 s");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn metrics_of_documents_stand_beside_the_gateways() {
     }
     world.lines(2).await;
     let labels = [r#"api_id="models""#, r#"backend_id="one""#];
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         let metrics = world.metrics().await;
         let tokens = |what: &str| metrics.sum(&format!("tollgate_policy_llm_{what}_tokens_sum"), &labels);
         if tokens("total") == 36 {

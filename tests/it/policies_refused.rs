@@ -195,11 +195,11 @@ async fn what_one_replica_is_told_of_documents_all_do() {
         World::builder().config(&config).vendor("svc", fine().await).database(database).start().await,
     );
     one.admin(Call::post("/admin/v1/apis", &api(&teapot()))).await.expect_whole(201);
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         if other.send(&Call::get("/made/1").key(KEY)).await.status == 418 {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("the other replica does not have it after 5 s");
+    panic!("the other replica does not have it after 60 s");
 }

@@ -180,7 +180,7 @@ async fn a_hit_charges_no_tokens_and_says_what_it_saved() {
     for _ in 0..2 {
         ask(&world, &body(QUESTION)).await;
     }
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         let listed = world.admin(Call::get("/admin/v1/requests?limit=10")).await.expect(200).json();
         let rows = listed["items"].as_array().cloned().unwrap_or_default();
         if rows.len() == 2 {
@@ -190,5 +190,5 @@ async fn a_hit_charges_no_tokens_and_says_what_it_saved() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not two rows after 20 s");
+    panic!("not two rows after 60 s");
 }

@@ -55,7 +55,7 @@ async fn quotas(world: &World) -> Vec<Value> {
 /// Callers have their answers a moment before the last of them is settled.
 async fn assert_nothing_is_held(world: &World) {
     let mut held = Vec::new();
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         held = quotas(world).await;
         held.retain(|quota| quota["reserved"] != json!(0));
         if held.is_empty() {
@@ -63,7 +63,7 @@ async fn assert_nothing_is_held(world: &World) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("still held after 10 s: {held:?}");
+    panic!("still held after 60 s: {held:?}");
 }
 
 /// The promise: many at once on a quota with room for a few, and the vendor's own books say that none went over.
@@ -196,7 +196,7 @@ async fn refusals_without_end_make_few_rows_and_are_all_counted() {
         let refused = join_all((0..20).map(|_| world.send(&again))).await;
         assert!(refused.iter().all(|answer| answer.status == 429));
     }
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         let path = "/admin/v1/reports/by-subscription?from=2020-01-01&to=2100-01-01&total=true";
         let report = world.admin(Call::get(path)).await.expect(200).json();
         if report["total"]["calls"] == json!(401) {
@@ -208,7 +208,7 @@ async fn refusals_without_end_make_few_rows_and_are_all_counted() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("not all were counted within 10 s");
+    panic!("not all were counted within 60 s");
 }
 
 #[tokio::test]

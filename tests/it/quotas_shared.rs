@@ -57,18 +57,18 @@ async fn change(world: &World, what: &str, body: &Value) {
 }
 
 async fn until(world: &World, what: &str, wanted: &Value) {
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if counter(world).await[what] == *wanted {
             return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("{what} is not {wanted} after 5 s: {}", counter(world).await);
+    panic!("{what} is not {wanted} after 60 s: {}", counter(world).await);
 }
 
 /// Waits until the rows of so many good calls of all gateways are in the database: what is on its way counts on.
 async fn until_shipped(world: &World, rows: usize) {
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let listed = world.admin(Call::get("/admin/v1/requests?limit=500")).await.expect(200).json();
         let items = listed["items"].as_array().expect("a list");
         if items.iter().filter(|row| row["status"] == json!(200)).count() >= rows {
@@ -76,7 +76,7 @@ async fn until_shipped(world: &World, rows: usize) {
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("not {rows} rows after 5 s");
+    panic!("not {rows} rows after 60 s");
 }
 
 #[tokio::test]

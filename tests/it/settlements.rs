@@ -54,7 +54,7 @@ async fn read(world: &World, path: &str) -> Value {
 /// All rows once there are `count`: the ledger goes to the database a moment after the answer.
 async fn rows(world: &World, count: usize) -> Vec<Value> {
     let mut rows = Vec::new();
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         let page = read(world, "/requests?from=2020-01-01&to=2100-01-01&order=oldest&limit=1000").await;
         rows = page["items"].as_array().expect("a list").clone();
         if rows.len() >= count {
@@ -305,7 +305,7 @@ async fn an_answer_without_usage_is_counted_from_the_first_one_on() {
         let binary = Binary::start(&config.replace("vendor://svc", &vendor.url()), "").await;
         call(KEY, "silent", streamed).send(binary.gateway).await.expect_whole(200);
         let mut text = String::new();
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             text = binary.command("usage rows --from 2020-01-01 --to 2100-01-01 -o json");
             if !text.is_empty() {
                 break;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    client::Call,
+    client::{Call, End},
     vendor::{Reply, Seen, Vendor, dialect},
     world::{BACKEND_KEY, KEY, OTHER_KEY, World},
 };
@@ -329,9 +329,19 @@ fn with_parts(seen: &Seen, number: usize) -> Reply {
     });
     if seen.contains("\"stream\":true") {
         let event = json!({"type": "response.completed", "sequence_number": 0, "response": response});
-        return Reply::events([format!("event: response.completed\ndata: {event}\n\n")]);
+        let whole = format!("event: response.completed\ndata: {event}\n\n");
+        return if seen.contains("\"cut\"") { cut_short(&response).broken(4) } else { Reply::events([whole]) };
     }
     Reply::json(200, &response)
+}
+
+/// A stream of a response as far as its items, without its end.
+fn cut_short(response: &Value) -> Reply {
+    let created = json!({"type": "response.created", "response": {"id": response["id"], "output": []}});
+    let word = json!({"type": "response.output_text.delta", "delta": "a"});
+    let items = response["output"].as_array().expect("items").iter();
+    let items = items.map(|item| json!({"type": "response.output_item.done", "item": item}));
+    Reply::events([created, word].into_iter().chain(items).map(|event| format!("data: {event}\n\n")))
 }
 
 #[tokio::test]
@@ -347,7 +357,9 @@ async fn items_and_containers_of_another_subscriptions_response_are_404() {
     world.send(&ask(json!({"stream": true})).key(KEY)).await.expect_whole(200);
     world.send(&ask(json!({"background": true})).key(KEY)).await.expect_whole(200);
     world.send(&Call::get("/v1/responses/resp_3").key(KEY)).await.expect_whole(200);
-    for (number, is_made) in [(1, true), (2, true), (3, false), (4, true), (900, false)] {
+    let cut = world.send(&ask(json!({"stream": true, "input": "cut"})).key(KEY)).await;
+    assert!(cut.status == 200 && cut.end == End::Cut, "{}", cut.text());
+    for (number, is_made) in [(1, true), (2, true), (3, false), (4, true), (5, true), (900, false)] {
         let (item, container) = (format!("rs_{number}"), format!("cntr_{number}"));
         for more in [
             json!({"input": [{"type": "item_reference", "id": item}]}),
@@ -362,4 +374,47 @@ async fn items_and_containers_of_another_subscriptions_response_are_404() {
             assert_eq!(own.status, if is_made { 200 } else { 404 }, "{more}: {}", own.text());
         }
     }
+}
+
+/// A message whose code ran in the container that the request names, or in a new one with its number.
+fn with_container(seen: &Seen, number: usize) -> Reply {
+    let asked = seen.json();
+    let named = asked["container"].as_str().or_else(|| asked["container"]["id"].as_str());
+    let id = named.map_or_else(|| format!("container_{number}"), ToOwned::to_owned);
+    let container = json!({"id": id, "expires_at": "2030-01-01T00:00:00Z"});
+    if asked["stream"] == json!(true) {
+        let told = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "container": container}, "usage": {"output_tokens": 1}});
+        let mut events = dialect::message_events(&["x"]);
+        events.insert(events.len() - 2, format!("event: message_delta\ndata: {told}\n\n").into_bytes());
+        return Reply::events(events);
+    }
+    let usage = json!({"input_tokens": 1, "output_tokens": 1});
+    let content = json!([{"type": "text", "text": "x"}]);
+    Reply::json(
+        200,
+        &json!({"id": "msg_1", "type": "message", "role": "assistant", "model": "up", "content": content, "stop_reason": "end_turn", "container": container, "usage": usage}),
+    )
+}
+
+#[tokio::test]
+async fn the_container_of_another_subscriptions_message_is_404() {
+    let world = World::one("anthropic", Vendor::start(with_container).await).await;
+    let ask = |more: Value| {
+        let mut body = json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]});
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        Call::post("/v1/messages", &body)
+    };
+    let asked = || world.vendor("one").count();
+    world.send(&ask(json!({})).key(KEY)).await.expect_whole(200);
+    world.send(&ask(json!({"stream": true})).key(KEY)).await.expect_whole(200);
+    for (id, is_made) in [("container_1", true), ("container_2", true), ("container_of_nobody", false)] {
+        for more in [json!({"container": id}), json!({"container": {"id": id, "skills": []}})] {
+            let before = asked();
+            world.send(&ask(more.clone()).key(OTHER_KEY)).await.expect_whole(404);
+            assert_eq!(asked(), before, "{more}: nothing was asked of the backend");
+            let own = world.send(&ask(more.clone()).key(KEY)).await;
+            assert_eq!(own.status, if is_made { 200 } else { 404 }, "{more}: {}", own.text());
+        }
+    }
+    world.send(&ask(json!({"container": {"skills": []}})).key(OTHER_KEY)).await.expect_whole(200);
 }

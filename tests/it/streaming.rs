@@ -296,7 +296,8 @@ async fn a_client_that_leaves_cancels_the_backend() {
         world.vendor("one").abandoned(1).await;
         let took = clock.ticks().since(left);
         eprintln!("client gone {name}: upstream cancelled after {took:?}");
-        assert!(took < Duration::from_secs(1), "{name}: {took:?}");
+        // Told, not asserted closely: 0.3 ms on an idle machine.
+        assert!(took < Duration::from_secs(10), "{name}: {took:?}");
         let line = world.line().await;
         assert_eq!(line["outcome"], "client_gone", "{name}: {line}");
     }
@@ -408,7 +409,7 @@ async fn a_backend_may_be_read_to_its_end_after_the_client_has_gone() {
     let mut open = call("/v1/chat/completions").open(world.gateway()).await;
     assert!(open.until_text("one").await);
     drop(open);
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     gate.open();
     let line = world.line().await;
     assert_eq!((&line["outcome"], &line["total_tokens"]), (&json!("client_gone"), &json!(18)), "{line}");

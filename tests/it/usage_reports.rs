@@ -38,7 +38,7 @@ async fn read(world: &World, path: &str) -> Value {
 
 /// Rows of models once there are so many: the ledger goes to the database a moment after the answer.
 async fn rows(world: &World, count: usize) -> Vec<Value> {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         let page = read(world, "/requests?model=sim-echo").await;
         let rows = page["items"].as_array().expect("a list").clone();
         if rows.len() >= count {
@@ -46,7 +46,7 @@ async fn rows(world: &World, count: usize) -> Vec<Value> {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("no {count} rows after 5 s");
+    panic!("no {count} rows after 60 s");
 }
 
 fn sum(lines: &[Value], name: &str) -> i64 {
@@ -199,7 +199,7 @@ async fn what_was_used_before_a_restart_is_listed_at_once() {
 }
 
 async fn until_rows(binary: &Binary, count: usize) {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if binary.command("usage rows --model sim-echo -o json").lines().count() >= count {
             return;
         }
@@ -213,7 +213,7 @@ async fn the_command_line_says_what_the_admin_api_says() {
     let binary = Binary::start(SIMULATED, "").await;
     spend(async |call| call.send(binary.gateway).await.status).await;
     let mut rows = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         let text = binary.command("usage rows --model sim-echo -o json");
         rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object a line")).collect();
         if rows.len() >= 4 {

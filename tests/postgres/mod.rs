@@ -5,7 +5,6 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
@@ -14,6 +13,8 @@ use std::{
     },
 };
 
+use super::ports::Port;
+
 /// The password of every test's server; it must never show up in anything that the gateway writes.
 pub const PASSWORD: &str = "password-of-postgres-canary-0007";
 
@@ -21,7 +22,7 @@ pub const PASSWORD: &str = "password-of-postgres-canary-0007";
 pub struct Server {
     supervisor: Mutex<Supervisor>,
     bin: PathBuf,
-    port: u16,
+    port: Port,
     databases: AtomicU32,
 }
 
@@ -41,21 +42,15 @@ impl Server {
 
     /// A server for one test, which may stop it.
     pub fn start_one() -> Self {
-        let bin = bin();
-        // A port found free may be taken before the server binds it.
-        for _ in 0..5 {
-            let port = free_port();
-            if let Some(supervisor) = Supervisor::start(&bin, port) {
-                return Self { supervisor: Mutex::new(supervisor), bin, port, databases: AtomicU32::new(0) };
-            }
-        }
-        panic!("PostgreSQL in {} does not start", bin.display());
+        let (bin, port) = (bin(), Port::keep());
+        let supervisor = Supervisor::start(&bin, port.address().port());
+        Self { supervisor: Mutex::new(supervisor), bin, port, databases: AtomicU32::new(0) }
     }
 
     /// Makes an empty database; its URL, password included.
     pub fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let port = self.port.to_string();
+        let port = self.port.address().port().to_string();
         let made = command(&self.bin.join("createdb"))
             .args(["-h", "127.0.0.1", "-p", &port, "-U", "tollgate", &name])
             .env("PGPASSWORD", PASSWORD)
@@ -83,8 +78,7 @@ impl Server {
 }
 
 impl Supervisor {
-    /// Nothing when the server did not start.
-    fn start(bin: &Path, port: u16) -> Option<Self> {
+    fn start(bin: &Path, port: u16) -> Self {
         // Removed by the supervisor, which outlives us when we are killed.
         let folder = tempfile::Builder::new().prefix("tollgate-postgres-").tempdir().expect("a folder").keep();
         std::fs::write(folder.join("password"), PASSWORD).expect("a writable folder");
@@ -98,12 +92,8 @@ impl Supervisor {
         let commands = process.stdin.take().expect("piped");
         let answers = BufReader::new(process.stdout.take().expect("piped"));
         let mut supervisor = Self { process, commands, answers };
-        let answer = supervisor.answer();
-        if answer != "ready" {
-            eprintln!("PostgreSQL on port {port}: {answer}");
-            return None;
-        }
-        Some(supervisor)
+        assert_eq!(supervisor.answer(), "ready", "PostgreSQL in {} on port {port}", bin.display());
+        supervisor
     }
 
     fn answer(&mut self) -> String {
@@ -133,10 +123,6 @@ fn bin() -> PathBuf {
 fn version(bin: &Path) -> u32 {
     let name = bin.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     name.and_then(|name| name.parse().ok()).unwrap_or(0)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test on PostgreSQL needs PostgreSQL")]

@@ -4,17 +4,19 @@
 
 use std::{
     io::Write as _,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use tempfile::TempDir;
 
+use super::ports::Port;
+
 /// A running server.
 pub struct Redis {
     process: Child,
-    port: u16,
+    port: Port,
     folder: TempDir,
 }
 
@@ -22,8 +24,8 @@ impl Redis {
     /// Starts one; `None`, said on standard error, where there is no `redis-server`.
     pub fn start() -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
-        let Ok(process) = spawn(port, &folder) else {
+        let port = Port::keep();
+        let Ok(process) = spawn(&port, &folder) else {
             eprintln!("redis-server is not installed: nothing was tested here");
             return None;
         };
@@ -34,7 +36,7 @@ impl Redis {
 
     /// Its URL.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.port.address())
     }
 
     /// Ends it as a crash would.
@@ -45,7 +47,7 @@ impl Redis {
 
     /// Starts it again on the same port, empty.
     pub fn start_again(&mut self) {
-        self.process = spawn(self.port, &self.folder).expect("it is installed");
+        self.process = spawn(&self.port, &self.folder).expect("it is installed");
         assert!(self.answers(), "redis-server does not start again");
     }
 
@@ -67,7 +69,7 @@ impl Redis {
     fn answers(&self) -> bool {
         (0..400).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok_and(|mut stream| stream.write_all(b"PING\r\n").is_ok())
+            TcpStream::connect(self.port.address()).is_ok_and(|mut stream| stream.write_all(b"PING\r\n").is_ok())
         })
     }
 }
@@ -79,18 +81,23 @@ impl Drop for Redis {
     }
 }
 
-fn spawn(port: u16, folder: &TempDir) -> std::io::Result<Child> {
+fn spawn(port: &Port, folder: &TempDir) -> std::io::Result<Child> {
     let mut command = command();
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
+    command.args([
+        "--port",
+        &port.address().port().to_string(),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+    ]);
     command.arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests start the servers that they need")]
 fn command() -> Command {
     Command::new("redis-server")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
 }

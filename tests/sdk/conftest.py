@@ -59,10 +59,16 @@ subscriptions:
 """
 
 
+KEPT = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody else can be given: it stays bound here, and the gateway alone is told to listen on it."""
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    KEPT.append(kept)
+    return kept.getsockname()[1]
 
 
 def binary():

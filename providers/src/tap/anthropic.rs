@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     counts::Counts,
+    items,
     json::{Members, lenient, object, says_something},
 };
 
@@ -59,6 +60,7 @@ impl Seen {
                 let Some(message) = object(members.get("message")) else { return };
                 self.note_id(lenient(message.get("id")));
                 self.note_model(lenient(message.get("model")));
+                items::add_container(&mut self.owned, &message);
                 self.grow_counts(&message);
             }
             "content_block_start" => {
@@ -71,8 +73,9 @@ impl Seen {
             }
             "message_delta" => {
                 self.grow_counts(members);
-                let reason = object(members.get("delta")).is_some_and(|d| says_something(d.get("stop_reason")));
-                self.content |= reason;
+                let Some(delta) = object(members.get("delta")) else { return };
+                self.content |= says_something(delta.get("stop_reason"));
+                items::add_container(&mut self.owned, &delta);
             }
             "message_stop" => {
                 self.complete = true;

@@ -202,8 +202,10 @@ impl Seen {
         let files: &[&str] = if surface == Surface::Batches { &["output_file_id", "error_file_id"] } else { &[] };
         let files = files.iter().filter_map(|name| lenient(members.get(name)));
         self.owned.extend(files.map(|id| StoredRef { kind: StoredKind::File, id }));
-        if matches!(surface, Surface::Responses | Surface::StoredResponse) {
-            self.owned.extend(items::made(members));
+        match surface {
+            Surface::Responses | Surface::StoredResponse => self.owned.extend(items::made(members)),
+            Surface::Messages => self.owned.extend(items::container(members)),
+            _ => {}
         }
     }
 }

@@ -82,6 +82,8 @@ struct Seen {
     error: Option<StreamError>,
     object_id: Option<String>,
     owned: Vec<StoredRef>,
+    /// A response that said that it is not stored.
+    is_unstored: bool,
     model: Option<String>,
     spoken: Spoken,
     /// Anthropic: content blocks begun, and the one that is open.
@@ -268,7 +270,7 @@ impl Tap {
     }
 
     /// What the answer made beside the object that it is, and what belongs to that object's owner: a batch's output and
-    /// error files, the items and containers of a response.
+    /// error files, the items and containers of a response, the container of a message.
     #[must_use]
     pub fn owned(&self) -> &[StoredRef] {
         &self.seen.owned

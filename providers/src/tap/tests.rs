@@ -244,6 +244,37 @@ fn a_response_names_what_it_made() {
 }
 
 #[test]
+fn a_response_that_is_cut_short_names_what_it_had_finished() {
+    let created = |store| {
+        format!(
+            "data: {{\"type\":\"response.created\",\"response\":{{\"id\":\"r\",\"store\":{store},\"output\":[]}}}}\n\n"
+        )
+    };
+    let done = |id| {
+        let item = format!("{{\"id\":\"{id}\",\"container_id\":\"in_{id}\"}}");
+        format!("data: {{\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{item}}}\n\n")
+    };
+    let failed = "data: {\"type\":\"response.failed\",\"response\":{\"id\":\"r\",\"output\":[]}}\n\n";
+    for (stream, expected) in [
+        (format!("{}{}{}", created(true), done("a"), done("b")), &["a", "in_a", "b", "in_b"][..]),
+        (format!("{}{}{failed}", created(true), done("a")), &["a", "in_a"]),
+        (format!("{}{}", created(false), done("a")), &["in_a"]),
+    ] {
+        assert_eq!(owned(&tapped(Surface::Responses, &stream)), expected, "{stream}");
+    }
+}
+
+#[test]
+fn a_message_names_the_container_that_its_code_ran_in() {
+    let whole = Bytes::from_static(br#"{"id":"msg_1","container":{"id":"container_1","expires_at":"x"},"content":[]}"#);
+    assert_eq!(owned(&body(Surface::Messages, [whole])), ["container_1"]);
+    let start = r#"data: {"type":"message_start","message":{"id":"msg_1","container":null}}"#;
+    let delta = r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn","container":{"id":"container_1"}},"usage":{"output_tokens":1}}"#;
+    let last = r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}"#;
+    assert_eq!(owned(&tapped(Surface::Messages, &format!("{start}\n\n{delta}\n\n{last}\n\n"))), ["container_1"]);
+}
+
+#[test]
 fn bodies_are_read_at_their_end() {
     let batch = body(
         Surface::Batches,

@@ -66,7 +66,12 @@ impl Seen {
             self.note_model(lenient(response.get("model")));
             self.replace_counts(response.get("usage").and_then(Counts::openai));
             self.note_error(StreamError::from_value(response.get("error")));
-            self.owned = items::made(&response);
+            self.is_unstored = !items::is_stored(&response);
+            let made = items::made(&response);
+            // One that failed or was cut short may name fewer than it has streamed.
+            if made.len() >= self.owned.len() {
+                self.owned = made;
+            }
         }
         self.replace_counts(members.get("usage").and_then(Counts::openai));
         match kind {
@@ -82,6 +87,11 @@ impl Seen {
             "response.failed" => {
                 self.complete = true;
                 self.note_error(Some(unexplained()));
+            }
+            "response.output_item.done" => {
+                if let Some(item) = object(members.get("item")) {
+                    items::add(&mut self.owned, &item, !self.is_unstored);
+                }
             }
             "error" => {
                 let nested = StreamError::from_value(members.get("error"));

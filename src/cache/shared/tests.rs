@@ -2,7 +2,7 @@
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 use super::{health::REST, *};
@@ -81,16 +81,18 @@ fn rests(shared: &Shared, clock: &Clock) -> bool {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_left_alone_until_it_has_answered_to_one_for_all() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    drop(listener);
+    // Bound and not listened on: it refuses, and nobody else can be given it.
+    let kept = TcpSocket::new_v4().expect("a socket");
+    kept.set_reuseaddr(true).expect("a socket");
+    kept.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let port = kept.local_addr().expect("bound").port();
     let (shared, clock) = shared(&Secret::from(format!("redis://127.0.0.1:{port}")));
     assert!(shared.get("k").await.is_none());
     assert!(rests(&shared, &clock));
     clock.advance(REST);
     assert!(!shared.set("k", b"v", Duration::from_secs(1)).await, "somebody asks for it behind");
     assert!(rests(&shared, &clock), "and nobody else meanwhile");
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free again");
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port is ours");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(talk(stream, Script::Say(b"$1\r\nv\r\n")));

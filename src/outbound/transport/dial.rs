@@ -233,10 +233,10 @@ mod tests {
     async fn an_address_that_refuses_does_not_stop_the_next() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let alive = listener.local_addr().expect("address");
-        let closed = {
-            let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
-            gone.local_addr().expect("address")
-        };
+        // Bound and not listened on: it refuses, and nobody else can be given it.
+        let kept = tokio::net::TcpSocket::new_v4().expect("a socket");
+        kept.bind("127.0.0.1:0".parse().expect("an address")).expect("bind");
+        let closed = kept.local_addr().expect("address");
         let stream = race([closed, alive]).await.expect("connected");
         assert_eq!(stream.peer_addr().expect("peer"), alive);
         assert!(race([closed]).await.is_err());

@@ -145,26 +145,24 @@ impl Merge {
         let Some(node) = root.get(kind.plural()).and_then(|list| item_of(list, index)) else { return };
         let at = origin(name, node.at);
         let path = || format!("{}[{index}]", kind.plural());
-        let id = node.get(kind.key()).and_then(Node::as_text);
-        let Some(item) = item else {
-            self.unread.extend(id.map(|id| (kind, id.to_owned())));
-            return;
-        };
-        let object = match Object::decode(kind, item) {
-            Ok(object) => object,
-            Err(error) => {
-                self.unread.extend(id.map(|id| (kind, id.to_owned())));
-                self.problems.push(Problem::new(path(), error.to_string()).at(Some(at)));
-                return;
-            }
-        };
-        let key = (kind, object.id().to_owned());
+        let object = item.and_then(|item| {
+            let unread = |error: serde_json::Error| Problem::new(path(), error.to_string()).at(Some(at.clone()));
+            Object::decode(kind, item).map_err(|error| self.problems.push(unread(error))).ok()
+        });
+        // One that could not be read is declared all the same, where it says as what.
+        let written = || node.get(kind.key()).and_then(Node::as_text).map(ToOwned::to_owned);
+        let Some(id) = object.as_ref().map(|object| object.id().to_owned()).or_else(written) else { return };
+        let key = (kind, id);
         if let Some(first) = self.declared.get(&key) {
             let message = format!("the {} `{}` is declared twice: first at {first}", kind.singular(), key.1);
             self.problems.push(Problem::new(path(), message).at(Some(at)));
             return;
         }
         self.declared.insert(key.clone(), at.clone());
+        let Some(object) = object else {
+            self.unread.insert(key);
+            return;
+        };
         self.settings.origins.insert(key, at);
         self.settings.push(object);
         self.places.item(kind, file, index);

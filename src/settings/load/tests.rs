@@ -116,6 +116,13 @@ const BAD: &[(&str, &[&str])] = &[
         &["t:1:34: backends[1]: the backend `a` is declared twice: first at t:1:12"],
     ),
     (
+        "backends: [{ id: a, kind: smi }, { id: a, kind: sim }]\n",
+        &[
+            "t:1:27: backends[0].kind: `smi` is not one of openai, azure-openai, anthropic, gemini, ollama, openai-compatible, http, sim; did you mean `sim`?",
+            "t:1:34: backends[1]: the backend `a` is declared twice: first at t:1:12",
+        ],
+    ),
+    (
         "backends: [{ id: azure, kind: sim }]\npools:\n  - { id: p, members: [{ backend: azre }, { backend: azure }, { backend: azure, weight: 0 }] }\nmodels:\n  - { name: m, pool: p, backend: azure }\n  - { name: n }\n  - { name: o, pool: q }\n",
         &[
             "t:3:89: pools[0].members[2].weight: `0` is not a whole number from 1 to 1000",

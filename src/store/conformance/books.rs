@@ -303,8 +303,15 @@ async fn corrections_add_to_balances_and_to_the_audit_log(books: &dyn Books) {
     assert_eq!(lines[0].action, "quota.adjust");
     assert_eq!(
         (lines[0].before.as_deref(), lines[0].after.as_deref()),
-        (Some(r#"{"adjusted":-20}"#), Some(r#"{"adjusted":-25}"#))
+        (
+            Some(r#"{"adjusted":-20}"#),
+            Some(
+                format!(r#"{{"adjusted":-25,"measure":"tokens","window":"{}"}}"#, charge("fix#a", 0).window.as_nanos())
+                    .as_str()
+            )
+        )
     );
+    assert_eq!(books.verify_balances(9).await.expect("adds up"), [], "as the audit log says");
     assert_eq!(lines[0].reason.as_deref(), Some("it was us"));
 }
 

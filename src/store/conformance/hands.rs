@@ -131,6 +131,9 @@ async fn sums_that_somebody_changed_are_found(victim: &dyn Victim) {
     let changed = victim.touched(0, "UPDATE balances SET charged = charged - 30".into()).await;
     let finding = changed.verify_balances(5).await.expect("adds up").remove(0);
     assert_eq!((finding.stored.charged, finding.rows), (270, 300));
+    let changed = victim.touched(0, "UPDATE balances SET adjusted = adjusted - 30".into()).await;
+    let finding = changed.verify_balances(5).await.expect("adds up").remove(0);
+    assert_eq!((finding.stored.charged, finding.rows, finding.stored.adjusted, finding.audited), (300, 300, -30, 0));
     let changed = victim.touched(0, "DELETE FROM balances".into()).await;
     assert_eq!(changed.verify_balances(5).await.expect("adds up").remove(0).rows, 300);
     let changed = victim.touched(0, "DELETE FROM rollups WHERE span = 'day'".into()).await;

@@ -1,7 +1,7 @@
 //! The log of requests: rows by time, filtered.
 //!
-//! A filter may match much or little. Rollups tell on which days there is anything of the wanted values, outcome and status; on these the
-//! newest hour is searched first, then eight hours before it, then 64 … until the page is full.
+//! A filter may match much or little. Rollups tell on which days there is anything of the wanted values, outcome and
+//! status; on these the newest hour is searched first, then eight hours before it, then 64 … until the page is full.
 
 use std::collections::BTreeSet;
 

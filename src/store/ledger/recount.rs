@@ -23,17 +23,21 @@ use crate::{
 /// Rows whose charges are read at a time.
 const CHARGES: i64 = 5_000;
 
-/// Compares balances with what rows were charged, as of the moment that `tables` shows.
+/// Compares balances with what rows were charged and with how the audit log says they were corrected, as of the moment
+/// that `tables` shows.
 pub async fn balances(tables: &mut dyn Tables, at_most: usize) -> Result<Vec<BalanceFinding>, StoreError> {
     let complete_from = tables.pruned().await?.saturating_add(Span::Hour.nanos());
     let mut sums = sums_of_charges(tables).await?;
+    let corrections = tables.corrections().await?;
     let mut findings = Vec::new();
     for (id, balance) in tables.balances().await? {
         let sum = sums.remove(&id).unwrap_or_default();
         let is_complete = nanos(balance.window) >= complete_from || complete_from == Span::Hour.nanos();
-        findings.extend(balance_finding(balance, sum).filter(|_| is_complete));
+        let rows = if is_complete { within_bounds(sum) } else { balance.charged };
+        let audited = corrections.to(&balance).unwrap_or(balance.adjusted);
+        findings.extend(balance_finding(balance, rows, audited));
     }
-    findings.extend(sums.into_values().filter_map(|sum| balance_finding(nowhere(), sum)));
+    findings.extend(sums.into_values().filter_map(|sum| balance_finding(nowhere(), within_bounds(sum), 0)));
     findings.truncate(at_most);
     Ok(findings)
 }
@@ -194,8 +198,13 @@ fn counted(totals: &Totals) -> i64 {
     super::super::sums::clamped(totals.durations.count().saturating_add(totals.ttfts.count()))
 }
 
-/// What is wrong with a balance whose rows add up to `sum`. Balances end at [`MOST`].
-pub fn balance_finding(stored: Balance, sum: i128) -> Option<BalanceFinding> {
-    let rows = i64::try_from(sum.clamp(i128::from(-MOST), i128::from(MOST))).expect("clamped");
-    (stored.charged != rows).then_some(BalanceFinding { stored, rows })
+/// Balances end at [`MOST`].
+fn within_bounds(sum: i128) -> i64 {
+    i64::try_from(sum.clamp(i128::from(-MOST), i128::from(MOST))).expect("clamped")
+}
+
+/// What is wrong with a balance whose rows and corrections add up to these.
+fn balance_finding(stored: Balance, rows: i64, audited: i64) -> Option<BalanceFinding> {
+    let is_right = (stored.charged, stored.adjusted) == (rows, audited);
+    (!is_right).then_some(BalanceFinding { stored, rows, audited })
 }

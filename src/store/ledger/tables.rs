@@ -11,6 +11,7 @@ use super::{
     batch::charges_of,
     booked::{Booked, Value, began, measure},
     chain::{CHECKPOINT, ChainKey, ChainTotals, Code, Head},
+    corrections::Corrections,
     plan::Period,
     rollup::{PageKey, Span},
     series::{Series, SeriesId},
@@ -57,6 +58,9 @@ pub trait Tables: Send {
 
     /// All balances, by number.
     fn balances(&mut self) -> Reading<'_, Vec<(i64, Balance)>>;
+
+    /// What the audit log says that balances were corrected by.
+    fn corrections(&mut self) -> Reading<'_, Corrections>;
 
     /// Chain, link and column `charges` of rows after such a place, in its order, at most so many.
     fn charges(&mut self, after: (i64, i64), at_most: i64) -> Reading<'_, Vec<(i64, i64, Option<String>)>>;

@@ -10,7 +10,7 @@ use crate::{
     store::{
         Adjustment, Answer, AuditLine, Balance, LeasedWindow, Ledger, Shipment, Shipped, StoreError, Taken,
         decode::{nanos, time},
-        ledger::{batch::MOST, booked::measure},
+        ledger::{batch::MOST, booked::measure, corrections},
     },
 };
 
@@ -71,10 +71,10 @@ async fn write_adjustment(connection: &mut PgConnection, adjustment: Adjustment)
         number: 0,
         time: adjustment.now,
         actor: adjustment.actor,
-        action: "quota.adjust".to_owned(),
+        action: corrections::ACTION.to_owned(),
         object: account.to_string(),
-        before: Some(format!("{{\"adjusted\":{}}}", balance.adjusted)),
-        after: Some(format!("{{\"adjusted\":{now}}}")),
+        before: Some(corrections::before(balance.adjusted)),
+        after: Some(corrections::after(now, measure, window)),
         reason: Some(adjustment.reason),
     };
     note(&mut writing, line).await?;

@@ -12,6 +12,7 @@ use crate::store::{
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},
+        corrections::{ACTION, Corrections},
         plan::{Period, Run},
         rollup::Span,
         series::{Numbered, Series, SeriesId},
@@ -129,6 +130,17 @@ impl Tables for PgConnection {
             .fetch_all(self)
             .await?;
             tables::balances(found)
+        })
+    }
+
+    fn corrections(&mut self) -> Reading<'_, Corrections> {
+        Box::pin(async move {
+            let lines: Vec<(Text, Option<Text>)> =
+                sqlx::query_as("SELECT object, became FROM audit WHERE action = $1 ORDER BY number")
+                    .bind(ACTION)
+                    .fetch_all(self)
+                    .await?;
+            Ok(Corrections::of(lines))
         })
     }
 
@@ -256,7 +268,9 @@ fn push_conditions(sql: &mut QueryBuilder<sqlx::Postgres>, query: &RowQuery) {
         sql.push(" AND status <= ").push_bind(i64::from(*status.end()));
     }
     if let Some(end_user) = &query.end_user {
-        sql.push(" AND end_user = ").push_bind(Text::from(&**end_user));
+        // The first half is what the index holds.
+        sql.push(" AND left(end_user, 64) = left(").push_bind(Text::from(&**end_user));
+        sql.push(", 64) AND end_user = ").push_bind(Text::from(&**end_user));
     }
     if let Some(id) = &query.client_request_id {
         sql.push(" AND client_request_id = ").push_bind(Text::from(&**id));

@@ -10,6 +10,7 @@ use crate::{
         ledger::{
             batch::MOST,
             booked::{measure, measure_word},
+            corrections,
         },
     },
 };
@@ -87,10 +88,10 @@ impl Sqlite {
             number: 0,
             time: adjustment.now,
             actor: adjustment.actor,
-            action: "quota.adjust".to_owned(),
+            action: corrections::ACTION.to_owned(),
             object: account.to_string(),
-            before: Some(format!("{{\"adjusted\":{}}}", was.unwrap_or(0))),
-            after: Some(format!("{{\"adjusted\":{now}}}")),
+            before: Some(corrections::before(was.unwrap_or(0))),
+            after: Some(corrections::after(now, measure, window)),
             reason: Some(adjustment.reason),
         };
         note(&mut writing, line).await?;

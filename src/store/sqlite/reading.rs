@@ -11,6 +11,7 @@ use crate::store::{
     ledger::{
         booked::{FACTS, Kind, Value},
         booking::{PLACE, ROW},
+        corrections::{ACTION, Corrections},
         plan::{Period, Run},
         rollup::Span,
         series::{Numbered, Series, SeriesId},
@@ -128,6 +129,17 @@ impl Tables for SqliteConnection {
             .fetch_all(self)
             .await?;
             tables::balances(found)
+        })
+    }
+
+    fn corrections(&mut self) -> Reading<'_, Corrections> {
+        Box::pin(async move {
+            let lines: Vec<(String, Option<String>)> =
+                sqlx::query_as("SELECT object, became FROM audit WHERE action = $1 ORDER BY number")
+                    .bind(ACTION)
+                    .fetch_all(self)
+                    .await?;
+            Ok(Corrections::of(lines))
         })
     }
 
@@ -263,5 +275,49 @@ fn push_conditions(sql: &mut QueryBuilder<sqlx::Sqlite>, query: &RowQuery) {
     }
     if let Some(id) = &query.client_request_id {
         sql.push(" AND client_request_id = ").push_bind(id.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Entropy, Timestamp},
+        store::{Sqlite, seal::SecretKey},
+    };
+
+    #[tokio::test]
+    async fn rows_of_one_end_user_or_request_are_found_by_an_index_of_their_own() {
+        let folder = tempfile::tempdir().expect("folder");
+        let secret = SecretKey::load(folder.path(), None, &Entropy::system()).expect("key");
+        let store = Sqlite::open(&folder.path().join("t.db"), secret).await.expect("opens");
+        let all = RowQuery {
+            from: Timestamp::default(),
+            to: Timestamp::default(),
+            filters: Vec::new(),
+            outcome: None,
+            status: None,
+            end_user: None,
+            client_request_id: None,
+            newest_first: true,
+            limit: 40,
+            after: None,
+        };
+        for (query, index) in [
+            (all.clone(), "usage_rows_by_time"),
+            (RowQuery { end_user: Some("eve".into()), ..all.clone() }, "usage_rows_by_end_user"),
+            (
+                RowQuery { end_user: Some("eve".into()), outcome: Some("complete".into()), ..all.clone() },
+                "usage_rows_by_end_user",
+            ),
+            (RowQuery { client_request_id: Some("x".into()), ..all }, "usage_rows_by_client_request"),
+        ] {
+            let search = Search { query: &query, series: None, after: None };
+            let sql = page_of(&search, Period { from: 0, to: 1 }, 40);
+            let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.sql().as_str()));
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(explained).fetch_all(&store.read).await.expect("explains");
+            assert!(plan.iter().any(|step| step.3.contains(index)), "{index}: {plan:?}");
+        }
     }
 }

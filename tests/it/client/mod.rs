@@ -13,7 +13,7 @@ use tokio::{
 pub use answer::{Answer, End};
 
 /// How long any wait for the gateway may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request to be sent.
 #[derive(Clone, Debug)]
@@ -228,7 +228,7 @@ impl Open {
     /// Reads the rest, then whether the connection could carry another request.
     pub async fn finish_then_closed(mut self) -> (Answer, bool) {
         while self.piece().await.is_some() {}
-        let wait = tokio::time::timeout(Duration::from_millis(300), self.socket.read_buf(&mut self.buffer));
+        let wait = tokio::time::timeout(PATIENCE, self.socket.read_buf(&mut self.buffer));
         let closed = matches!(wait.await, Ok(Ok(0) | Err(_)));
         (self.answer, closed)
     }

@@ -4,16 +4,16 @@ use std::{path::Path, time::Duration};
 
 use serde_json::Value;
 
-/// The lines of the log once there are at least `count`; fails the test after 10 s.
+/// The lines of the log once there are at least `count`; fails the test after 60 s.
 pub async fn lines(path: &Path, count: usize) -> Vec<Value> {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         let lines = now(path);
         if lines.len() >= count {
             return lines;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{} of {count} access lines after 10 s: {:?}", now(path).len(), now(path));
+    panic!("{} of {count} access lines after 60 s: {:?}", now(path).len(), now(path));
 }
 
 /// The whole lines written so far.

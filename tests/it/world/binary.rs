@@ -11,12 +11,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::ADMIN_TOKEN;
-use crate::{client::Call, vendor::Vendor};
+use crate::{client::Call, ports::Port};
 
 /// A running `tollgate serve`.
 pub struct Binary {
     child: Child,
     folder: TempDir,
+    /// Kept for it, also while it is down.
+    _ports: [Port; 2],
     /// The data plane's address.
     pub gateway: SocketAddr,
     /// The console's address.
@@ -53,7 +55,8 @@ impl Binary {
 
     async fn started(config: &str, server: &str, spawned: impl FnOnce(&Path) -> Child) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (gateway, console) = (Vendor::nobody().await, Vendor::nobody().await);
+        let ports = [Port::keep(), Port::keep()];
+        let [gateway, console] = [&ports[0], &ports[1]].map(Port::address);
         let access_log = folder.path().join("access.log");
         let text = format!(
             "version: 1\nserver:\n  gateway: {{ listen: \"{gateway}\" }}\n  console: {{ listen: \"{console}\" }}\n  access_log: {{ format: json, path: {} }}\n{server}{config}",
@@ -61,7 +64,7 @@ impl Binary {
         );
         let file = folder.path().join("tollgate.yaml");
         std::fs::write(&file, text).expect("a writable folder");
-        let mut binary = Self { child: spawned(folder.path()), folder, gateway, console };
+        let mut binary = Self { child: spawned(folder.path()), folder, _ports: ports, gateway, console };
         binary.until_ready().await;
         binary
     }
@@ -76,7 +79,7 @@ impl Binary {
     }
 
     async fn until_ready(&mut self) {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             if let Some(status) = self.child.try_wait().expect("our child") {
                 panic!("{status}: {}", self.output());
             }
@@ -88,7 +91,7 @@ impl Binary {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("not ready after 10 s: {}", self.output());
+        panic!("not ready after 60 s: {}", self.output());
     }
 
     /// What it printed so far, both streams.

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use tollgate::model::{Clock, Timestamp};
 
 use crate::{
-    client::{Answer, Call},
+    client::{Answer, Call, PATIENCE},
+    ports::Port,
     postgres::Server,
     vendor::Vendor,
 };
@@ -116,7 +117,7 @@ impl Builder {
             self.server.push(format!("database: {url}"));
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let nobody = Vendor::nobody().await;
+        let nobody = Port::keep();
         let begins = clock.now();
         let mut world = Unstarted { folder, server: self.server, vendors: self.vendors, nobody, begins };
         for (name, text) in &self.files {
@@ -132,7 +133,7 @@ struct Unstarted {
     folder: TempDir,
     server: Vec<String>,
     vendors: BTreeMap<String, Vendor>,
-    nobody: SocketAddr,
+    nobody: Port,
     begins: Timestamp,
 }
 
@@ -159,7 +160,7 @@ impl Unstarted {
     }
 
     fn write_file(&self, name: &str, text: &str) {
-        let mut text = text.replace("vendor://nobody", &format!("http://{}", self.nobody));
+        let mut text = text.replace("vendor://nobody", &format!("http://{}", self.nobody.address()));
         for (name, vendor) in &self.vendors {
             text = text.replace(&format!("vendor://{name}"), &vendor.url());
         }
@@ -253,6 +254,21 @@ impl World {
     /// The gateway's metrics now.
     pub async fn metrics(&self) -> metrics::Metrics {
         metrics::Metrics::read(self.console()).await
+    }
+
+    /// Exchanges that were opened so far.
+    pub async fn opened(&self) -> u64 {
+        self.metrics().await.sum("tollgate_exchanges_opened_total", &[])
+    }
+
+    /// Waits until so many exchanges were opened.
+    pub async fn until_opened(&self, count: u64) {
+        let waiting = async {
+            while self.opened().await < count {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not {count} exchanges"));
     }
 }
 

@@ -4,7 +4,10 @@
 use sqlx::{Connection, PgConnection, PgTransaction};
 
 use super::super::{Text, audit::note, balances};
-use crate::store::{AuditLine, LeaseReset, LeaseState, StoreError, ledger::batch::MOST};
+use crate::store::{
+    AuditLine, LeaseReset, LeaseState, StoreError,
+    ledger::{batch::MOST, corrections},
+};
 
 pub(super) async fn reset(connection: &mut PgConnection, order: LeaseReset) -> Result<(LeaseState, i64), StoreError> {
     let mut writing = connection.begin().await?;
@@ -44,10 +47,10 @@ fn line(order: &LeaseReset, before: i64, after: i64) -> AuditLine {
         number: 0,
         time: order.now,
         actor: order.actor.clone(),
-        action: "quota.adjust".to_owned(),
+        action: corrections::ACTION.to_owned(),
         object: order.of.account.to_string(),
-        before: Some(format!("{{\"adjusted\":{before}}}")),
-        after: Some(format!("{{\"adjusted\":{after}}}")),
+        before: Some(corrections::before(before)),
+        after: Some(corrections::after(after, order.of.measure, order.of.window)),
         reason: Some(order.reason.clone()),
     }
 }
