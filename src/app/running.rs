@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
 
 use super::{LocalServer, database::Lock, reload::Reloader};
 use crate::{
-    gateway::listener::Drain,
+    gateway::listener::{Drain, Workers},
     model::Secret,
     policies::Services,
     settings::Problem,
@@ -43,6 +43,12 @@ pub struct Running {
     /// The console port and everything that goes on beside the ports.
     pub(super) background: JoinSet<()>,
     pub(super) stop: watch::Sender<bool>,
+    #[expect(
+        dead_code,
+        reason = "held so that the threads go on until the database is closed: its connections come back \
+                                 by tasks on the runtimes that used them"
+    )]
+    pub(super) workers: Arc<Workers>,
     #[expect(dead_code, reason = "held so that no restore replaces the database under us")]
     pub(super) lock: Lock,
 }
