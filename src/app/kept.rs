@@ -30,6 +30,9 @@ const BATCH: usize = 128;
 const PAGE: u32 = 256;
 /// How often rows whose time is up are thrown away.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How many times the room of a gateway's memory the database has: gateways keep different answers in memory, and lose the
+/// least used where it loses the oldest.
+const TIMES: u64 = 4;
 /// The database's answers are bounded again when so much of their room, one part in so many, was written since.
 const PARTS: u64 = 16;
 
@@ -62,10 +65,11 @@ pub struct Writer {
     written: u64,
 }
 
-/// The shelf and its writer; the database is to hold so many bytes.
+/// The shelf and its writer; memory has room for so many bytes.
 #[must_use]
-pub fn open(store: Arc<dyn Store>, clock: Clock, room: u64) -> (StoredShelf, Writer) {
+pub fn open(store: Arc<dyn Store>, clock: Clock, memory: u64) -> (StoredShelf, Writer) {
     let (sender, queue) = mpsc::channel(WAITING);
+    let room = memory.saturating_mul(TIMES);
     (StoredShelf(sender), Writer { store, clock, queue, room, written: 0 })
 }
 

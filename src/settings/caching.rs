@@ -45,8 +45,8 @@ pub struct Caching {
     pub max_answer: HumanSize,
     /// Whether answers from the cache count on token limits and budgets as if a model had given them.
     pub charge_hits: bool,
-    /// Memory for all answers; the least used go first. With `persistent`, room in the database too; there the oldest go
-    /// first. Takes effect at the next start.
+    /// Memory for all answers; the least used go first. With `persistent` the database holds up to four times as much;
+    /// there the oldest go first. Takes effect at the next start.
     pub max_size: HumanSize,
     /// Whether answers are also kept in the database (sealed with `secret.key`), so that they outlive a restart. Takes
     /// effect at the next start.

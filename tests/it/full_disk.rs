@@ -4,7 +4,14 @@
 //! The disk is a real one, a small tmpfs in a mount namespace of the gateway's own. Where the kernel grants none to the
 //! user who tests, there is nothing to test with, and a line says so.
 
-use std::{fs::File, io::Write, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs::File,
+    io::Write,
+    net::SocketAddr,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -26,6 +33,7 @@ fn config(vendor: &str) -> String {
 models: [{{ name: m, backend: one, upstream_model: up }}]
 products: [{{ id: all, limits: {{ requests_per_year: 100M, tokens_per_year: 1000M }} }}]
 subscriptions: [{{ id: team-a, product: all, key: {KEY} }}]
+cache: {{ semantic: {{ mode: strict }} }}
 "
     )
 }
@@ -35,8 +43,11 @@ fn server() -> String {
     format!("  ledger: {{ metadata_body: [{}] }}\n", names.join(", "))
 }
 
+/// Each asks for something else, so that every answer is kept: in the database too, which is on the same disk.
 fn ask() -> Call {
-    let mut body = json!({"model": "m", "max_tokens": 16, "messages": [{"role": "user", "content": PROMPT}]});
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let prompt = format!("{PROMPT} {}", ASKED.fetch_add(1, Relaxed));
+    let mut body = json!({"model": "m", "max_tokens": 16, "messages": [{"role": "user", "content": prompt}]});
     for nth in 0..LABELS {
         body[format!("label_{nth}")] = "\u{1f9ed}".repeat(256).into();
     }

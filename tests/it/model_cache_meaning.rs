@@ -155,3 +155,20 @@ async fn nothing_crosses_to_another_team_or_another_conversation() {
         assert_eq!(cache(&ask(&world, &turns(city)).await), "miss", "{city}");
     }
 }
+
+/// Every question and rewording of the guards' own test, as what was said before one and the same last question.
+#[tokio::test]
+async fn conversations_that_differ_in_an_earlier_turn_share_nothing() {
+    let world = world("openai", "{ semantic: { mode: loose } }").await;
+    let questions = include_str!("../../src/cache/semantic/fresh.txt").lines();
+    let questions = questions.filter_map(|line| line.strip_prefix("Q ").or_else(|| line.strip_prefix("= ")));
+    let mut count = 0;
+    for earlier in questions {
+        let turns = json!({"model": "m", "messages": [
+            {"role": "user", "content": earlier}, {"role": "assistant", "content": "Yes, of course."},
+            {"role": "user", "content": "And what does it cost?"}]});
+        assert_eq!(cache(&ask(&world, &turns).await), "miss", "{earlier}");
+        count += 1;
+    }
+    assert_eq!((count > 200, world.vendor("one").count()), (true, count));
+}

@@ -95,15 +95,15 @@ async fn judging_is_in_the_ledger(world: &World) {
     assert_eq!((&line["calls"], &line["total_tokens"]), (&json!(1), &json!(18)), "{line}");
 }
 
+const WORDS: [&str; 7] = ["[CLS]", "[SEP]", "[UNK]", "a", "cat", "feline", "dog"];
+
 /// An encoder of one layer that hears `cat` and `feline` as one word.
 fn write_encoder(folder: &Path) {
     const WIDTH: usize = 4;
-    let words = ["[CLS]", "[SEP]", "[UNK]", "a", "cat", "feline", "dog"];
-    let mut vectors = vec![[0.0_f32; WIDTH]; words.len()];
+    let mut vectors = vec![[0.0_f32; WIDTH]; WORDS.len()];
     (vectors[4], vectors[5], vectors[6]) = ([3.0, 0.0, 0.0, 0.0], [3.0, 0.0, 0.0, 0.0], [0.0, 3.0, 0.0, 0.0]);
-    let vocabulary: Value = words.iter().zip(0..).map(|(word, at)| ((*word).to_owned(), json!(at))).collect();
     let mut tensors = vec![
-        ("embeddings.word_embeddings.weight".to_owned(), vec![words.len(), WIDTH], vectors.concat()),
+        ("embeddings.word_embeddings.weight".to_owned(), vec![WORDS.len(), WIDTH], vectors.concat()),
         ("embeddings.position_embeddings.weight".to_owned(), vec![140, WIDTH], vec![0.0; 140 * WIDTH]),
         ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, WIDTH], vec![0.0; 2 * WIDTH]),
     ];
@@ -138,6 +138,11 @@ fn write_encoder(folder: &Path) {
     fs::write(folder.join("model.safetensors"), file).expect("written");
     let config = json!({"num_attention_heads": 2, "num_hidden_layers": 1});
     fs::write(folder.join("config.json"), config.to_string()).expect("written");
+    write_words(folder, WORDS);
+}
+
+fn write_words(folder: &Path, words: [&str; 7]) {
+    let vocabulary: Value = words.iter().zip(0..).map(|(word, at)| ((*word).to_owned(), json!(at))).collect();
     let tokenizer = json!({"model": {"vocab": vocabulary}});
     fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).expect("written");
 }
@@ -166,4 +171,30 @@ async fn an_encoder_from_disk_says_what_prompts_mean_and_a_broken_one_is_refused
     let refused = world.reload(&encoded(Path::new("/nowhere"))).await.expect_err("no encoder");
     assert!(refused.contains("`/nowhere` holds no sentence encoder: config.json cannot be read"), "{refused}");
     assert_eq!(cache(&ask(&world, &body("feline")).await), "semantic; similarity=1.00", "the old one is still in use");
+}
+
+#[tokio::test]
+async fn a_changed_embedding_model_starts_a_new_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_encoder(folder.path());
+    let config = encoded(folder.path());
+    let mut world = World::builder().config(&config).vendor("one", counting().await).start().await;
+    assert_eq!(cache(&ask(&world, &body("a cat")).await), "miss");
+    assert_eq!(cache(&ask(&world, &body("a feline")).await), "semantic; similarity=1.00");
+    // The same weights, but now it is `dog` that has the vector of a cat.
+    write_words(folder.path(), ["[CLS]", "[SEP]", "[UNK]", "a", "feline", "dog", "cat"]);
+    world.reload(&config).await.expect("an encoder");
+    for (text, wanted) in [("a dog", "miss"), ("a feline", "semantic; similarity=1.00"), ("a cat", "hit")] {
+        let answer = ask(&world, &body(text)).await;
+        assert_eq!(cache(&answer), wanted, "{text}");
+        let number = if text == "a cat" { "answer 1" } else { "answer 2" };
+        assert_eq!(answer.json()["choices"][0]["message"]["content"], number, "{text}");
+    }
+    // And one of another width, from elsewhere.
+    world
+        .reload(&config.replace(&format!("{{ model: \"{}\", timeout: 10s }}", folder.path().display()), "builtin"))
+        .await
+        .expect("the model inside");
+    assert_eq!(cache(&ask(&world, &body("the feline of a dog")).await), "miss");
+    assert_eq!(cache(&ask(&world, &body("a dog")).await), "hit", "the same words need no vector");
 }

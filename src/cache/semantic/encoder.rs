@@ -89,6 +89,7 @@ impl Encoder {
 
     /// Reads the three files' contents.
     pub fn read(config: &[u8], tokenizer: &[u8], weights: &[u8]) -> Result<Self, NoEncoder> {
+        let model = name(&[config, tokenizer, weights]);
         let (config, tokenizer) = (json("config.json", config)?, json("tokenizer.json", tokenizer)?);
         let tensors =
             SafeTensors::deserialize(weights).map_err(|error| content(format!("model.safetensors: {error}")))?;
@@ -105,7 +106,7 @@ impl Encoder {
         let eps = config["layer_norm_eps"].as_f64().unwrap_or(1e-12) as f32;
         let kinds = tensors.matrix("embeddings.token_type_embeddings.weight")?;
         let encoder = Self {
-            model: format!("encoder-{:x}", Sha256::digest(weights)).chars().take(24).collect(),
+            model,
             special,
             heads,
             words: tensors.matrix("embeddings.word_embeddings.weight")?,
@@ -245,6 +246,16 @@ fn content(text: String) -> NoEncoder {
 
 fn json(file: &str, bytes: &[u8]) -> Result<Value, NoEncoder> {
     serde_json::from_slice(bytes).map_err(|error| content(format!("{file} is no JSON: {error}")))
+}
+
+/// A name for what these files say together: the same weights with other words make other vectors.
+fn name(files: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.len().to_le_bytes());
+        hash.update(file);
+    }
+    format!("encoder-{:x}", hash.finalize()).chars().take(24).collect()
 }
 
 fn count(config: &Value, name: &str) -> Result<usize, NoEncoder> {

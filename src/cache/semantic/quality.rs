@@ -194,7 +194,8 @@ fn questions_one_word_apart_are_apart() {
 #[test]
 fn failures_can_be_shown() {
     let (Some(pairs), Some(_)) = (shared(), std::env::var_os("TOLLGATE_SEMANTIC_SHOW")) else { return };
-    for pair in pairs.iter().filter(|pair| pair.looked_at) {
+    let own = families(include_str!("families.txt"));
+    for pair in pairs.iter().chain(&own).filter(|pair| pair.looked_at) {
         let why = |wide| refusal(&Form::of(&pair.a), &Form::of(&pair.b), wide);
         let near = builtin().embed(&pair.a).unwrap().similarity(&builtin().embed(&pair.b).unwrap());
         let (strict, balanced) = (served(&pair.a, &pair.b, Mode::Strict), served(&pair.a, &pair.b, Mode::Balanced));
