@@ -127,7 +127,9 @@ fn range(reading: &mut Reading<'_, '_>, element: &Element) -> Option<Ends> {
     let wrong = [from.fixed(), to.fixed()].into_iter().flatten().filter_map(|end| address(end).err());
     let wrong: Vec<_> = wrong.collect();
     if !wrong.is_empty() {
-        wrong.into_iter().for_each(|why| inner.trouble(&element.place, why));
+        for why in wrong {
+            inner.trouble(&element.place, why);
+        }
         return None;
     }
     if let (Some(first), Some(last)) = (from.fixed(), to.fixed())
