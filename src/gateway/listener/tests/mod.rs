@@ -20,7 +20,7 @@ use super::*;
 use crate::gateway::{admission, upgrade};
 
 /// Longer than anything a passing test waits for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers by path; see `Echo::handle`.
 #[derive(Default)]
