@@ -97,7 +97,9 @@ impl<S: Service> Door<S> {
                 Some(rest) => rest.settles().await,
                 None => true,
             };
-            if !may_go_on {
+            // The connection may not have been asked to close yet, by the time of its last answer.
+            let is_last = self.watch.is_going_down() && response.status() != StatusCode::SWITCHING_PROTOCOLS;
+            if !may_go_on || is_last {
                 response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
             }
             response

@@ -98,6 +98,11 @@ impl Watch {
         (OpenExchange { watch: Arc::clone(self), _open: self.drain.open() }, wire)
     }
 
+    /// No further request is to be expected of this connection.
+    pub(super) fn is_going_down(&self) -> bool {
+        self.drain.at_a_glance() > 0
+    }
+
     /// The connection becomes a tunnel.
     pub(super) fn upgrade(&self) {
         self.upgraded.store(true, Relaxed);
