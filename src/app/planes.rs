@@ -1,6 +1,6 @@
 //! The two ports and what answers on them: the data plane on one, console, admin API and metrics on the other.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
@@ -26,7 +26,7 @@ use crate::{
         Gateway,
         coalescing::Table,
         learned::Learned,
-        listener::{self, BindProblem, Bound, Drain},
+        listener::{self, BindProblem, Bound, Drain, Workers},
         owners::Owners,
         peer::TrustedProxies,
         policies::Targets,
@@ -48,6 +48,7 @@ use crate::{
 pub struct Ports {
     gateway: Bound,
     console: Bound,
+    workers: Arc<Workers>,
     /// Base URL of the gateway for people on this machine.
     pub gateway_url: String,
     /// Base URL of the console for people on this machine.
@@ -55,14 +56,19 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Binds both.
+    /// Binds both, and starts the threads that serve the gateway's.
     pub fn bind(server: &Server) -> Result<Self, StartProblem> {
         let gateway = bind(&server.gateway, "gateway")?;
         let console = bind(&console::listener(&server.console), "console")?;
+        let workers = Arc::new(Workers::start().map_err(no_threads)?);
         let gateway_url = url(server.gateway.tls.as_ref(), gateway.addr());
         let console_url = url(server.console.tls.as_ref(), console.addr());
-        Ok(Self { gateway, console, gateway_url, console_url })
+        Ok(Self { gateway, console, workers, gateway_url, console_url })
     }
+}
+
+fn no_threads(error: io::Error) -> StartProblem {
+    StartProblem::Failed(format!("the threads that serve connections cannot be started: {error}"))
 }
 
 fn bind(listener: &Listener, name: &str) -> Result<Bound, StartProblem> {
@@ -265,7 +271,7 @@ impl Planes {
         let trusted = TrustedProxies::new(&server.trusted_proxies);
         let (gateway, console) = (server.gateway.clone(), console::listener(&server.console));
         serving.spawn(listener::serve(
-            ports.gateway.seen_by(sight("gateway")),
+            ports.gateway.seen_by(sight("gateway")).served_by(ports.workers.clone()),
             gateway,
             trusted.clone(),
             self.gateway,
@@ -297,6 +303,7 @@ impl Planes {
             serving,
             background,
             stop,
+            workers: ports.workers,
             lock: ground.lock,
         }
     }

@@ -2,11 +2,16 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::{LocalServer, database::Lock, reload::Reloader};
 use crate::{
-    gateway::listener::Drain,
+    gateway::listener::{Drain, Workers},
     model::Secret,
     policies::Services,
     settings::Problem,
@@ -18,6 +23,9 @@ use crate::{
 
 /// Background work, and then the database, may each take this long at the end.
 const LAST_WORK: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the last exchange is settled.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A running gateway. Dropping it without [`Running::shutdown`] ends everything at once.
 pub struct Running {
@@ -43,6 +51,12 @@ pub struct Running {
     /// The console port and everything that goes on beside the ports.
     pub(super) background: JoinSet<()>,
     pub(super) stop: watch::Sender<bool>,
+    #[expect(
+        dead_code,
+        reason = "held so that the threads go on until the database is closed: its connections come back \
+                                 by tasks on the runtimes that used them"
+    )]
+    pub(super) workers: Arc<Workers>,
     #[expect(dead_code, reason = "held so that no restore replaces the database under us")]
     pub(super) lock: Lock,
 }
@@ -144,10 +158,24 @@ impl Running {
         finish(&mut self.serving).await;
     }
 
+    /// Waits until every exchange is settled. The last byte of an answer is not the end of it: what no backend reported
+    /// is counted after that, and belongs into ledger and access log before they are closed.
+    async fn settled(&self) {
+        let all = async {
+            while self.telemetry.metrics.in_flight() > 0 {
+                sleep(LOOK).await;
+            }
+        };
+        if timeout(LAST_WORK, all).await.is_err() {
+            tracing::warn!("some exchanges are not settled; the next start books them by estimate");
+        }
+    }
+
     /// Goes down in order: exchanges, console, background work, database.
     pub async fn shutdown(mut self) {
         self.drain();
         self.ended().await;
+        self.settled().await;
         self.policies.outside.drain(LAST_WORK).await;
         self.stop.send_replace(true);
         self.meter.write_gathered();

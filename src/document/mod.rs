@@ -4,6 +4,7 @@
 //! [`csv`], which is only written.
 //! Deliberately not here: what the values mean (settings, OpenAPI, policies) and files.
 
+mod bytes;
 pub mod csv;
 mod json;
 mod node;
@@ -13,6 +14,7 @@ mod toml;
 mod veil;
 mod yaml;
 
+pub use bytes::decoded;
 pub use node::{Entry, Mark, Node, Number, Value};
 
 use std::{fmt, path::Path};

@@ -6,7 +6,7 @@ use super::{
     Bounds, Host, Thrown, Type, Value, check,
     eval::{Code, Machine, Regexes},
     parse,
-    value::Places,
+    value::{Handle, Places},
 };
 
 /// The text of an expression, without `@` and its brackets.
@@ -91,11 +91,13 @@ impl Expression {
     /// What the expression throws, and running out of `bounds`.
     pub fn evaluate(&self, host: &mut dyn Host, bounds: &Bounds) -> Result<Value, Thrown> {
         let mut machine = Machine::new(host, bounds, self.slots, &self.regexes);
-        if !self.places {
-            return machine.run(&self.code);
+        if self.places {
+            machine.places = Places::new(true);
         }
-        machine.places = Places::new(true);
-        machine.run(&self.code).map(|value| value.without_places())
+        let value = machine.run(&self.code)?;
+        // What follows wants the text of an address, and has no host to ask.
+        let value = if matches!(value, Value::Handle(Handle::Url(_))) { machine.settled(&value) } else { value };
+        Ok(if self.places { value.without_places() } else { value })
     }
 
     /// The bodies that must be buffered before.

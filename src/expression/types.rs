@@ -65,6 +65,8 @@ kinds! {
     KeyValuePair "KeyValuePair" "System.Collections.Generic.KeyValuePair" [] true;
     Grouping "IGrouping" "System.Linq.IGrouping" [Enumerable] false;
     Lookup "ILookup" "System.Linq.ILookup" [Enumerable] false;
+    Queue "Queue" "System.Collections.Generic.Queue" [Enumerable] false;
+    Stack "Stack" "System.Collections.Generic.Stack" [Enumerable] false;
     HashSet "HashSet" "System.Collections.Generic.HashSet" [List] false;
     Record "anonymous" "<>f__AnonymousType" [] false;
     Func "Func" "System.Func" [] false;
@@ -221,7 +223,7 @@ impl Kind {
             | "MatchCollection"
             | "GroupCollection" => Self::Enumerable,
             "ISet" | "SortedSet" => Self::HashSet,
-            "IList" | "IReadOnlyList" | "Queue" | "Stack" => Self::List,
+            "IList" | "IReadOnlyList" => Self::List,
             "IDictionary" | "SortedDictionary" => Self::Dictionary,
             "HttpUtility" => Self::WebUtility,
             "RSACng" | "RSACryptoServiceProvider" => Self::Rsa,
@@ -254,6 +256,8 @@ pub struct Type {
     pub kind: Kind,
     /// Generic arguments, or the element of an array; empty when unknown.
     pub args: Option<Arc<[Type]>>,
+    /// Names of the items of a tuple; an item without one has the empty name.
+    pub names: Option<Arc<[Arc<str>]>>,
 }
 
 impl Type {
@@ -262,12 +266,23 @@ impl Type {
 
     /// Without arguments.
     pub const fn plain(kind: Kind) -> Self {
-        Self { kind, args: None }
+        Self { kind, args: None, names: None }
     }
 
     /// With arguments.
     pub(crate) fn of(kind: Kind, args: Vec<Self>) -> Self {
-        Self { kind, args: (!args.is_empty()).then(|| args.into()) }
+        Self { kind, args: (!args.is_empty()).then(|| args.into()), names: None }
+    }
+
+    /// A tuple of these.
+    pub(crate) fn tuple(args: Vec<Self>, names: &[String]) -> Self {
+        let names = names.iter().map(|name| name.as_str().into()).collect();
+        Self { names: Some(names), ..Self::of(Kind::Record, args) }
+    }
+
+    /// How many items a tuple has.
+    pub(crate) fn items(&self) -> Option<usize> {
+        self.names.as_ref().and(self.args.as_ref()).map(|args| args.len())
     }
 
     /// An array of this.

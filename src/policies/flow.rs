@@ -209,7 +209,6 @@ impl Body {
 #[derive(Clone, Default)]
 pub struct Variables {
     values: Vec<(Arc<str>, Value)>,
-    responses: Vec<(Arc<str>, Response)>,
     /// Names that were set since somebody began to watch.
     touched: Option<Vec<Arc<str>>>,
 }
@@ -236,19 +235,6 @@ impl Variables {
         Some(self.values.remove(at).1)
     }
 
-    /// The answer of a side call that is kept under that name.
-    #[must_use]
-    pub fn response(&self, name: &str) -> Option<&Response> {
-        self.responses.iter().find(|(known, _)| **known == *name).map(|(_, response)| response)
-    }
-
-    /// Keeps the answer of a side call; `None` forgets it.
-    pub fn set_response(&mut self, name: &Arc<str>, response: Option<Response>) {
-        self.touched.iter_mut().for_each(|touched| touched.push(Arc::clone(name)));
-        self.responses.retain(|(known, _)| known != name);
-        self.responses.extend(response.map(|response| (name.clone(), response)));
-    }
-
     /// Begins to note what is set, for [`Variables::adopt`].
     pub fn watch(&mut self) {
         self.touched = Some(Vec::new());
@@ -260,7 +246,6 @@ impl Variables {
             if let Some(value) = copy.get(name) {
                 self.set(name, value.clone());
             }
-            self.set_response(name, copy.response(name).cloned());
         }
     }
 

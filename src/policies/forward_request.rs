@@ -38,7 +38,9 @@ pub const ENTRY: Entry = Entry {
             "follow-redirects",
             "false",
             "Whether redirects of a plain API's backend are followed, at most 10. Egress rules apply to each; one to \
-             another origin takes no credential along.",
+             another origin takes no credential along. A 307 or 308 to a request whose body is larger than \
+             `server.gateway.replay_buffer`, or of unknown length, is the caller's to follow unless \
+             `buffer-request-body` is on.",
         )
         .dynamic(),
         AttributeEntry::optional(

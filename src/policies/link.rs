@@ -1,6 +1,6 @@
 //! What the gateway lends to policies: the bodies on the wire and the way to the backends.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -168,6 +168,16 @@ pub enum Target {
         /// Whether it is written in the document. A computed one never leads to this machine itself.
         is_literal: bool,
     },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend(id) => f.write_str(id.as_str()),
+            Self::Pool(id) => f.write_str(id.as_str()),
+            Self::Named(text) | Self::Url { url: text, .. } => f.write_str(text),
+        }
+    }
 }
 
 /// `forward-request`.

@@ -8,7 +8,7 @@ use super::{
     Body, Entry, Failure, Flow, Needs, Policy, Reading, Response, Step, Verdict,
     catalogue::{ANYWHERE, AttributeEntry, Content, ElementEntry},
     parts::Part,
-    set_body, set_header, set_status,
+    set_body, set_header, set_status, values,
 };
 
 /// Its place in the catalogue.
@@ -86,7 +86,7 @@ impl Policy for ReturnResponse {
 impl ReturnResponse {
     /// A variable without an answer in it is none: what `send-request` could not get is null in APIM as well.
     fn answer(&self, flow: &mut Flow<'_>) -> Result<Response, Failure> {
-        let stored = self.variable.as_ref().and_then(|name| flow.variables.response(name).cloned());
+        let stored = self.variable.as_ref().and_then(|name| values::answer(flow.variables.get(name)?));
         let mut answer = stored.unwrap_or_else(|| Response::new(StatusCode::OK));
         for part in &self.parts {
             part.apply(flow, &mut answer)?;
@@ -101,7 +101,7 @@ impl ReturnResponse {
 
 #[cfg(test)]
 mod tests {
-    use crate::policies::testing::Scene;
+    use crate::policies::{outside::scripted::script, testing::Scene};
 
     const ANSWER: &str = r#"<return-response><set-status code="401" reason="No" /><set-header name="x-a">
         <value>1</value></set-header><set-body>{"error":1}</set-body></return-response>"#;
@@ -126,6 +126,22 @@ mod tests {
     fn it_is_an_empty_200_by_itself() {
         let played = Scene::new().section("inbound", "<return-response />").run();
         assert_eq!((played.status(), played.body().as_str()), (200, ""));
+    }
+
+    #[test]
+    fn it_begins_with_the_answer_of_a_side_call() {
+        let call =
+            r#"<send-request mode="new" response-variable-name="r"><set-url>https://a.test/</set-url></send-request>"#;
+        let calls = script();
+        calls.on("https://a.test/", 403, &[("x-a", "1"), ("connection", "close")], "why");
+        for (inside, status) in [("", 403), (r#"<set-status code="401" reason="No" />"#, 401)] {
+            let text = format!(r#"{call}<return-response response-variable-name="r">{inside}</return-response>"#);
+            let played = Scene::new().calls(&calls).section("inbound", &text).run();
+            let found = (played.status(), played.body(), played.header("x-a"), played.header("connection"));
+            assert_eq!(found, (status, "why".to_owned(), Some("1".to_owned()), None), "{inside}");
+        }
+        let none = Scene::new().section("inbound", r#"<return-response response-variable-name="none" />"#).run();
+        assert_eq!((none.status(), none.body().as_str()), (200, ""));
     }
 
     #[test]

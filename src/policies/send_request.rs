@@ -177,6 +177,22 @@ mod tests {
     }
 
     #[test]
+    fn bodies_may_be_xml_or_templates() {
+        for (inside, wanted) in [
+            (r#"<set-body><s:E xmlns:s="u"><a b="1" /></s:E></set-body>"#, r#"<s:E xmlns:s="u"><a b="1" /></s:E>"#),
+            (r#"<set-body template="liquid">{"n": "{{body.name | Upcase}}"}</set-body>"#, r#"{"n": "ADA"}"#),
+        ] {
+            let calls = script();
+            calls.on("https://a.test/", 200, &[], "");
+            let inside = format!("<set-url>https://a.test/</set-url><set-method>POST</set-method>{inside}");
+            let scene = Scene::new().calls(&calls).section("inbound", &policy(r#"mode="new""#, &inside));
+            let scene = scene.request("POST", "/").header("content-type", "application/json").body(r#"{"name":"ada"}"#);
+            assert_eq!(scene.run().status(), 200);
+            assert_eq!(String::from_utf8_lossy(&calls.call(0).body), wanted);
+        }
+    }
+
+    #[test]
     fn it_can_show_who_it_is() {
         let calls = script();
         calls.on("https://a.test/", 200, &[], "");

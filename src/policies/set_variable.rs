@@ -37,11 +37,7 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
 
 impl Policy for SetVariable {
     fn run<'f>(&'f self, flow: &'f mut Flow<'_>) -> Step<'f> {
-        let set = self.value.get(flow).map(|value| {
-            flow.variables.set_response(&self.name, None);
-            flow.variables.set(&self.name, value);
-        });
-        set.into()
+        self.value.get(flow).map(|value| flow.variables.set(&self.name, value)).into()
     }
 
     fn needs(&self) -> Needs {

@@ -12,6 +12,7 @@ use super::{
     authentication_certificate::{self, Shown},
     authentication_managed_identity::{self, ManagedIdentity},
     catalogue::{AttributeEntry, Content, ElementEntry},
+    set_body::{self, SetBody},
     set_header::{self, SetHeader},
     values::RawBody,
 };
@@ -56,9 +57,9 @@ pub const CHILDREN: &[ElementEntry] = &[
     },
     child(
         "set-body",
-        &[AttributeEntry::absent("template", "Only plain text and expressions here: templates are refused.")],
-        Content::Text,
-        "The body.",
+        set_body::ENTRY.attributes,
+        Content::Anything,
+        "The body: text, XML, an expression, or a template, which looks at the exchange's body as `set-body` does.",
     ),
     child(
         "authentication-certificate",
@@ -93,7 +94,7 @@ pub struct SideMessage {
     url: Option<Dynamic<Arc<str>>>,
     method: Option<Dynamic<Arc<str>>>,
     headers: Vec<SetHeader>,
-    body: Option<Dynamic<RawBody>>,
+    body: Option<Made>,
     certificate: Option<Shown>,
     identity: Option<ManagedIdentity>,
     basic: Option<Basic>,
@@ -101,6 +102,36 @@ pub struct SideMessage {
     /// `scheme://host:port` that the document writes down: the operator's choice, also where the rest is computed.
     origins: Vec<String>,
     named: Arc<Named>,
+}
+
+/// What makes the body.
+enum Made {
+    Raw(Dynamic<RawBody>),
+    Template(SetBody),
+}
+
+impl Made {
+    fn read(reading: &mut Reading<'_, '_>) -> Option<Self> {
+        if reading.attribute("template").is_some() {
+            return SetBody::of(reading).map(Self::Template);
+        }
+        let content = reading.element.content();
+        reading.of_text(&content).map(Self::Raw)
+    }
+
+    fn needs(&self) -> Needs {
+        match self {
+            Self::Raw(body) => body.needs(),
+            Self::Template(body) => body.needs(),
+        }
+    }
+
+    async fn bytes(&self, flow: &mut Flow<'_>) -> Result<Bytes, Failure> {
+        match self {
+            Self::Raw(body) => Ok(body.get(flow)?.0),
+            Self::Template(body) => body.made(flow).await,
+        }
+    }
 }
 
 struct Proxy {
@@ -146,11 +177,7 @@ impl SideMessage {
             }
             "set-method" => self.method = reading.text(),
             "set-header" => self.headers.extend(SetHeader::of(reading)),
-            "set-body" if reading.attribute("template").is_some() => {
-                reading
-                    .refuse::<()>("templates inside a side request are not available: write the body as an expression");
-            }
-            "set-body" => self.body = reading.text(),
+            "set-body" => self.body = Made::read(reading),
             "authentication-certificate" => self.certificate = Shown::read(reading),
             "authentication-managed-identity" => self.identity = ManagedIdentity::read(reading),
             "authentication-basic" => self.basic = Basic::read(reading),
@@ -165,7 +192,7 @@ impl SideMessage {
         let parts = [
             self.copy.needs(),
             self.timeout.needs(),
-            self.body.as_ref().map_or(Needs::NONE, Dynamic::needs),
+            self.body.as_ref().map_or(Needs::NONE, Made::needs),
             self.certificate.as_ref().map_or(Needs::NONE, Shown::needs),
             self.identity.as_ref().map_or(Needs::NONE, ManagedIdentity::needs),
             self.basic.as_ref().map_or(Needs::NONE, Basic::needs),
@@ -193,7 +220,7 @@ impl SideMessage {
             part.change(flow)?.apply(&mut call.headers);
         }
         if let Some(body) = &self.body {
-            call.body = body.get(flow)?.0;
+            call.body = body.bytes(flow).await?;
         }
         if let Some(basic) = &self.basic {
             call.headers.insert(header::AUTHORIZATION, basic.header(flow)?);

@@ -113,7 +113,7 @@ fn state(flow: &Flow<'_>) -> Map<String, Json> {
         state.insert(format!("variables.{name}"), shortened(&value.to_text()));
     }
     if let Some(target) = &flow.route.target {
-        state.insert("backend".into(), shortened(&format!("{target:?}")));
+        state.insert("backend".into(), shortened(&target.to_string()));
     }
     state
 }

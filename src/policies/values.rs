@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value as Json;
 
-use super::{Flow, FromValue};
+use super::{Body, Flow, FromValue, Response};
 use crate::{
     expression::{
         Headers, Value,
@@ -23,6 +23,26 @@ pub fn response(answer: &Answer) -> Value {
     let headers = headers(&answer.headers);
     Value::response(value::Response::new(answer.status.as_u16(), reason, headers, answer.body.clone()))
 }
+
+/// The answer that a variable holds, as one that can be given to the caller. What was read away is empty.
+#[must_use]
+pub fn answer(value: &Value) -> Option<Response> {
+    let Value::Object(object) = value else { return None };
+    let Object::Response(stored) = &**object else { return None };
+    let mut response = Response::new(StatusCode::from_u16(stored.status).ok()?);
+    response.reason = Some(stored.reason.to_string()).filter(|reason| !reason.is_empty());
+    for (name, values) in stored.headers.iter().filter(|(name, _)| !CONNECTIONS.contains(&&**name)) {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
+            response.headers.append(&name, value);
+        }
+    }
+    response.body = Body::Held(stored.body());
+    Some(response)
+}
+
+/// Headers about a connection (RFC 9110, section 7.6.1) and the length of what came over it.
+const CONNECTIONS: [&str; 6] = ["connection", "content-length", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
 fn headers(headers: &HeaderMap) -> Headers {
     let values = |name| headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into());

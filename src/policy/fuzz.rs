@@ -2,7 +2,7 @@
 
 use proptest::strategy::{Just, Strategy};
 
-use super::{Document, NamedValues, Scope, Section, effective, references, shape::shape, substitute, text_of};
+use super::{Document, NamedValues, Scope, Section, effective, references, shape::shape, substitute};
 
 /// Pieces that mean something to one of the readers.
 const PIECES: &[&str] = &[
@@ -147,7 +147,7 @@ proptest::proptest! {
 
     #[test]
     fn no_bytes_make_anything_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-        if let Ok(text) = text_of("p", &bytes) {
+        if let Ok(text) = crate::document::decoded(&bytes) {
             exercise(&text)?;
         }
     }

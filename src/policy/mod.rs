@@ -5,7 +5,6 @@
 //! Deliberately not here: which policies exist and what they do (`policies`), and the language inside `@(...)`
 //! (`expression`): to this module code is text with known borders.
 
-mod bytes;
 mod code;
 mod document;
 mod entity;
@@ -22,7 +21,6 @@ mod view;
 mod xml;
 mod yaml;
 
-pub use bytes::text_of;
 pub use document::{Document, Fragment, Spelling};
 pub use fragments::{Fragments, included, resolve};
 pub use named_values::{NamedValue, NamedValues, Reference, references, substitute};

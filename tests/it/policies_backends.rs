@@ -296,7 +296,10 @@ async fn redirects_are_followed_where_the_document_says_so() {
     assert!(!away.contains(BACKEND_KEY) && away.header("api-key").is_none(), "{:?}", away.headers);
     let outside = world.vendor("svc").seen().into_iter().find(|seen| seen.target == "/outside").expect("asked");
     assert!(!outside.contains(BACKEND_KEY), "{:?}", outside.headers);
-    let stays = world.send(&Call::new("POST", "/orders/again").key(KEY).body("body")).await.expect_whole(307);
+    let again = world.send(&Call::new("POST", "/orders/again").key(KEY).body("body")).await.expect_whole(200);
+    assert_eq!(again.text(), "POST /base/2 body");
+    let large = vec![b'x'; (8 << 20) + 1];
+    let stays = world.send(&Call::new("POST", "/orders/again").key(KEY).body(large)).await.expect_whole(307);
     assert_eq!(stays.header("location"), Some("/base/2"), "its body has gone out");
     world.send(&Call::get("/orders/round").key(KEY)).await.expect_whole(502);
 }

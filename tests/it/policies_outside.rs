@@ -108,6 +108,20 @@ async fn answers_are_kept_as_they_pass() {
 }
 
 #[tokio::test]
+async fn a_kept_answer_counts_as_a_call() {
+    let config = orders(CACHED).replace("path: /orders", "path: /orders\n    limits: { requests_per_minute: 3 }");
+    let fine = Vendor::always(Reply::text(200, "text/plain", "fine")).await;
+    let world = World::builder().config(&config).vendor("svc", fine).start().await;
+    let get = Call::get("/orders/1").key(KEY);
+    for wanted in ["miss", "hit", "hit"] {
+        assert_eq!(cached(&world.send(&get).await.expect_whole(200)), Some(wanted));
+    }
+    let refused = world.send(&get).await.expect_whole(429);
+    assert!(refused.header("retry-after").is_some(), "{}", refused.text());
+    assert_eq!(world.vendor("svc").count(), 1);
+}
+
+#[tokio::test]
 async fn answers_that_break_off_are_not_kept() {
     let vendor = Vendor::start(|_, at| {
         let whole = Reply::chunks("text/plain", ["one", "two"]);

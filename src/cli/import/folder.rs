@@ -2,6 +2,7 @@
 //! Azure's properties. Both spellings of the collections are read (`named values` and `namedValues`), at any depth.
 
 use std::{
+    borrow::Cow,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -10,7 +11,7 @@ use super::{
     found::{Document, Found, Place, Resource, Specification, Unread, items},
     names,
 };
-use crate::document::{self, Format, MAX_SIZE, Node};
+use crate::document::{self, Format, MAX_SIZE, Node, decoded};
 
 /// Deepest folder that is looked into; an extract has eight levels.
 const DEEPEST: usize = 24;
@@ -87,7 +88,7 @@ pub fn text(file: &Path) -> Result<String, String> {
         return Err(format!("it has {size} bytes; at most {MAX_SIZE} are read"));
     }
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"))
+    decoded(&bytes).map(Cow::into_owned).map_err(|broken| broken.to_string())
 }
 
 /// The owner that a file's path names: kind and names.
@@ -201,6 +202,17 @@ fn json(text: &str, place: &Place, found: &mut Found) -> Option<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_read_as_windows_writes_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("policy.xml");
+        let wide: Vec<u8> = "\u{feff}<policies />".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(&file, wide).expect("written");
+        assert_eq!(text(&file).as_deref(), Ok("<policies />"));
+        fs::write(&file, b"<a>\n\xe9</a>").expect("written");
+        assert_eq!(text(&file), Err("2:1: the byte 0xE9 is no UTF-8: save the file as UTF-8".to_owned()));
+    }
 
     #[test]
     fn paths_name_their_owner_in_both_layouts() {

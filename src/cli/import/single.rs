@@ -52,6 +52,8 @@ pub fn root(text: &str) -> Option<&str> {
         let (open, close) = match rest {
             _ if rest.starts_with("<!--") => ("<!--", "-->"),
             _ if rest.starts_with("<?") => ("<?", "?>"),
+            // What is behind it is refused, and not passed over as if it were no policy document.
+            _ if rest.starts_with("<!") => ("<!", if declares_entities(rest) { "]>" } else { ">" }),
             _ => break,
         };
         let (_, after) = rest[open.len()..].split_once(close)?;
@@ -61,6 +63,12 @@ pub fn root(text: &str) -> Option<&str> {
     let start = rest.find(['<'])?;
     let name = rest[start + 1..].split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next()?;
     (!name.is_empty()).then_some(name)
+}
+
+/// Whether a document type declaration has a part in brackets.
+fn declares_entities(text: &str) -> bool {
+    let bracket = text.find('[').unwrap_or(usize::MAX);
+    text.find('>').is_some_and(|end| bracket < end)
 }
 
 #[cfg(test)]
@@ -74,6 +82,8 @@ mod tests {
             ("\u{FEFF}<?xml version=\"1.0\"?>\n<!-- <x> --><fragment>", Some("fragment")),
             ("<project>", Some("project")),
             ("<!-- open", None),
+            ("<!DOCTYPE x>\n<policies>", Some("policies")),
+            ("<!DOCTYPE x [<!ENTITY a \"b>\"><!ENTITY c SYSTEM 'd'>]><policies>", Some("policies")),
             ("", None),
         ];
         for (text, wanted) in rows {

@@ -27,7 +27,7 @@ use super::{
     exit::{Exit, Failure},
     wait_for,
 };
-use crate::policy::Problem;
+use crate::{document::decoded, policy::Problem};
 
 /// Runs the command.
 pub fn run(global: &Global, policy: Policy) -> Result<(), Failure> {
@@ -43,7 +43,13 @@ fn read(file: &Path) -> Result<String, Failure> {
     if file == Path::new("-") {
         return Ok(std::io::read_to_string(std::io::stdin())?);
     }
-    std::fs::read_to_string(file).map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?;
+    let text = decoded(&bytes).map_err(|broken| Failure::failed(format!("{name}:{broken}")))?;
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
+        return Err(Failure::new(Exit::Configuration, format!("{name}: the file is empty: no policy would apply")));
+    }
+    Ok(text.into_owned())
 }
 
 /// A document that cannot be used.

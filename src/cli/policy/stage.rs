@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::{Method, header};
 use serde_json::Value as Json;
 use url::Url;
 
@@ -131,7 +132,7 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         cached: Cached::Unasked,
     };
     let clock = services.clock.clone();
-    let ended = in_played_time(&clock, Pipeline::run(&mut flow)).await;
+    let ended = in_played_time(&clock, run(&mut flow)).await;
     let Flow { response, variables, last_error, trace, .. } = flow;
     services.outside.drain(Duration::from_secs(1)).await;
     let asked = case.expect.iter().flat_map(|expect| expect.cached.keys());
@@ -155,6 +156,28 @@ async fn on_stage(pipeline: &Pipeline, case: &Case) -> Result<Played, String> {
         trace: trace.unwrap_or_default(),
         warnings: Vec::new(),
     })
+}
+
+/// The pipeline, and before it what a browser's question gets from the first `cors`, as on a gateway.
+async fn run(flow: &mut Flow<'_>) -> Ended {
+    if asks(&flow.request) {
+        flow.is_preflight = true;
+        let answered = Pipeline::preflight(flow).await;
+        flow.is_preflight = false;
+        match answered {
+            Ok(true) => return Ended::Answered,
+            Ok(false) => {}
+            Err(failure) => return Ended::Failed(failure),
+        }
+    }
+    Pipeline::run(flow).await
+}
+
+/// Whether a browser asks whether it may send (Fetch, "CORS-preflight request").
+fn asks(request: &Request) -> bool {
+    request.method == Method::OPTIONS
+        && request.headers.contains_key(header::ORIGIN)
+        && request.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Runs with a clock that goes with the runtime's: whatever is waited for moves both.

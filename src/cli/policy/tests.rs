@@ -70,3 +70,28 @@ fn formatting_knows_documents_and_fragments() {
         }
     }
 }
+
+#[test]
+fn a_browsers_question_is_answered_as_on_a_gateway() {
+    let document = r#"<policies><inbound><set-header name="x-a"><value>1</value></set-header><cors><allowed-origins><origin>https://a.example</origin></allowed-origins></cors></inbound></policies>"#;
+    let case = case(
+        "request: { method: OPTIONS, headers: { origin: 'https://a.example', access-control-request-method: POST } }
+expect: { sent: [], status: 200, headers: { access-control-allow-origin: 'https://a.example' } }
+",
+    );
+    let played =
+        try_out::play("p.xml", document, &case, OnUnsupported::Refuse).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(expectation::differences(case.expect.as_ref().expect("an expectation"), &played), Vec::<String>::new());
+}
+
+#[test]
+fn files_are_read_as_windows_writes_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("p.xml");
+    let wide: Vec<u8> = format!("\u{feff}{DOCUMENT}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&file, wide).expect("written");
+    assert_eq!(super::read(&file).expect("text"), DOCUMENT);
+    std::fs::write(&file, " \n").expect("written");
+    let nothing = super::read(&file).expect_err("no document");
+    assert!(nothing.to_string().contains("the file is empty"), "{nothing}");
+}

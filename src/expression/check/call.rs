@@ -9,8 +9,8 @@ use crate::expression::{
 };
 
 /// Arguments, resolved.
-struct Args {
-    nodes: Vec<Node>,
+pub(super) struct Args {
+    pub(super) nodes: Vec<Node>,
     /// The result of the last lambda among them.
     lambda: Type,
     out: Option<usize>,
@@ -37,6 +37,9 @@ impl Checker {
 
     fn call_name(&mut self, at: usize, callee: &Expr, name: &str, args: &[Expr]) -> Typed {
         let (node, of) = self.expr(callee);
+        if let Some(taken) = self.scope.find(name).and_then(|(slot, _)| self.taken_by(slot)) {
+            return self.call_function(at, (node, of), &taken, args);
+        }
         if !matches!(of.kind, Kind::Func | Kind::Unknown | Kind::Dynamic) {
             self.trouble(at, format!("`{name}` is a value of type `{of}`, not a function"));
         }
@@ -135,9 +138,9 @@ impl Checker {
         self.trouble(at, format!("`{}` takes {wanted} arguments, not {count}", member.name));
     }
 
-    fn args(&mut self, args: &[Expr], receiver: &Type) -> Args {
+    pub(super) fn args(&mut self, args: &[Expr], receiver: &Type) -> Args {
         let mut checked = Args { nodes: Vec::new(), lambda: Type::UNKNOWN, out: None };
-        for arg in args {
+        for arg in args.iter().map(Expr::unnamed) {
             let node = match &arg.kind {
                 ExprKind::Lambda(parameters, body) => {
                     let types = if parameters.len() == 1 { vec![receiver.element()] } else { Vec::new() };
@@ -209,7 +212,8 @@ impl Checker {
             return;
         }
         // The body of an answer in a variable has no part in this exchange.
-        let preserve = args.first().is_some_and(|arg| !matches!(&arg.kind, ExprKind::Literal(Value::Bool(false))));
+        let preserve =
+            args.first().is_some_and(|arg| !matches!(&arg.unnamed().kind, ExprKind::Literal(Value::Bool(false))));
         let of_response = matches!(node, Node::Native(_) | Node::Dynamic(_));
         self.needs.consumes |= !preserve && !of_response;
     }

@@ -95,6 +95,9 @@ pub(super) fn convert(node: Node, from: &Type, to: &Type, nullable: bool) -> Nod
         || matches!(to.kind, Kind::JToken | Kind::JValue) && !from.kind.is_a(Kind::JToken) && from.kind != Kind::Null
         || to.kind == Kind::DateTimeOffset && from.kind == Kind::DateTime
         || matches!(to.kind, Kind::XName | Kind::XNamespace) && from.kind == Kind::String;
+    if to.items().is_some() {
+        return super::tuple::convert_items(node, from, to);
+    }
     if !changes {
         return node;
     }

@@ -10,7 +10,8 @@ use crate::expression::{
 
 impl Checker {
     pub(super) fn creation(&mut self, name: &TypeRef, args: &[Expr], initial: &[Initial]) -> Typed {
-        let of = if name.name == "Tuple" { Kind::Tuple.into() } else { self.resolve(name) };
+        let of =
+            if matches!(name.name.as_str(), "Tuple" | "ValueTuple") { Kind::Tuple.into() } else { self.resolve(name) };
         if of.kind == Kind::Unknown {
             return nothing();
         }
@@ -27,8 +28,11 @@ impl Checker {
         if of.kind == Kind::Exception {
             nodes.insert(0, Node::Const(Value::from(name.name.as_str())));
         }
+        if name.name.starts_with("Sorted") {
+            nodes.push(Node::Const(Value::from(library::SORTED)));
+        }
         let node = member::native(found, None, nodes, of.kind);
-        let of = if of.kind == Kind::Tuple { Kind::Record.into() } else { of };
+        let of = if of.kind == Kind::Tuple { self.resolve(name) } else { of };
         if initial.is_empty() {
             return (node, of);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Checker, Type, Typed, common, conversion, operator::widest};
+use super::{Checker, Type, Typed, common, conversion, operator::widest, tuple::Part};
 use crate::expression::{
     Kind, Value,
     eval::{ArmNode, LambdaNode, Node, NodePiece, PatternNode, Target},
@@ -24,6 +24,8 @@ impl Checker {
             ExprKind::New(of, args, initial) => self.creation(of, args, initial),
             ExprKind::NewArray(of, size, items) => self.array(of.as_ref(), size.as_deref(), items),
             ExprKind::Record(fields) => self.record(fields),
+            ExprKind::Tuple(items) => self.tuple(items),
+            ExprKind::Named(_, value) => self.expr(value),
             ExprKind::Cast(of, value) => {
                 let nullable = of.nullable;
                 let of = self.resolve(of);
@@ -119,6 +121,9 @@ impl Checker {
 
     fn assign(&mut self, operator: &str, target: &Expr, value: &Expr) -> Typed {
         let at = target.at;
+        if let (true, ExprKind::Tuple(items)) = (operator.is_empty(), &target.kind) {
+            return self.deconstruct(at, &items.iter().map(|item| Part::Old(&item.1)).collect::<Vec<_>>(), value);
+        }
         let (target, of) = self.target(target);
         let (node, from) = self.expr(value);
         let node = if operator.is_empty() { self.assigned(value.at, (node, from.clone()), &of, true) } else { node };
@@ -126,7 +131,7 @@ impl Checker {
         (Node::Assign(Box::new((operator, target, node))), if of.kind == Kind::Unknown { from } else { of })
     }
 
-    fn target(&mut self, target: &Expr) -> (Target, Type) {
+    pub(super) fn target(&mut self, target: &Expr) -> (Target, Type) {
         match &target.kind {
             ExprKind::Name(name) => {
                 if let Some((slot, of)) = self.scope.find(name) {
@@ -152,6 +157,9 @@ impl Checker {
                 (Target::Index(owner, key), element)
             }
             ExprKind::Member(owner, name) => {
+                if let Some(item) = self.item_target(owner, name) {
+                    return item;
+                }
                 let (owner, of) = self.expr(owner);
                 let dynamic = of.kind == Kind::Dynamic;
                 if dynamic {
@@ -183,9 +191,9 @@ impl Checker {
             .enumerate()
             .map(|(at, name)| self.scope.declare(name, types.get(at).cloned().unwrap_or(Type::UNKNOWN)));
         let slots = slots.collect();
-        let outer = std::mem::take(&mut self.inside);
+        let outer = (std::mem::take(&mut self.inside), self.result.take());
         let (code, of) = self.body(body);
-        self.inside = outer;
+        (self.inside, self.result) = outer;
         self.scope.leave(mark);
         let node = LambdaNode { parameters: slots, slots: start..self.scope.slots(), code };
         (Node::Lambda(node.into()), Type::of(Kind::Func, vec![of]))
@@ -205,6 +213,10 @@ impl Checker {
             Pattern::Compare(operator, value) => {
                 let operator = self.operator(value.at, operator);
                 PatternNode::Compare(operator, self.expr(value).0)
+            }
+            Pattern::Items(items) => {
+                let items = items.iter().enumerate().map(|(at, item)| self.pattern(item, &of.arg(at)));
+                PatternNode::Items(items.collect())
             }
             Pattern::Not(inner) => PatternNode::Not(Box::new(self.pattern(inner, of))),
             Pattern::Or(left, right) => {

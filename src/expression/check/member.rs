@@ -157,6 +157,9 @@ impl Checker {
 
     fn property(&mut self, at: usize, (node, of): Typed, name: &str) -> Typed {
         self.note_place(&of, name, 0);
+        if of.items().is_some() {
+            return self.item(at, node, &of, name).unwrap_or_else(nothing);
+        }
         if let Some(member) = library::property(of.kind, false, name)
             && (!of.kind.is_open() || member.owner != Kind::Object)
         {
@@ -174,6 +177,16 @@ impl Checker {
             {
                 if candidates.is_empty() {
                     self.loose.push((at, name.to_owned()));
+                }
+                if candidates.is_empty() && self.is_ambiguous(name) {
+                    self.trouble(
+                        at,
+                        format!("`{name}` is not the same item of all tuples here; write `Item1`, `Item2`"),
+                    );
+                }
+                let item = if maybe_record { self.item_called(name) } else { None };
+                if item.is_some() {
+                    return (with_item(dynamic(name, node, Vec::new(), candidates), item), Type::UNKNOWN);
                 }
                 let result = if candidates.len() == 1 {
                     library::result_type(candidates[0].result, &of, &Type::UNKNOWN, &Type::UNKNOWN)
@@ -257,6 +270,7 @@ pub(super) fn native(member: &'static Member, this: Option<Node>, args: Vec<Node
         element: Kind::Unknown,
         nullable: false,
         out: None,
+        item: None,
         native: Some(member.native),
         candidates: vec![member],
         name: Arc::from(member.name),
@@ -272,8 +286,16 @@ pub(super) fn dynamic(name: &str, this: Node, args: Vec<Node>, candidates: Vec<&
         element: Kind::Unknown,
         nullable: false,
         out: None,
+        item: None,
         native: None,
         candidates,
         name: Arc::from(name),
     }))
+}
+
+fn with_item(mut node: Node, item: Option<usize>) -> Node {
+    if let Node::Dynamic(call) = &mut node {
+        call.item = item;
+    }
+    node
 }

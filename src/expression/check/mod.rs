@@ -7,13 +7,15 @@ mod control;
 mod conversion;
 mod create;
 mod expression;
+mod function;
 mod member;
 mod operator;
 mod scope;
 mod statement;
 mod suggest;
+mod tuple;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     Trouble, Type,
@@ -60,6 +62,12 @@ struct Checker {
     loose: Vec<(usize, String)>,
     /// The members of the anonymous objects.
     fields: HashSet<String>,
+    /// The places of items of tuples that go by a name.
+    items: HashMap<String, BTreeSet<usize>>,
+    /// What local functions take, by their slots.
+    functions: Vec<(usize, Vec<function::Taken>)>,
+    /// What the function that is being checked gives, and whether that may be null.
+    result: Option<(Type, bool)>,
     troubles: Vec<Trouble>,
     scope: Scope,
     needs: Needs,
@@ -76,6 +84,9 @@ pub(super) fn check(body: &Body, length: usize) -> Result<Checked, Vec<Trouble>>
         inside: Inside::default(),
         loose: Vec::new(),
         fields: HashSet::new(),
+        items: HashMap::new(),
+        functions: Vec::new(),
+        result: None,
         troubles: Vec::new(),
         scope: Scope::new(),
         needs: Needs::default(),
@@ -132,7 +143,19 @@ impl Checker {
     fn resolve(&mut self, name: &TypeRef) -> Type {
         let args: Vec<_> = name.args.iter().map(|arg| self.resolve(arg)).collect();
         let base = match Kind::by_name(&name.name) {
-            Some(Kind::Tuple) => Type::plain(Kind::Record),
+            Some(Kind::Tuple) => {
+                self.note_items(&name.names);
+                if args.is_empty() { Type::plain(Kind::Record) } else { Type::tuple(args, &name.names) }
+            }
+            Some(Kind::Func) => {
+                // What it gives is the last of `Func`, and goes without saying of the others.
+                let given = match name.name.as_str() {
+                    "Action" => Kind::Void.into(),
+                    "Predicate" => Kind::Bool.into(),
+                    _ => args.last().cloned().unwrap_or(Type::UNKNOWN),
+                };
+                Type::of(Kind::Func, vec![given])
+            }
             Some(kind) => Type::of(kind, args),
             None => {
                 let hint = suggest::type_name(&name.name);

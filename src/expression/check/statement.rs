@@ -3,8 +3,8 @@
 use super::{Checker, Inside, Type, conversion::initial};
 use crate::expression::{
     Kind, Value,
-    eval::{CatchNode, LabelNode, LambdaNode, Node, Statement},
-    parse::syntax::{Body, Catch, Expr, Label, Section, Stmt, StmtKind, TypeRef},
+    eval::{CatchNode, LabelNode, Node, Statement},
+    parse::syntax::{Catch, Expr, ExprKind, Label, Section, Stmt, StmtKind, TypeRef},
 };
 
 impl Checker {
@@ -16,16 +16,6 @@ impl Checker {
         let (functions, rest): (Vec<_>, Vec<_>) = checked.partition(|(is_function, _)| *is_function);
         self.scope.leave(mark);
         functions.into_iter().chain(rest).map(|(_, statement)| statement).collect()
-    }
-
-    /// Local functions can be called before they are declared.
-    fn hoist(&mut self, statements: &[Stmt]) {
-        for statement in statements {
-            if let StmtKind::Function(of, name, ..) = &statement.kind {
-                let of = if of.name == "void" { Type::plain(Kind::Void) } else { self.resolve(of) };
-                self.scope.declare(name, Type::of(Kind::Func, vec![of]));
-            }
-        }
     }
 
     /// A statement with a scope of its own.
@@ -54,7 +44,11 @@ impl Checker {
             StmtKind::Empty => Statement::Block(Vec::new()),
             StmtKind::Expr(value) => Statement::Expr(self.expr(value).0),
             StmtKind::Local(of, names) => self.locals(statement.at, of.as_ref(), names),
-            StmtKind::Function(_, name, parameters, body) => self.function(name, parameters, body),
+            StmtKind::Function(of, name, parameters, body) => self.function(of, name, parameters, body),
+            StmtKind::Deconstruct(places, value) => {
+                let places: Vec<_> = places.iter().map(Into::into).collect();
+                Statement::Expr(self.deconstruct(statement.at, &places, value).0)
+            }
             StmtKind::Block(statements) => Statement::Block(self.block(statements)),
             StmtKind::If(branches, last) => {
                 let branches = branches.iter().map(|(condition, then)| (self.condition(condition), self.scoped(then)));
@@ -80,9 +74,8 @@ impl Checker {
                 Statement::Block(statements)
             }
             StmtKind::Return(value) => {
-                let typed = value.as_ref().map(|value| self.expr(value));
-                self.returns.extend(typed.as_ref().map(|typed| typed.1.clone()));
-                Statement::Return(typed.map(|typed| typed.0))
+                let node = value.as_ref().map(|value| self.returned(value));
+                Statement::Return(node)
             }
             StmtKind::Throw(value) => {
                 self.placed(statement.at, value.is_some() || self.inside.catches, "`throw;` outside a `catch`");
@@ -99,6 +92,17 @@ impl Checker {
         }
     }
 
+    /// The value of a `return`, as the local function around it gives it.
+    fn returned(&mut self, value: &Expr) -> Node {
+        let (node, of) = self.expr(value);
+        let (node, of) = match self.result.clone() {
+            Some((result, nullable)) => (self.assigned(value.at, (node, of), &result, nullable), result),
+            None => (node, of),
+        };
+        self.returns.push(of);
+        node
+    }
+
     fn placed(&mut self, at: usize, is_placed: bool, message: &str) {
         if !is_placed {
             self.trouble(at, message);
@@ -109,9 +113,7 @@ impl Checker {
         let declared = of.map(|of| (self.resolve(of), of.nullable));
         let mut statements = Vec::new();
         for (name, value) in names {
-            if self.scope.find(name).is_some() {
-                self.trouble(at, format!("a variable `{name}` is already declared in this scope"));
-            }
+            self.undeclared(at, name);
             let (node, inferred) = match value {
                 Some(value) => self.expr(value),
                 None => (Node::Const(Value::Null), Type::UNKNOWN),
@@ -119,6 +121,9 @@ impl Checker {
             let (node, of) = match &declared {
                 None => (node, inferred),
                 Some((of, nullable)) => match value {
+                    Some(Expr { kind: ExprKind::Default(None), .. }) if !nullable => {
+                        (Node::Const(initial(of)), of.clone())
+                    }
                     Some(value) => (self.assigned(value.at, (node, inferred), of, *nullable), of.clone()),
                     None => (Node::Const(if *nullable { Value::Null } else { initial(of) }), of.clone()),
                 },
@@ -127,23 +132,6 @@ impl Checker {
             statements.push(Statement::Local(slot, node));
         }
         if statements.len() == 1 { statements.remove(0) } else { Statement::Block(statements) }
-    }
-
-    fn function(&mut self, name: &str, parameters: &[(TypeRef, String)], body: &Body) -> Statement {
-        let slot = self.scope.find(name).map_or(0, |found| found.0);
-        let mark = self.scope.mark();
-        let start = self.scope.slots();
-        let mut slots = Vec::new();
-        for (of, name) in parameters {
-            let of = self.resolve(of);
-            slots.push(self.scope.declare(name, of));
-        }
-        let outer = std::mem::take(&mut self.inside);
-        let code = self.body(body).0;
-        self.inside = outer;
-        let node = LambdaNode { parameters: slots, slots: start..self.scope.slots(), code };
-        self.scope.leave(mark);
-        Statement::Local(slot, Node::Lambda(node.into()))
     }
 
     fn for_loop(&mut self, first: &[Stmt], condition: Option<&Expr>, step: &[Expr], body: &Stmt) -> Statement {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{InitialNode, Machine, Node, Operator, Outcome, Target};
+use super::{InitialNode, Machine, Node, Operator, Outcome, Target, tuple};
 use crate::expression::{
     Kind, Thrown, Value, library,
     value::{Inner, Json, Object, Xml, guard, json::JsonObject},
@@ -23,6 +23,12 @@ impl Machine<'_> {
                 let old = operator.map(|_| self.index(&owner, &key)).transpose()?;
                 let new = self.updated(*operator, old, value)?;
                 self.store(&owner, key, &new)?;
+                Ok(new)
+            }
+            Target::Item(slot, at) => {
+                let old = operator.map(|_| tuple::item(&self.slot(*slot), *at)).transpose()?;
+                let new = self.updated(*operator, old, value)?;
+                self.set_item(*slot, *at, new.clone())?;
                 Ok(new)
             }
             Target::Member(owner, name) => {
@@ -56,6 +62,7 @@ impl Machine<'_> {
     pub(super) fn step(&mut self, by: i32, before: bool, target: &Target) -> Outcome {
         let (owner, key, old) = match target {
             Target::Local(slot) => (Value::Null, Value::Null, self.slot(*slot)),
+            Target::Item(slot, at) => (Value::Null, Value::Null, tuple::item(&self.slot(*slot), *at)?),
             Target::Index(owner, key) => {
                 let owner = self.eval(owner)?;
                 let key = self.eval(key)?;
@@ -72,6 +79,7 @@ impl Machine<'_> {
         let new = self.operate(Operator::Add, &old, &Value::Int(by))?;
         match target {
             Target::Local(slot) => self.set_slot(*slot, new.clone()),
+            Target::Item(slot, at) => self.set_item(*slot, *at, new.clone())?,
             Target::Member(_, name) => set_member(&owner, name, &new)?,
             Target::Index(..) => self.store(&owner, key, &new)?,
         }

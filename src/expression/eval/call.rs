@@ -35,6 +35,11 @@ impl Machine<'_> {
         if let Some(field) = super::items::field(&this, &node.name) {
             return Ok(field);
         }
+        if let Some(at) = node.item
+            && super::tuple::is_tuple(&this)
+        {
+            return super::tuple::item(&this, at);
+        }
         let kind = this.kind();
         let Some(member) = library::pick(&node.candidates, kind) else {
             let message = format!("'{}' does not contain a definition for '{}'", kind.full_name(), node.name);

@@ -6,7 +6,7 @@ use super::{Machine, Node, Outcome};
 use crate::expression::{
     Headers, Kind, Side, Thrown, Value, Which,
     library::query_rows,
-    value::{Dict, Handle, Inner, Json, Key, Object, Xml, json::JsonProperty},
+    value::{Dict, Handle, Inner, Json, Key, Object, Xml, json::JsonProperty, usual},
 };
 
 /// A field of an anonymous object or tuple, or of one of the dictionaries that stand for groups.
@@ -35,12 +35,16 @@ fn texts_dict(ignore_case: bool, rows: Vec<(Arc<str>, Arc<str>)>) -> Arc<Dict> {
 }
 
 impl Machine<'_> {
-    /// A live view of a collection as a dictionary; any other value as it is.
+    /// A live view of a collection as a dictionary, of an address as it is now; any other value as it is.
     pub(in crate::expression) fn settled(&mut self, value: &Value) -> Value {
         let Value::Handle(handle) = value else { return value.clone() };
         match handle {
-            Handle::Headers(side) => Value::Dict(headers_dict(self.host.headers(*side))),
+            Handle::Headers(side) => {
+                let rows = self.host.headers(*side).into_iter().map(|(name, values)| (usual(&name), values));
+                Value::Dict(headers_dict(rows.collect()))
+            }
             Handle::Query(which) => Value::Dict(self.query(*which)),
+            Handle::Url(which) => Value::object(Object::Address(self.host.url(*which))),
             Handle::Matched => Value::Dict(texts_dict(true, self.host.matched_parameters())),
             Handle::Variables => {
                 let rows = self.host.variables().into_iter().map(|(name, value)| (Value::Text(name), value));

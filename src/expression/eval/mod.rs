@@ -7,6 +7,7 @@ mod node;
 mod operators;
 mod pattern;
 mod statement;
+mod tuple;
 
 use std::{
     collections::HashMap,
@@ -140,6 +141,7 @@ impl<'h> Machine<'h> {
             }
             Node::Switch(value, arms) => self.switch(value, arms),
             Node::Assign(parts) => self.assign(parts),
+            Node::Deconstruct(value, slot, assigned) => self.deconstruct(value, *slot, assigned),
             Node::Step(by, before, target) => self.step(*by, *before, target),
             Node::Array(items) => self.values(items).map(Value::array),
             Node::Sized(count, item) => self.sized(count, item),
@@ -216,12 +218,21 @@ impl<'h> Machine<'h> {
         let mut text = String::new();
         for part in parts {
             let part = self.eval(part)?;
-            let part = text_of(&part)?;
+            let part = self.text_of(&part)?;
             // Paid before it is copied: the parts may be large and many.
             self.budget.grow(part.len())?;
             text.push_str(&part);
         }
         Ok(Value::text(text))
+    }
+
+    /// `ToString()`, and an exception for what is too deep to be written.
+    fn text_of(&mut self, value: &Value) -> Result<Arc<str>, Thrown> {
+        match value {
+            Value::Json(Json::Object(_) | Json::Array(_)) => value.json_text(true).map(Into::into),
+            Value::Handle(Handle::Url(_)) => Ok(self.settled(value).to_text()),
+            other => Ok(other.to_text()),
+        }
     }
 
     fn interpolate(&mut self, pieces: &[NodePiece]) -> Outcome {
@@ -235,7 +246,8 @@ impl<'h> Machine<'h> {
                         Some(width) => self.eval(width)?.as_long().unwrap_or(0),
                         None => 0,
                     };
-                    let part = if format.is_empty() { text_of(&value)? } else { format_value(&value, format)?.into() };
+                    let part =
+                        if format.is_empty() { self.text_of(&value)? } else { format_value(&value, format)?.into() };
                     self.budget.grow(part.len())?;
                     self.budget.grow(pad(&mut text, &part, width)?)?;
                 }
@@ -277,12 +289,4 @@ pub(super) fn pad(out: &mut String, part: &str, width: i64) -> Result<usize, Thr
         (0..blanks).for_each(|_| out.push(' '));
     }
     Ok(part.len() + blanks)
-}
-
-/// `ToString()`, and an exception for what is too deep to be written.
-fn text_of(value: &Value) -> Result<Arc<str>, Thrown> {
-    match value {
-        Value::Json(Json::Object(_) | Json::Array(_)) => value.json_text(true).map(Into::into),
-        other => Ok(other.to_text()),
-    }
 }

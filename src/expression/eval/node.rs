@@ -83,6 +83,8 @@ pub(in crate::expression) struct CallNode {
     pub(in crate::expression) nullable: bool,
     /// Where an `out` argument goes.
     pub(in crate::expression) out: Option<usize>,
+    /// The item that the name means where the receiver is a tuple.
+    pub(in crate::expression) item: Option<usize>,
     /// The function, when the receiver's type is known.
     pub(in crate::expression) native: Option<Native>,
     /// Those it may be, when it is not.
@@ -101,6 +103,8 @@ pub(in crate::expression) enum Target {
     Index(Node, Node),
     /// `element.Value`.
     Member(Node, Arc<str>),
+    /// An item of the tuple in a variable.
+    Item(usize, usize),
 }
 
 pub(in crate::expression) enum InitialNode {
@@ -116,6 +120,7 @@ pub(in crate::expression) enum PatternNode {
     Type(Kind, Option<usize>),
     Value(Node),
     Compare(Operator, Node),
+    Items(Vec<PatternNode>),
     Not(Box<PatternNode>),
     Or(Box<PatternNode>, Box<PatternNode>),
     And(Box<PatternNode>, Box<PatternNode>),
@@ -152,6 +157,8 @@ pub(in crate::expression) enum Node {
     Is(Box<Node>, Box<PatternNode>),
     Switch(Box<Node>, Vec<ArmNode>),
     Assign(Box<(Option<Operator>, Target, Node)>),
+    /// A value, the slot where its parts are, and the assignments of these.
+    Deconstruct(Box<Node>, usize, Vec<Node>),
     Step(i32, bool, Box<Target>),
     Array(Vec<Node>),
     Sized(Box<Node>, Value),

@@ -44,7 +44,7 @@ impl Machine<'_> {
             }
             Operator::Coalesce => Ok(if left.is_null() { right.clone() } else { left.clone() }),
             Operator::Add if matches!(left, Value::Text(_)) || matches!(right, Value::Text(_)) => {
-                let (left, right) = (super::text_of(left)?, super::text_of(right)?);
+                let (left, right) = (self.text_of(left)?, self.text_of(right)?);
                 self.budget.grow(left.len() + right.len())?;
                 Ok(Value::text(format!("{left}{right}")))
             }

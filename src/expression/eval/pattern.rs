@@ -27,6 +27,7 @@ impl Machine<'_> {
                 let limit = self.eval(node)?;
                 Ok(operators::compare(*operator, value, &limit))
             }
+            PatternNode::Items(items) => self.matches_items(items, value),
             PatternNode::Not(inner) => Ok(!self.matches(inner, value)?),
             PatternNode::Or(left, right) => Ok(self.matches(left, value)? || self.matches(right, value)?),
             PatternNode::And(left, right) => Ok(self.matches(left, value)? && self.matches(right, value)?),

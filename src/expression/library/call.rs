@@ -5,7 +5,19 @@ use std::sync::Arc;
 use super::Call;
 use crate::expression::{Kind, Thrown, Value, value::Inner};
 
+/// What the constructor of a sorted collection gets as its last argument.
+pub(in crate::expression) const SORTED: &str = "\0sorted";
+
 impl Call<'_, '_> {
+    /// Whether a sorted collection is made; takes the argument that says so.
+    pub(super) fn take_sorted(&mut self) -> bool {
+        let found = matches!(self.args.last(), Some(Value::Text(text)) if &**text == SORTED);
+        if found {
+            self.args.pop();
+        }
+        found
+    }
+
     /// The argument at `index`; null when it is not given.
     pub(super) fn arg(&self, index: usize) -> Value {
         self.args.get(index).cloned().unwrap_or_default()

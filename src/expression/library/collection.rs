@@ -65,6 +65,12 @@ pub(super) const ROWS: &[Row] = &[
         Ok(Value::Null)
     }),
     member(D, "ContainsKey(key): bool", contains_key),
+    member(D, "ContainsValue(value): bool", |c| {
+        let wanted = c.arg(0);
+        let dict = dict(c)?;
+        c.machine.budget.step(dict.len())?;
+        Ok(Value::Bool(dict.rows().iter().any(|row| row.1.equals(&wanted))))
+    }),
     member(D, "TryGetValue(key, out): bool", |c| {
         let found = look_up(c)?;
         let has = found.is_some();
@@ -98,6 +104,7 @@ fn replace_items(array: &Value, new: Vec<Value>) -> Outcome {
 }
 
 fn new_dict(c: &mut Call<'_, '_>) -> Outcome {
+    let sorted = c.take_sorted();
     let ignore = (0..c.count()).any(|at| c.ignores_case(at));
     let rows = match c.arg(0) {
         value @ (Value::Dict(_) | Value::Handle(_)) => match c.machine.settled(&value) {
@@ -106,7 +113,8 @@ fn new_dict(c: &mut Call<'_, '_>) -> Outcome {
         },
         _ => Vec::new(),
     };
-    Ok(Value::Dict(Dict::of(ignore, rows).into()))
+    let dict = Dict::of(ignore, rows);
+    Ok(Value::Dict(if sorted { dict.sorted() } else { dict }.into()))
 }
 
 fn dict(c: &mut Call<'_, '_>) -> Result<Arc<Dict>, Thrown> {

@@ -29,6 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::JValue, "CreateNull(): JValue", |_| Ok(Value::Json(Json::Null))),
     fixed(Kind::JValue, "CreateString(text): JValue", |c| token(c, 0).map(Value::Json)),
     fixed(Kind::JsonConvert, "SerializeObject(value, [formatting], [settings]): string", serialize),
+    fixed(Kind::JsonConvert, "SerializeXNode(node, [formatting]): string", serialize),
     fixed(Kind::JsonConvert, "DeserializeObject(text, [type]): G", deserialize),
     fixed(Kind::JsonConvert, "ToString(value): string", serialize),
 ];

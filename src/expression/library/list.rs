@@ -1,4 +1,4 @@
-//! Members of `List<T>`, `Queue<T>` and `Stack<T>`.
+//! Members of `List<T>`.
 
 use std::sync::Arc;
 
@@ -12,10 +12,6 @@ const L: Kind = Kind::List;
 pub(super) const ROWS: &[Row] = &[
     member(L, "Add(item): void", add),
     member(L, "AddRange(items): void", add_range),
-    member(L, "Enqueue(item): void", add),
-    member(L, "Push(item): void", add),
-    member(L, "Pop(): T", |c| take(c, true)),
-    member(L, "Dequeue(): T", |c| take(c, false)),
     member(L, "Insert(index, item): void", insert),
     member(L, "Remove(item): bool", remove),
     member(L, "RemoveAt(index): void", remove_at),
@@ -126,13 +122,6 @@ fn add_range(c: &mut Call<'_, '_>) -> Outcome {
     let mut more = c.items(0)?;
     list(c)?.change(|items| items.append(&mut more));
     Ok(Value::Null)
-}
-
-fn take(c: &mut Call<'_, '_>, last: bool) -> Outcome {
-    let count = list(c)?.len();
-    c.machine.budget.step(if last { 1 } else { count / 8 + 1 })?;
-    let taken = list(c)?.change(|items| if last { items.pop() } else { (!items.is_empty()).then(|| items.remove(0)) });
-    taken.ok_or_else(|| Thrown::operation("The collection is empty."))
 }
 
 fn insert(c: &mut Call<'_, '_>) -> Outcome {

@@ -31,6 +31,7 @@ mod list;
 mod math;
 mod net;
 mod number_format;
+mod queue;
 mod regex;
 mod set;
 mod string;
@@ -49,7 +50,7 @@ use std::{
 };
 
 pub(super) use builder::{length_of, set_length};
-pub(super) use call::bytes_of;
+pub(super) use call::{SORTED, bytes_of};
 pub(super) use convert::parse_text;
 pub(super) use json_make::content_of;
 pub(super) use number_format::format_value;
@@ -145,6 +146,7 @@ const TABLES: &[&[Row]] = &[
     linq_order::ROWS,
     collection::ROWS,
     list::ROWS,
+    queue::ROWS,
     set::ROWS,
     json::ROWS,
     json_make::ROWS,

@@ -12,10 +12,11 @@ const S: Kind = Kind::HashSet;
 
 pub(super) const ROWS: &[Row] = &[
     fixed(S, "new([items], [comparer]): HashSet", |c| {
+        let sorted = c.take_sorted();
         let ignore = (0..c.count()).any(|at| c.ignores_case(at));
         let given = c.arg(0).kind().is_a(Kind::Enumerable);
         let items = if given { c.items(0)? } else { Vec::new() };
-        Ok(of(items, ignore))
+        Ok(made(items, ignore, sorted))
     }),
     member(S, "Add(item): bool", add),
     member(S, "Contains(item): bool", |c| {
@@ -40,10 +41,14 @@ pub(super) const ROWS: &[Row] = &[
 
 /// A set of these items, each once.
 pub(super) fn of(items: Vec<Value>, ignore_case: bool) -> Value {
+    made(items, ignore_case, false)
+}
+
+fn made(items: Vec<Value>, ignore_case: bool, sorted: bool) -> Value {
     let mut seen = std::collections::HashSet::new();
     let fold = |item: &Value| if ignore_case { super::linq::key(item).to_lowercase() } else { super::linq::key(item) };
     let items = items.into_iter().filter(|item| seen.insert(fold(item))).collect();
-    Value::List(List::new(ListKind::Set { ignore_case }, items).into())
+    Value::List(List::new(ListKind::Set { ignore_case, sorted }, items).into())
 }
 
 fn same(list: &List, left: &Value, right: &Value) -> bool {

@@ -25,6 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     fixed(Kind::XAttribute, "new(name, value): XAttribute", new_attribute),
     fixed(Kind::XDocument, "new(root, ...): XDocument", |c| Ok(Value::Xml(Xml::Document(root_of(c)?)))),
     fixed(Kind::XNamespace, "Get(name): XNamespace", space),
+    fixed(Kind::XNamespace, "Xmlns: XNamespace", |_| Ok(Value::library(Inner::Namespace(XMLNS.into())))),
     fixed(Kind::XNamespace, "None: XNamespace", |_| Ok(Value::library(Inner::Namespace("".into())))),
     fixed(Kind::XName, "Get(name, [namespace]): XName", |c| {
         let mut name = name(&c.arg(0));
@@ -165,9 +166,15 @@ fn attribute(c: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn made_attribute(name: XName, value: &Value) -> Arc<Attribute> {
-    let written = name.local.clone();
+    let written = match &*name.space {
+        XMLNS => format!("xmlns:{}", name.local).into(),
+        _ => name.local.clone(),
+    };
     Arc::new(Attribute::new(name, written, value.to_text()))
 }
+
+/// The namespace of declarations of prefixes (Namespaces in XML 1.0, section 3).
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 fn new_attribute(c: &mut Call<'_, '_>) -> Outcome {
     Ok(Value::Xml(Xml::Attribute(made_attribute(name(&c.arg(0)), &c.arg(1)))))

@@ -52,7 +52,10 @@ impl Parser {
 
     fn assignment(&mut self, left: Expr) -> Parsed<Expr> {
         let at = left.at;
-        let Some((_, operator)) = ASSIGNMENTS.iter().find(|(symbol, _)| self.eat(symbol)) else { return Ok(left) };
+        let found = ASSIGNMENTS.iter().find(|(symbol, _)| self.eat(symbol)).map(|found| found.1);
+        let found = found.or_else(|| self.is_shift_assignment().then_some(">>"));
+        let Some(operator) = found else { return Ok(left) };
+        self.at += if operator == ">>" { 3 } else { 0 };
         self.expression().map(|right| Expr::new(at, ExprKind::Assign(operator, Box::new(left), Box::new(right))))
     }
 
@@ -179,8 +182,14 @@ impl Parser {
                 return Ok(Pattern::Compare(operator, self.binary(7)?));
             }
         }
+        if let Some(items) = self.tuple_pattern() {
+            return Ok(items);
+        }
         let type_pattern = self.attempt(|parser| {
-            let name = parser.type_ref()?;
+            parser.tests = true;
+            let name = parser.type_ref();
+            parser.tests = false;
+            let name = name?;
             let variable = parser.attempt(Self::pattern_name);
             if variable.is_none() && !name.is_certainly_a_type() {
                 return Err(parser.trouble("expected a type"));

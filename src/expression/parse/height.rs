@@ -1,6 +1,6 @@
 //! How high a tree is: what walks it later does so on the stack.
 
-use super::syntax::{Body, Expr, ExprKind, Initial, Pattern, Piece, Stmt, StmtKind};
+use super::syntax::{Body, Expr, ExprKind, Initial, Pattern, Piece, Place, Stmt, StmtKind};
 
 impl Expr {
     /// An expression of what was parsed before.
@@ -28,7 +28,8 @@ fn below(kind: &ExprKind) -> u32 {
         | ExprKind::As(of, _)
         | ExprKind::Unary(_, of)
         | ExprKind::Step(_, _, of)
-        | ExprKind::Throw(of) => of.height,
+        | ExprKind::Throw(of)
+        | ExprKind::Named(_, of) => of.height,
         ExprKind::Call(of, _, args) => of.height.max(highest(args)),
         ExprKind::Index(left, right)
         | ExprKind::NullSafe(left, right)
@@ -37,6 +38,7 @@ fn below(kind: &ExprKind) -> u32 {
         ExprKind::New(_, args, initial) => highest(args).max(initial.iter().map(entry).max().unwrap_or(0)),
         ExprKind::NewArray(_, size, items) => highest(items).max(size.as_ref().map_or(0, |size| size.height)),
         ExprKind::Record(fields) => highest(fields.iter().map(|field| &field.1)),
+        ExprKind::Tuple(items) => highest(items.iter().map(|item| &item.1)),
         ExprKind::Is(of, pattern) => of.height.max(shape(pattern)),
         ExprKind::Switch(of, arms) => {
             let arm = arms.iter().map(|arm| arm.value.height.max(shape(&arm.pattern)).max(highest(&arm.guard)));
@@ -68,6 +70,7 @@ fn shape(pattern: &Pattern) -> u32 {
         Pattern::Type(..) | Pattern::Var(_) | Pattern::Any => 0,
         Pattern::Value(value) | Pattern::Compare(_, value) => value.height,
         Pattern::Not(of) => 1 + shape(of),
+        Pattern::Items(items) => 1 + items.iter().map(shape).max().unwrap_or(0),
         Pattern::Or(left, right) | Pattern::And(left, right) => 1 + shape(left).max(shape(right)),
     }
 }
@@ -88,7 +91,13 @@ fn statement(statement: &Stmt) -> u32 {
     1 + match &statement.kind {
         StmtKind::Expr(value) => value.height,
         StmtKind::Local(_, names) => highest(names.iter().filter_map(|name| name.1.as_ref())),
-        StmtKind::Function(_, _, _, body) => inside(body),
+        StmtKind::Deconstruct(places, value) => {
+            let old = places.iter().filter_map(|place| if let Place::Old(of) = place { Some(of) } else { None });
+            value.height.max(highest(old))
+        }
+        StmtKind::Function(_, _, parameters, body) => {
+            inside(body).max(highest(parameters.iter().filter_map(|parameter| parameter.default.as_ref())))
+        }
         StmtKind::Block(statements) => block(statements),
         StmtKind::If(branches, last) => {
             let branch = branches.iter().map(|(condition, then)| condition.height.max(own(then)));

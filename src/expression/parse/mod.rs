@@ -11,6 +11,7 @@ mod query;
 mod statement;
 mod strings;
 pub(super) mod syntax;
+mod tuple;
 mod types;
 
 use lexer::{Token, TokenKind};
@@ -31,7 +32,7 @@ type Parsed<T> = Result<T, Trouble>;
 /// Parses an expression or the inside of a block.
 pub(super) fn parse(source: Source<'_>) -> Parsed<Body> {
     let tokens = lexer::lex(source.text, 0)?;
-    let mut parser = Parser { tokens, at: 0, height: 0 };
+    let mut parser = Parser { tokens, at: 0, height: 0, tests: false };
     let body = if source.is_block {
         let statements = parser.statements_until_end()?;
         Body::Block(statements)
@@ -46,6 +47,8 @@ pub(super) struct Parser {
     tokens: Vec<Token>,
     at: usize,
     height: u32,
+    /// Whether a type is read that a value is tested for: a `?` after it begins a conditional.
+    tests: bool,
 }
 
 impl Parser {

@@ -72,11 +72,20 @@ impl Parser {
         };
         Some(if adjacent("=") || adjacent("==") || adjacent("=>") {
             (">=", 2)
+        } else if self.is_shift_assignment() {
+            return None;
         } else if adjacent(">") {
             (">>", 2)
         } else {
             (">", 1)
         })
+    }
+
+    /// `>>=`, which is three symbols.
+    pub(super) fn is_shift_assignment(&self) -> bool {
+        let adjacent =
+            |ahead: usize| self.tokens.get(self.at + ahead).is_some_and(|next| next.at == self.offset() + ahead);
+        self.is(">") && self.looks(1, ">") && self.looks(2, "=") && adjacent(1) && adjacent(2)
     }
 
     fn type_test(&mut self, left: Expr) -> Parsed<Expr> {

@@ -72,23 +72,9 @@ impl Parser {
     }
 
     fn parenthesis(&mut self) -> Parsed<Expr> {
+        let at = self.offset();
         self.expect("(")?;
-        let first = self.expression()?;
-        if self.is(",") {
-            return self.tuple(first);
-        }
-        self.expect(")")?;
-        Ok(first)
-    }
-
-    fn tuple(&mut self, first: Expr) -> Parsed<Expr> {
-        let at = first.at;
-        let mut items = vec![("Item1".to_owned(), first)];
-        while self.eat(",") {
-            items.push((format!("Item{}", items.len() + 1), self.expression()?));
-        }
-        self.expect(")")?;
-        Ok(Expr::new(at, ExprKind::Record(items)))
+        self.grouped(at)
     }
 
     fn named(&mut self, at: usize, name: &str) -> Parsed<Expr> {
@@ -215,10 +201,14 @@ impl Parser {
         self.expect("(")?;
         let mut args = Vec::new();
         while !self.is(")") {
-            if matches!(self.peek(), TokenKind::Name(_)) && self.looks(1, ":") {
-                self.at += 2;
-            }
-            args.push(self.argument()?);
+            let at = self.offset();
+            let name = if self.looks(1, ":") { self.attempt(Self::name) } else { None };
+            self.at += usize::from(name.is_some());
+            let value = self.argument()?;
+            args.push(match name {
+                Some(name) => Expr::new(at, ExprKind::Named(name, Box::new(value))),
+                None => value,
+            });
             if !self.eat(",") {
                 break;
             }
@@ -260,7 +250,7 @@ impl Parser {
     fn hole(&mut self, code: &str, at: usize) -> Parsed<Piece> {
         let (code, format) = split_format(code);
         let tokens = lex(code, at)?;
-        let mut inner = Parser { tokens, at: 0, height: self.height + 1 };
+        let mut inner = Parser { tokens, at: 0, height: self.height + 1, tests: false };
         let value = inner.expression()?;
         let width = if inner.eat(",") { Some(Box::new(inner.expression()?)) } else { None };
         inner.end()?;

@@ -3,7 +3,7 @@
 use super::{
     Parsed, Parser,
     lexer::TokenKind,
-    syntax::{Body, Catch, Expr, ExprKind, Label, Pattern, Stmt, StmtKind, TypeRef},
+    syntax::{Body, Catch, Expr, ExprKind, Label, Parameter, Pattern, Stmt, StmtKind, TypeRef},
 };
 
 impl Parser {
@@ -37,7 +37,7 @@ impl Parser {
         })
     }
 
-    fn boxed(&mut self) -> Parsed<Box<Stmt>> {
+    pub(super) fn boxed(&mut self) -> Parsed<Box<Stmt>> {
         self.statement().map(Box::new)
     }
 
@@ -105,7 +105,10 @@ impl Parser {
             if follows { Ok((of, name)) } else { Err(parser.trouble("expected a declaration")) }
         });
         let Some((of, name)) = declared else {
-            return self.expression().map(StmtKind::Expr);
+            return match self.deconstruction() {
+                Some(apart) => apart,
+                None => self.expression().map(StmtKind::Expr),
+            };
         };
         if self.is("(") {
             let parameters = self.parameters()?;
@@ -148,11 +151,13 @@ impl Parser {
         Ok(Expr::new(at, ExprKind::NewArray(Some(item), None, items)))
     }
 
-    fn parameters(&mut self) -> Parsed<Vec<(TypeRef, String)>> {
+    fn parameters(&mut self) -> Parsed<Vec<Parameter>> {
         self.expect("(")?;
         let mut parameters = Vec::new();
         while !self.is(")") {
-            parameters.push((self.type_ref()?, self.name()?));
+            let (of, name) = (self.type_ref()?, self.name()?);
+            let default = if self.eat("=") { Some(self.expression()?) } else { None };
+            parameters.push(Parameter { of, name, default });
             if !self.eat(",") {
                 break;
             }
@@ -217,6 +222,9 @@ impl Parser {
     fn foreach_statement(&mut self) -> Parsed<StmtKind> {
         self.advance();
         self.expect("(")?;
+        if let Some(parts) = self.foreach_parts() {
+            return parts;
+        }
         let of = self.type_ref()?;
         let name = self.name()?;
         if !self.eat_word("in") {

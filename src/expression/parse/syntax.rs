@@ -8,6 +8,8 @@ pub(in crate::expression) struct TypeRef {
     pub(in crate::expression) at: usize,
     pub(in crate::expression) name: String,
     pub(in crate::expression) args: Vec<TypeRef>,
+    /// Of the items of a tuple; empty where there is none.
+    pub(in crate::expression) names: Vec<String>,
     pub(in crate::expression) ranks: usize,
     pub(in crate::expression) nullable: bool,
 }
@@ -19,6 +21,16 @@ pub(in crate::expression) struct Expr {
     pub(in crate::expression) kind: ExprKind,
     /// Levels of the tree, itself included.
     pub(in crate::expression) height: u32,
+}
+
+impl Expr {
+    /// An argument without the name that it is given with.
+    pub(in crate::expression) fn unnamed(&self) -> &Self {
+        match &self.kind {
+            ExprKind::Named(_, value) => value,
+            _ => self,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -35,6 +47,7 @@ pub(in crate::expression) enum ExprKind {
     New(TypeRef, Vec<Expr>, Vec<Initial>),
     NewArray(Option<TypeRef>, Option<Box<Expr>>, Vec<Expr>),
     Record(Vec<(String, Expr)>),
+    Tuple(Vec<(Option<String>, Expr)>),
     Cast(TypeRef, Box<Expr>),
     As(Box<Expr>, TypeRef),
     Is(Box<Expr>, Box<Pattern>),
@@ -53,6 +66,8 @@ pub(in crate::expression) enum ExprKind {
     Lambda(Vec<String>, Box<Body>),
     Throw(Box<Expr>),
     Out(Option<TypeRef>, String),
+    /// `name: value` among arguments.
+    Named(String, Box<Expr>),
 }
 
 #[derive(Debug)]
@@ -80,7 +95,25 @@ pub(in crate::expression) enum Pattern {
     Or(Box<Pattern>, Box<Pattern>),
     And(Box<Pattern>, Box<Pattern>),
     Var(String),
+    /// `(a, b)` of a tuple.
+    Items(Vec<Pattern>),
     Any,
+}
+
+/// What an item of a tuple goes into.
+#[derive(Debug)]
+pub(in crate::expression) enum Place {
+    /// A new variable; `_` is none.
+    New(Option<TypeRef>, String),
+    Old(Expr),
+}
+
+/// A parameter of a local function, and what it is when it is left out.
+#[derive(Debug)]
+pub(in crate::expression) struct Parameter {
+    pub(in crate::expression) of: TypeRef,
+    pub(in crate::expression) name: String,
+    pub(in crate::expression) default: Option<Expr>,
 }
 
 /// An arm of a switch: patterns, a guard, and what follows.
@@ -121,7 +154,8 @@ pub(in crate::expression) struct Catch {
 pub(in crate::expression) enum StmtKind {
     Expr(Expr),
     Local(Option<TypeRef>, Vec<(String, Option<Expr>)>),
-    Function(TypeRef, String, Vec<(TypeRef, String)>, Body),
+    Deconstruct(Vec<Place>, Expr),
+    Function(TypeRef, String, Vec<Parameter>, Body),
     Block(Vec<Stmt>),
     /// `if`, every `else if`, and `else`.
     If(Vec<(Expr, Stmt)>, Option<Box<Stmt>>),

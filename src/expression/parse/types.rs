@@ -28,7 +28,7 @@ impl Parser {
     pub(super) fn type_ref(&mut self) -> Parsed<TypeRef> {
         self.deeper(|parser| {
             let mut base = parser.plain_type()?;
-            if parser.is("?") && !matches!(parser.look(1), TokenKind::Symbol("." | "[")) {
+            if !parser.tests && parser.is("?") && !matches!(parser.look(1), TokenKind::Symbol("." | "[")) {
                 parser.advance();
                 base.nullable = true;
             }
@@ -45,6 +45,9 @@ impl Parser {
 
     /// A type without array ranks, as after `new`.
     pub(super) fn plain_type(&mut self) -> Parsed<TypeRef> {
+        if self.is("(") {
+            return self.tuple_type();
+        }
         let at = self.offset();
         let mut name = self.name()?;
         while self.is(".") && matches!(self.look(1), TokenKind::Name(_)) {
@@ -52,7 +55,7 @@ impl Parser {
             name = self.name()?;
         }
         let args = if self.is("<") { self.generic_arguments()? } else { Vec::new() };
-        Ok(TypeRef { at, name, args, ranks: 0, nullable: false })
+        Ok(TypeRef { at, name, args, names: Vec::new(), ranks: 0, nullable: false })
     }
 
     /// `<A, B>`.

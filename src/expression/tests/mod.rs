@@ -20,6 +20,7 @@ mod statements;
 mod text;
 mod time;
 mod trees;
+mod tuples;
 mod types;
 mod xml;
 

@@ -97,3 +97,39 @@ fn readers() {
         check(&[(&make(rest), wanted)]);
     }
 }
+
+#[test]
+fn a_part_of_a_tree_declares_what_it_needs() {
+    check(&[
+        (
+            r#"{ XNamespace s = "u"; var e = new XElement(s + "E", new XAttribute(XNamespace.Xmlns + "s", "u"), new XElement(s + "B", new XElement("a"))); return e.ToString(SaveOptions.DisableFormatting); }"#,
+            r#"'<s:E xmlns:s="u"><s:B><a /></s:B></s:E>'"#,
+        ),
+        (
+            r#"{ XNamespace x = "u"; var e = XElement.Parse("<a xmlns:x='u'><x:b/></a>"); e.Add(new XElement(x + "c")); return e.ToString(SaveOptions.DisableFormatting); }"#,
+            r#"'<a xmlns:x="u"><x:b /><x:c /></a>'"#,
+        ),
+        (r#"JsonConvert.SerializeXNode(XElement.Parse("<a><b>1</b></a>"))"#, r#"'{"a":{"b":"1"}}'"#),
+        // Unprefixed inside prefixed: nothing to take back.
+        (
+            r#"XElement.Parse("<s:E xmlns:s='u'><p><q/></p></s:E>").ToString(SaveOptions.DisableFormatting)"#,
+            r#"'<s:E xmlns:s="u"><p><q /></p></s:E>'"#,
+        ),
+        (
+            r#"XElement.Parse("<s:E xmlns:s='u'><s:B a='1'><s:C/></s:B></s:E>").Elements().First().ToString(SaveOptions.DisableFormatting)"#,
+            r#"'<s:B a="1" xmlns:s="u"><s:C /></s:B>'"#,
+        ),
+        (
+            r#"XElement.Parse("<E xmlns='u' xmlns:x='v'><B x:a='1'/></E>").Elements().First().ToString()"#,
+            r#"'<B x:a="1" xmlns="u" xmlns:x="v" />'"#,
+        ),
+        (
+            r#"XElement.Parse("<E xmlns='u'><B xmlns=''><C/></B></E>").ToString(SaveOptions.DisableFormatting)"#,
+            r#"'<E xmlns="u"><B xmlns=""><C /></B></E>'"#,
+        ),
+        (
+            r#"{ var e = XElement.Parse("<E xmlns='u'/>"); e.Add(new XElement("B", new XElement("C"))); return e.ToString(SaveOptions.DisableFormatting); }"#,
+            r#"'<E xmlns="u"><B xmlns=""><C /></B></E>'"#,
+        ),
+    ]);
+}

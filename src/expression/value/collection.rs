@@ -14,17 +14,28 @@ pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The order of sorted collections; what has no order keeps its place.
+fn in_order(left: &Value, right: &Value) -> std::cmp::Ordering {
+    left.compare(right).unwrap_or(std::cmp::Ordering::Equal)
+}
+
 /// What a [`List`] is to C#.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListKind {
     /// `T[]`.
     Array,
-    /// `List<T>`, and `Queue<T>`, `Stack<T>`.
+    /// `List<T>`.
     List,
-    /// `HashSet<T>`.
+    /// `Queue<T>`.
+    Queue,
+    /// `Stack<T>`, kept from the bottom up.
+    Stack,
+    /// `HashSet<T>`, `SortedSet<T>`.
     Set {
         /// Whether text that differs in case only is the same.
         ignore_case: bool,
+        /// Whether it is read in order.
+        sorted: bool,
     },
     /// The result of a query.
     Sequence,
@@ -42,9 +53,15 @@ impl List {
         Self { kind, items: Mutex::new(items) }
     }
 
-    /// Its items now.
+    /// Its items now, in the order in which C# shows them.
     pub fn items(&self) -> Vec<Value> {
-        guard(&self.items).clone()
+        let mut items = guard(&self.items).clone();
+        match self.kind {
+            ListKind::Stack => items.reverse(),
+            ListKind::Set { sorted: true, .. } => items.sort_by(in_order),
+            _ => {}
+        }
+        items
     }
 
     /// How many.
@@ -68,13 +85,15 @@ impl List {
 
     /// Whether it is a set of text without regard to case.
     pub(crate) fn ignores_case(&self) -> bool {
-        self.kind == ListKind::Set { ignore_case: true }
+        matches!(self.kind, ListKind::Set { ignore_case: true, .. })
     }
 
     pub(crate) fn kind(&self) -> Kind {
         match self.kind {
             ListKind::Array => Kind::Array,
             ListKind::List => Kind::List,
+            ListKind::Queue => Kind::Queue,
+            ListKind::Stack => Kind::Stack,
             ListKind::Set { .. } => Kind::HashSet,
             ListKind::Sequence => Kind::Enumerable,
         }
@@ -119,6 +138,8 @@ pub(super) fn dismantle(mut pending: Vec<Value>) {
 /// A dictionary that keeps the order of insertion, as .NET's does until something is removed.
 pub struct Dict {
     ignore_case: bool,
+    /// Whether it is read in the order of its keys.
+    sorted: bool,
     entries: Mutex<Entries>,
 }
 
@@ -131,7 +152,13 @@ struct Entries {
 impl Dict {
     /// An empty one. With `ignore_case`, text keys compare as header names do.
     pub fn new(ignore_case: bool) -> Self {
-        Self { ignore_case, entries: Mutex::default() }
+        Self { ignore_case, sorted: false, entries: Mutex::default() }
+    }
+
+    /// This one, read in the order of its keys.
+    pub(crate) fn sorted(self) -> Self {
+        let entries = mem::take(&mut *guard(&self.entries));
+        Self { ignore_case: self.ignore_case, sorted: true, entries: Mutex::new(entries) }
     }
 
     /// One from rows; a later row replaces an earlier one.
@@ -189,9 +216,13 @@ impl Dict {
         Some(row.1)
     }
 
-    /// Its rows now.
+    /// Its rows now, in the order in which C# shows them.
     pub fn rows(&self) -> Vec<(Value, Value)> {
-        guard(&self.entries).rows.clone()
+        let mut rows = guard(&self.entries).rows.clone();
+        if self.sorted {
+            rows.sort_by(|left, right| in_order(&left.0, &right.0));
+        }
+        rows
     }
 
     /// How many rows.

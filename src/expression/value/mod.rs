@@ -5,6 +5,7 @@
 mod collection;
 mod convert;
 mod decimal;
+mod header_name;
 pub(crate) mod json;
 mod json_place;
 mod json_read;
@@ -19,12 +20,14 @@ pub(crate) mod time_parse;
 pub(crate) mod xml;
 mod xml_json;
 pub(crate) mod xml_read;
+mod xml_write;
 
 use std::{fmt, sync::Arc};
 
 pub(crate) use collection::guard;
 pub use collection::{Dict, List, ListKind};
 pub use decimal::Decimal;
+pub(crate) use header_name::usual;
 pub use json::Json;
 pub(crate) use json::JsonProperty;
 pub(crate) use json_place::{Key, Places};

@@ -62,9 +62,14 @@ impl Response {
         Self { status, reason: reason.into(), headers, body: Mutex::new(Some(body)) }
     }
 
+    /// The body that is left; reading it here takes nothing away.
+    pub fn body(&self) -> Bytes {
+        super::guard(&self.body).clone().unwrap_or_default()
+    }
+
     pub(crate) fn header_dict(&self) -> Dict {
         let row = |(name, values): &(Arc<str>, Vec<Arc<str>>)| {
-            (Value::Text(name.clone()), Value::array(values.iter().cloned().map(Value::Text).collect()))
+            (Value::Text(super::usual(name)), Value::array(values.iter().cloned().map(Value::Text).collect()))
         };
         Dict::of(true, self.headers.iter().map(row))
     }

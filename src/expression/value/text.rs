@@ -79,6 +79,10 @@ fn object_text(object: &Object) -> Option<Arc<str>> {
         Object::Uri(uri) => uri.0.text.clone(),
         Object::Builder(text) => super::guard(text).as_str().into(),
         Object::Address(url) => address(url).into(),
+        Object::Record(fields) if fields.first().is_some_and(|field| &*field.0 == "Item1") => {
+            let parts: Vec<_> = fields.iter().map(|field| field.1.to_text()).collect();
+            format!("({})", parts.join(", ")).into()
+        }
         Object::Record(fields) => {
             let parts: Vec<_> = fields.iter().map(|(name, value)| format!("{name} = {}", value.to_text())).collect();
             format!("{{ {} }}", parts.join(", ")).into()

@@ -160,10 +160,26 @@ fn fraction(out: &mut String, ticks: i64, letter: char, count: usize) {
     out.push_str(digits);
 }
 
+/// `g` (`1:02:03`, days and fraction only when there are any) and `G` (all of it).
+fn general_span(value: TimeSpan, long: bool) -> String {
+    let ticks = value.ticks.saturating_abs();
+    let sign = if value.ticks < 0 { "-" } else { "" };
+    let (days, hours) = (ticks / DAY, ticks / SECOND / 3600 % 24);
+    let (minutes, seconds, rest) = (ticks / SECOND / 60 % 60, ticks / SECOND % 60, ticks % SECOND);
+    if long {
+        return format!("{sign}{days}:{hours:02}:{minutes:02}:{seconds:02}.{rest:07}");
+    }
+    let days = if days == 0 { String::new() } else { format!("{days}:") };
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:07}").trim_end_matches('0').to_owned() };
+    format!("{sign}{days}{hours}:{minutes:02}:{seconds:02}{fraction}")
+}
+
 /// Formats a time span: `c`, `g`, `G` or a custom format.
 pub(crate) fn span(value: TimeSpan, format: &str) -> String {
-    if matches!(format, "" | "c" | "t" | "T" | "g" | "G") {
-        return value.to_string();
+    match format {
+        "" | "c" | "t" | "T" => return value.to_string(),
+        "g" | "G" => return general_span(value, format == "G"),
+        _ => {}
     }
     let ticks = value.ticks.saturating_abs();
     let mut out = String::new();

@@ -1,13 +1,14 @@
 //! XML nodes, shared by reference: elements, attributes and text of `System.Xml.Linq`.
 
-#![expect(clippy::format_push_string, reason = "`write!` into a `String` has an error that cannot happen")]
-
 use std::{
     mem,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use super::collection::guard;
+use super::{
+    collection::guard,
+    xml_write::{Scope, escape},
+};
 use crate::expression::types::Kind;
 
 /// `{namespace}local`.
@@ -80,6 +81,11 @@ impl Attribute {
 
     pub(crate) fn value(&self) -> Arc<str> {
         guard(&self.value).clone()
+    }
+
+    /// The prefix that it declares; the empty one is that of names without a prefix.
+    pub(super) fn declares(&self) -> Option<&str> {
+        if &*self.written == "xmlns" { Some("") } else { self.written.strip_prefix("xmlns:") }
     }
 }
 
@@ -193,43 +199,6 @@ impl Element {
             element.descendants(out, depth + 1);
         }
     }
-
-    fn write(&self, out: &mut String, indent: bool, depth: usize, space: &str) {
-        if depth > MAX_DEPTH {
-            return;
-        }
-        let (name, written) = (self.name(), self.tag());
-        out.push('<');
-        out.push_str(&written);
-        let attributes = self.attributes();
-        let declared = attributes.iter().any(|attribute| &*attribute.written == "xmlns");
-        if !written.contains(':') && &*name.space != space && !declared {
-            out.push_str(&format!(" xmlns=\"{}\"", escape(&name.space, true)));
-        }
-        for attribute in attributes {
-            out.push_str(&format!(" {}=\"{}\"", attribute.written, escape(&attribute.value(), true)));
-        }
-        let nodes = self.nodes();
-        if nodes.is_empty() {
-            out.push_str(" />");
-            return;
-        }
-        out.push('>');
-        let pretty = indent && nodes.iter().all(|node| matches!(node, Xml::Element(_)));
-        for node in &nodes {
-            if pretty {
-                new_line(out, depth + 1);
-            }
-            match node {
-                Xml::Element(element) => element.write(out, pretty, depth + 1, &name.space),
-                other => out.push_str(&other.to_text(false)),
-            }
-        }
-        if pretty {
-            new_line(out, depth);
-        }
-        out.push_str(&format!("</{written}>"));
-    }
 }
 
 impl Drop for Element {
@@ -244,26 +213,6 @@ impl Drop for Element {
             }
         }
     }
-}
-
-fn new_line(out: &mut String, depth: usize) {
-    out.push_str("\r\n");
-    (0..depth).for_each(|_| out.push_str("  "));
-}
-
-/// Text with the characters that XML reserves written as entities.
-pub(crate) fn escape(text: &str, attribute: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' if attribute => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 impl Xml {
@@ -307,7 +256,7 @@ impl Xml {
         match self {
             Self::Document(element) | Self::Element(element) => {
                 let mut out = String::new();
-                element.write(&mut out, indent, 0, "");
+                element.write(&mut out, indent, 0, &mut Scope::default());
                 out
             }
             Self::Attribute(attribute) => format!("{}=\"{}\"", attribute.written, escape(&attribute.value(), true)),

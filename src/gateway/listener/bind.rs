@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr, sync::Arc};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::tls::{Certificates, TlsProblem};
+use super::{
+    tls::{Certificates, TlsProblem},
+    workers::Workers,
+};
 use crate::{settings::server::Listener, telemetry::metrics::Sight};
 
 /// Connections the kernel holds while they wait to be accepted; the kernel caps it at `net.core.somaxconn`.
@@ -17,6 +20,7 @@ pub struct Bound {
     pub(super) socket: TcpListener,
     pub(super) certificates: Option<Arc<Certificates>>,
     pub(super) sight: Sight,
+    pub(super) workers: Arc<Workers>,
     addr: SocketAddr,
 }
 
@@ -25,6 +29,12 @@ impl Bound {
     #[must_use]
     pub fn seen_by(self, sight: Sight) -> Self {
         Self { sight, ..self }
+    }
+
+    /// Has these threads serve the connections; until then the runtime does that accepts them.
+    #[must_use]
+    pub fn served_by(self, workers: Arc<Workers>) -> Self {
+        Self { workers, ..self }
     }
 
     /// The address in use; the port is the real one when 0 was asked for.
@@ -83,7 +93,7 @@ pub fn bind(settings: &Listener) -> Result<Bound, BindProblem> {
     let certificates = settings.tls.as_ref().map(Certificates::read).transpose()?.map(Arc::new);
     let socket = open(settings.listen).map_err(|source| BindProblem::of(settings.listen, source))?;
     let addr = socket.local_addr().map_err(|source| BindProblem::of(settings.listen, source))?;
-    Ok(Bound { socket, certificates, sight: Sight::default(), addr })
+    Ok(Bound { socket, certificates, sight: Sight::default(), workers: Arc::default(), addr })
 }
 
 fn open(addr: SocketAddr) -> io::Result<TcpListener> {

@@ -8,6 +8,8 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::workers::Seat;
+
 /// The places for connections of one listener.
 #[derive(Clone, Debug)]
 pub(super) struct Caps {
@@ -32,6 +34,15 @@ struct Share {
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
     address: Option<(IpAddr, Shares)>,
+    seat: Option<Seat>,
+}
+
+impl Place {
+    /// The same place, with a seat that is held as long.
+    pub(super) fn seated(mut self, seat: Option<Seat>) -> Self {
+        self.seat = seat;
+        self
+    }
 }
 
 impl Caps {
@@ -50,7 +61,7 @@ impl Caps {
     /// counted. IPv6 clients are counted by their /64, the smallest network one client gets.
     pub(super) fn place(&self, permit: OwnedSemaphorePermit, address: IpAddr, exempt: bool) -> Option<Place> {
         if exempt {
-            return Some(Place { _permit: permit, address: None });
+            return Some(Place { _permit: permit, address: None, seat: None });
         }
         let key = network(address);
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +73,7 @@ impl Caps {
             return None;
         }
         share.open += 1;
-        Some(Place { _permit: permit, address: Some((key, Arc::clone(&self.shares))) })
+        Some(Place { _permit: permit, address: Some((key, Arc::clone(&self.shares))), seat: None })
     }
 
     /// Completes when no connection is open.

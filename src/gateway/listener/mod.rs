@@ -19,6 +19,7 @@ mod refusal;
 mod tls;
 mod watch;
 mod wire;
+mod workers;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use self::{
     ending::Ending,
     inbound::{BodyWatch, Inbound},
     tls::{Certificates, TlsProblem},
+    workers::Workers,
 };
 use super::peer::{Peer, TrustedProxies};
 use crate::{exchange::Fault, settings::server::Listener};
@@ -75,7 +77,7 @@ pub async fn serve<S: Service>(
     let asking = bound.certificates.as_ref().and_then(|certificates| certificates.asking());
     let protocols = connection::Protocols::new(&settings);
     let house = Arc::new(door::House { service, settings, trusted });
-    let sight = bound.sight;
+    let (sight, workers) = (bound.sight, bound.workers);
     let server =
         Arc::new(connection::Server { house, protocols, tls, asking, drain: drain.clone(), sight: sight.clone() });
     let follow = async {
@@ -87,7 +89,7 @@ pub async fn serve<S: Service>(
     let run = accept::run(bound.socket, &caps, &drain, |socket, addr, permit| {
         let exempt = server.house.trusted.contains(addr.ip());
         match caps.place(permit, addr.ip(), exempt) {
-            Some(place) => server.start(socket, addr, place),
+            Some(place) => workers.serve(socket, |socket, seat| server.start(socket, addr, place.seated(seat))),
             None => sight.refused("per_ip"),
         }
     });
@@ -98,14 +100,19 @@ pub async fn serve<S: Service>(
     close(&caps, &drain).await;
 }
 
-/// Waits for the last connection, but not for those that hang after exchanges were ended.
+/// Waits for the last connection and the last exchange (on another thread its end may come a moment later), but not for
+/// those that hang after exchanges were ended.
 async fn close(caps: &caps::Caps, drain: &Drain) {
+    let all = async {
+        caps.empty().await;
+        drain.idle().await;
+    };
     let overdue = async {
         drain.ended().await;
         tokio::time::sleep(connection::FLUSH * 2).await;
     };
     tokio::select! {
-        () = caps.empty() => {}
+        () = all => {}
         () = overdue => tracing::warn!("connections were still open at the end and are dropped"),
     }
 }

@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue, Response as Answered, StatusCode, Uri, header};
+use http_body::Body as _;
 
 use super::{
     super::{
@@ -77,7 +78,8 @@ impl<'e> Wire<'e> {
     }
 
     async fn send(&mut self, request: &mut Request, route: &Route, how: &Forwarding) -> Result<Response, Failure> {
-        if how.buffer_request_body && request.body == Body::Passing {
+        let keeps = how.buffer_request_body || how.follow_redirects && self.is_short();
+        if keeps && request.body == Body::Passing {
             request.body = Body::Held(self.collect().await?);
         }
         match how.timeout {
@@ -132,6 +134,12 @@ impl<'e> Wire<'e> {
             Looked::Bypass => self.exchange.cache_status = Some("bypass"),
         }
         Ok(None)
+    }
+
+    /// Whether the caller's body is so short that it is held anyway, to be sent again.
+    fn is_short(&self) -> bool {
+        let largest = self.exchange.snapshot.settings.server.gateway.replay_buffer.0;
+        self.exchange.body.as_ref().is_some_and(|body| body.size_hint().exact().is_some_and(|size| size <= largest))
     }
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {

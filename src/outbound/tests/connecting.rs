@@ -88,7 +88,7 @@ async fn connecting_has_its_own_time() {
     let fleet = Fleet::with_resolver(clock.clone(), Entropy::seeded(1), Arc::new(Mute));
     let bench = Bench { fleet, clock };
     // Longer than the wait for the head, which has not begun yet.
-    let times = timeouts([300, 100, 1_000, 5_000]);
+    let times = timeouts([300, 100, 60_000, 60_000]);
     let backend = bench.backend(&settings::Backend { timeouts: times, ..setting("x", "http://mute.example") });
     let fault = get(&bench, &backend, "/").await.expect_err("mute");
     assert_eq!((fault.kind, fault.reached), (SendFaultKind::ConnectTimeout, false), "{fault}");
@@ -125,7 +125,7 @@ async fn more_streams_than_a_connection_allows_use_further_connections() {
     let backend = bench.backend(&settings::Backend { http: HttpVersion::Http2, ..setting("x", &fake.url()) });
     let mut open = Vec::new();
     for number in 0..250 {
-        let answer = tokio::time::timeout(Duration::from_secs(2), get(&bench, &backend, "/")).await;
+        let answer = tokio::time::timeout(Duration::from_secs(60), get(&bench, &backend, "/")).await;
         let mut body = answer.unwrap_or_else(|_| panic!("stream {number} hangs")).expect("a head").into_body();
         body.frame().await.expect("a frame").expect("data");
         open.push(body);
@@ -144,7 +144,8 @@ async fn leaving_resets_the_http2_stream_and_keeps_the_connection() {
         drop(body);
         let left = tokio::time::Instant::now();
         assert_eq!(fake.note().await, "reset CANCEL");
-        assert!(left.elapsed() < Duration::from_millis(100));
+        // Not asserted closely: at once, and not when some timeout is over.
+        assert!(left.elapsed() < Duration::from_secs(10));
     }
     assert_eq!(fake.connections.load(SeqCst), 1);
 }

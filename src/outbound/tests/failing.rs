@@ -61,7 +61,7 @@ async fn faults_say_what_happened_and_whether_anything_arrived() {
         let fake = Fake::start(script).await;
         let bench = Bench::new();
         let backend = bench.backend(&settings::Backend {
-            timeouts: timeouts([1_000, 200, 5_000, 5_000]),
+            timeouts: timeouts([10_000, 1_000, 60_000, 60_000]),
             ..setting("x", &fake.url())
         });
         let fault = get(&bench, &backend, "/secret").await.expect_err(what);
@@ -118,7 +118,8 @@ async fn an_answer_that_stops_is_never_a_complete_one() {
         })
         .await;
         let bench = Bench::new();
-        let patient = settings::Backend { timeouts: timeouts([1_000, 1_000, 150, 5_000]), ..setting("x", &fake.url()) };
+        let patient =
+            settings::Backend { timeouts: timeouts([10_000, 10_000, 150, 60_000]), ..setting("x", &fake.url()) };
         let answer = get(&bench, &bench.backend(&patient), "/").await.expect("a head");
         let fault = text(answer).await.expect_err(what);
         assert_eq!(fault.kind, kind, "{what}: {fault}");
@@ -138,7 +139,7 @@ async fn a_dripping_answer_ends_with_the_total_timeout() {
     })
     .await;
     let bench = Bench::new();
-    let patient = settings::Backend { timeouts: timeouts([1_000, 1_000, 150, 400]), ..setting("x", &fake.url()) };
+    let patient = settings::Backend { timeouts: timeouts([10_000, 10_000, 10_000, 400]), ..setting("x", &fake.url()) };
     let answer = get(&bench, &bench.backend(&patient), "/").await.expect("a head");
     assert_eq!(text(answer).await.expect_err("too long").kind, SendFaultKind::TotalTimeout);
 }
@@ -147,9 +148,9 @@ async fn a_dripping_answer_ends_with_the_total_timeout() {
 async fn a_reader_who_takes_his_time_is_no_silence_of_the_backend() {
     let fake = answering("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc").await;
     let bench = Bench::new();
-    let hasty = settings::Backend { timeouts: timeouts([1_000, 1_000, 100, 5_000]), ..setting("x", &fake.url()) };
+    let hasty = settings::Backend { timeouts: timeouts([10_000, 10_000, 300, 60_000]), ..setting("x", &fake.url()) };
     let answer = get(&bench, &bench.backend(&hasty), "/").await.expect("a head");
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(text(answer).await.expect("whole"), "abc");
 }
 
@@ -166,9 +167,9 @@ async fn a_long_upload_does_not_use_up_the_wait_for_the_head() {
     })
     .await;
     let bench = Bench::new();
-    let hasty = settings::Backend { timeouts: timeouts([1_000, 150, 1_000, 5_000]), ..setting("x", &fake.url()) };
+    let hasty = settings::Backend { timeouts: timeouts([10_000, 600, 10_000, 60_000]), ..setting("x", &fake.url()) };
     let backend = bench.backend(&hasty);
-    let slow = streamed(vec![Ok("a"); 8], Duration::from_millis(60));
+    let slow = streamed(vec![Ok("a"); 8], Duration::from_millis(120));
     let answer = send(&bench, &backend, Method::POST, "/", slow).await.expect("the upload moved all the time");
     assert_eq!(text(answer).await.expect("whole"), "ok");
     let broken = streamed(vec![Ok("a"), Err("gone")], Duration::from_millis(1));

@@ -41,6 +41,28 @@ async fn one_connection_serves_exchange_after_exchange_however_its_answers_are_f
     assert_eq!(fake.connections.load(SeqCst), 1);
 }
 
+/// A socket is watched by the thread that opened it: used from another, it would wake that one for every piece.
+#[test]
+fn a_connection_is_used_only_by_the_runtime_that_opened_it() {
+    let [one, other] = [(); 2].map(|()| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+    });
+    let fake = one.block_on(Fake::start(|mut line: Line| async move {
+        while !line.head().await.is_empty() {
+            line.send(OK).await;
+        }
+    }));
+    let bench = Bench::new();
+    let backend = bench.backend(&setting("x", &fake.url()));
+    for (runtime, connections) in [(&one, 1), (&other, 2), (&one, 2), (&other, 2)] {
+        runtime.block_on(async {
+            let answer = get(&bench, &backend, "/").await.expect("sent");
+            assert_eq!(text(answer).await.expect("whole"), "ok");
+        });
+        assert_eq!(fake.connections.load(SeqCst), connections);
+    }
+}
+
 #[tokio::test]
 async fn an_answer_that_says_close_or_has_no_length_ends_its_connection() {
     for answer in ["HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n\r\nok"] {

@@ -121,9 +121,10 @@ async fn leaving_closes_the_connection_at_once() {
         let bench = Bench::new();
         let backend = bench.backend(&setting("x", &fake.url()));
         if answer.is_empty() {
-            let left = tokio::time::timeout(Duration::from_millis(100), get(&bench, &backend, "/")).await;
-            assert!(left.is_err());
-            assert_eq!(fake.note().await, "asked");
+            tokio::select! {
+                _ = get(&bench, &backend, "/") => panic!("no head was sent"),
+                asked = fake.note() => assert_eq!(asked, "asked"),
+            }
         } else {
             let mut body = get(&bench, &backend, "/").await.expect("a head").into_body();
             body.frame().await.expect("a frame").expect("data");
@@ -133,7 +134,8 @@ async fn leaving_closes_the_connection_at_once() {
         let left = Instant::now();
         assert_eq!(fake.note().await, "gone", "{what}");
         let took = left.elapsed();
-        assert!(took < Duration::from_millis(100), "{what}: the backend worked on for {took:?}");
+        // Not asserted closely: at once, and not when some timeout is over.
+        assert!(took < Duration::from_secs(10), "{what}: the backend worked on for {took:?}");
     }
 }
 

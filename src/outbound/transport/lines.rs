@@ -15,7 +15,10 @@ use http::{
     Request, Response, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::{self, Handle},
+    time::Instant,
+};
 
 use super::{
     IDLE, MAX_IDLE,
@@ -31,9 +34,11 @@ use crate::outbound::{
 /// How often resting lines are looked at.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// Where a line leads.
+/// Where a line leads, and from where: the runtime whose thread watches its socket. A line used from another one would
+/// wake that other thread for every piece.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
+    home: runtime::Id,
     scheme: Scheme,
     authority: Authority,
 }
@@ -43,7 +48,10 @@ impl Origin {
     fn split(uri: Uri) -> Result<(Self, PathAndQuery), SendFault> {
         let parts = uri.into_parts();
         match (parts.scheme, parts.authority, parts.path_and_query) {
-            (Some(scheme), Some(authority), Some(path)) => Ok((Self { scheme, authority }, path)),
+            (Some(scheme), Some(authority), Some(path)) => {
+                let home = Handle::current().id();
+                Ok((Self { home, scheme, authority }, path))
+            }
             _ => Err(SendFault::unsent(SendFaultKind::Protocol, "the request's target is not a whole URL")),
         }
     }

@@ -14,7 +14,9 @@ use serde_json::Value as Json;
 use super::{
     super::{Body, Failure, Flow, query},
     Old,
+    date::NOW,
 };
+use crate::expression::value::DateTime;
 
 /// Deepest nesting of an XML body.
 const DEEPEST: usize = 128;
@@ -30,7 +32,8 @@ impl Reader {
     /// `body` and `context`.
     pub fn globals(self, flow: &Flow<'_>, old: Option<&Old<'_>>) -> Result<Object, Failure> {
         let body = old.map_or(Ok(Value::Nil), |old| self.body(old))?;
-        Ok([("body".into(), body), ("context".into(), context(flow))].into_iter().collect())
+        let now = Value::scalar(DateTime::from_timestamp(flow.services.clock.now()).to_iso());
+        Ok([("body".into(), body), ("context".into(), context(flow)), (NOW.into(), now)].into_iter().collect())
     }
 
     /// JSON and XML by the content type; without one that says so, by the first character.

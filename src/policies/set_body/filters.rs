@@ -12,6 +12,8 @@ use liquid_core::{
 };
 use liquid_lib::stdlib;
 
+use super::date::Date;
+
 /// Every filter, by every name.
 pub fn all() -> Vec<Box<dyn ParseFilter>> {
     let mut filters: Vec<Box<dyn ParseFilter>> = Vec::new();
@@ -31,6 +33,7 @@ pub fn all() -> Vec<Box<dyn ParseFilter>> {
     ] {
         filters.push(Box::new(pattern));
     }
+    filters.extend(["Date", "date"].map(|name| Box::new(Date(name)) as Box<dyn ParseFilter>));
     filters
 }
 
@@ -44,7 +47,6 @@ fn standard() -> Vec<(&'static str, Box<dyn ParseFilter>)> {
         ("Ceil", Box::new(stdlib::Ceil)),
         ("Compact", Box::new(stdlib::Compact)),
         ("Concat", Box::new(stdlib::Concat)),
-        ("Date", Box::new(stdlib::Date)),
         ("Default", Box::new(stdlib::Default)),
         ("DividedBy", Box::new(stdlib::DividedBy)),
         ("Downcase", Box::new(stdlib::Downcase)),

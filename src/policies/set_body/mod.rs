@@ -4,6 +4,7 @@
 //! its filters by DotLiquid's names.
 
 mod binding;
+mod date;
 mod filters;
 mod liquid;
 mod loops;
@@ -124,13 +125,23 @@ impl SetBody {
         Ok(Verdict::Continue)
     }
 
-    fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+    /// The body for another message; a template looks at the body of this one.
+    pub async fn made(&self, flow: &mut Flow<'_>) -> Result<Bytes, Failure> {
+        flow.hold(flow.body_needs()).await?;
+        self.of_exchange(flow)
+    }
+
+    fn of_exchange(&self, flow: &mut Flow<'_>) -> Result<Bytes, Failure> {
         let (headers, body) = match &flow.response {
             Some(response) if flow.is_answered() => (&response.headers, &response.body),
             _ => (&flow.request.headers, &flow.request.body),
         };
         let (bytes, content_type) = (body.held().cloned().unwrap_or_default(), content_type(headers).to_owned());
-        let made = self.bytes(flow, Some(&Old { bytes: &bytes, content_type: &content_type }))?;
+        self.bytes(flow, Some(&Old { bytes: &bytes, content_type: &content_type }))
+    }
+
+    fn set(&self, flow: &mut Flow<'_>) -> Result<(), Failure> {
+        let made = self.of_exchange(flow)?;
         flow.headers_mut().remove(header::CONTENT_ENCODING);
         *flow.body_mut() = Body::Held(made);
         Ok(())

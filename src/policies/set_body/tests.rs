@@ -21,6 +21,21 @@ fn literals_replace_the_body_of_the_section_s_message() {
 }
 
 #[test]
+fn dates_are_written_as_dotnet_writes_them() {
+    let body = r#"{"at":"2024-03-01T10:05:06Z","east":"2024-03-01T01:00:00+02:00","none":"soon"}"#;
+    for (template, wanted) in [
+        ("{{body.at | Date: 'yyyy/MM/dd HH:mm'}}", "2024/03/01 10:05"),
+        ("{{body.at | Date: 'dddd, d MMM yyyy'}}", "Friday, 1 Mar 2024"),
+        ("{{body.at | date: '%d.%m.%Y %H:%M:%S'}}", "01.03.2024 10:05:06"),
+        ("{{body.east | Date: 'yyyy-MM-ddTHH:mm:ssK'}}", "2024-02-29T23:00:00Z"),
+        ("{{body.none | Date: 'yyyy'}}{{body.missing | Date: 'yyyy'}}", "soon"),
+        ("{{'now' | Date: 'yyyy'}}", "2026"),
+    ] {
+        assert_eq!(answered(template, "application/json", body), wanted, "{template}");
+    }
+}
+
+#[test]
 fn templates_see_json() {
     let body = r#"{"user":{"name":"ada","tags":["x","y"]},"n":2}"#;
     let rows = [

@@ -367,6 +367,24 @@ fn what_cannot_be_read_at_all_is_said_in_one_line() {
 }
 
 #[test]
+fn policy_documents_are_read_as_windows_writes_them() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = |name: &str| folder.path().join(name);
+    let wide: Vec<u8> = "\u{feff}<policies />".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(path("wide.xml"), wide).expect("written");
+    std::fs::write(path("latin.xml"), b"<a>\n\xe9</a>").expect("written");
+    let written = |name: &str| {
+        std::fs::write(path("t.yaml"), format!("policies: {{ global: ./{name} }}\n")).expect("written");
+        load(&Source::File(path("t.yaml")), &env)
+    };
+    let loaded = written("wide.xml").expect("good");
+    let source = loaded.settings.policies.global.expect("a document");
+    assert_eq!(source.xml.as_deref(), Some("<policies />"));
+    let problems = written("latin.xml").expect_err("no text");
+    assert!(problems[0].to_string().contains("latin.xml:2:1: the byte 0xE9 is no UTF-8"), "{problems:?}");
+}
+
+#[test]
 fn a_text_that_was_sent_opens_no_file() {
     let input = "apis: [{ id: a, kind: http, path: /a, backend: b, openapi: /etc/hostname }]\nbackends: [{ id: b, kind: sim }]\n";
     assert_eq!(good(input).files, [""; 0].map(PathBuf::from));

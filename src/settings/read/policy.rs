@@ -37,7 +37,8 @@ impl Reader<'_> {
         let Rules::File(expander, _) = self.rules() else { return Err(not_here().into()) };
         let file = expander.locate(path).ok_or_else(not_here)?;
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+        let bytes = std::fs::read(&file).map_err(|error| format!("cannot read `{name}`: {error}"))?;
+        let text = document::decoded(&bytes).map_err(|broken| format!("{name}:{broken}"))?;
         self.files.push(file.clone());
         let Some(format) = Format::of(&file) else { return Ok(json!({"xml": text, "file": name})) };
         match document::read(&text, format) {

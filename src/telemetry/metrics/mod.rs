@@ -207,6 +207,12 @@ impl Metrics {
         Opened::new(Guard::raise(&self.0.in_flight), self.0.streams.clone())
     }
 
+    /// Exchanges opened and not yet settled.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        self.0.in_flight.get()
+    }
+
     /// An exchange ended; to be called exactly once for each.
     pub fn settled(&self, event: &ExchangeEvent<'_>) {
         let Inner { families, series, settled, .. } = &*self.0;
@@ -332,6 +338,7 @@ mod tests {
     fn an_exchange_moves_what_it_should() {
         let metrics = Metrics::default();
         let guard = metrics.opened();
+        assert_eq!(metrics.in_flight(), 1);
         metrics.settled(&sample::chat());
         drop(guard);
         let text = metrics.encode();

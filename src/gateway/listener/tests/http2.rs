@@ -64,7 +64,7 @@ async fn requests_pass_the_same_admission() {
 
 #[tokio::test]
 async fn idle_connections_are_closed_and_busy_ones_end_with_the_process() {
-    let short = HumanDuration(Duration::from_millis(150));
+    let short = HumanDuration(Duration::from_millis(400));
     let port = Port::with(|settings| {
         settings.header_timeout = short;
         settings.keep_alive = short;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{HumanDuration, HumanSize};
 
-const SHORT: HumanDuration = HumanDuration(Duration::from_millis(150));
+const SHORT: HumanDuration = HumanDuration(Duration::from_millis(400));
 const HELLO: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[tokio::test]

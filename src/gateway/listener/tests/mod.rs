@@ -20,7 +20,7 @@ use super::*;
 use crate::gateway::{admission, upgrade};
 
 /// Longer than anything a passing test waits for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers by path; see `Echo::handle`.
 #[derive(Default)]
@@ -152,7 +152,7 @@ impl Port {
     fn behind(trusted: TrustedProxies, adjust: impl FnOnce(&mut Listener)) -> Self {
         let mut settings = Listener { listen: ([127, 0, 0, 1], 0).into(), ..Listener::default() };
         adjust(&mut settings);
-        let bound = bind(&settings).unwrap();
+        let bound = bind(&settings).unwrap().served_by(Arc::new(Workers::start().unwrap()));
         let (addr, drain) = (bound.addr(), Drain::default());
         let service = Arc::new(Echo { drain: drain.clone(), ..Echo::default() });
         let served = tokio::spawn(serve(bound, settings, trusted, Arc::clone(&service), drain.clone()));
