@@ -60,14 +60,14 @@ impl Ports {
     pub fn bind(server: &Server) -> Result<Self, StartProblem> {
         let gateway = bind(&server.gateway, "gateway")?;
         let console = bind(&console::listener(&server.console), "console")?;
-        let workers = Arc::new(Workers::start().map_err(no_threads)?);
+        let workers = Arc::new(Workers::start().map_err(|error| no_threads(&error))?);
         let gateway_url = url(server.gateway.tls.as_ref(), gateway.addr());
         let console_url = url(server.console.tls.as_ref(), console.addr());
         Ok(Self { gateway, console, workers, gateway_url, console_url })
     }
 }
 
-fn no_threads(error: io::Error) -> StartProblem {
+fn no_threads(error: &io::Error) -> StartProblem {
     StartProblem::Failed(format!("the threads that serve connections cannot be started: {error}"))
 }
 

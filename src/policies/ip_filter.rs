@@ -92,11 +92,7 @@ impl super::FromValue for Range {
 
 impl Range {
     fn between(from: &str, to: &str) -> Result<Self, String> {
-        let ip = |text: &str| {
-            let parsed = text.trim().parse::<IpAddr>().map(|ip| ip.to_canonical());
-            parsed.map_err(|_| format!("`{text}` is not an address such as 192.0.2.7"))
-        };
-        let (from, to) = (ip(from)?, ip(to)?);
+        let (from, to) = (address(from)?, address(to)?);
         if from.is_ipv4() != to.is_ipv4() {
             return Err(format!("`{from}` and `{to}` are addresses of different kinds"));
         }
@@ -128,12 +124,25 @@ fn build(reading: &mut Reading<'_, '_>) -> Option<Box<dyn Policy>> {
 fn range(reading: &mut Reading<'_, '_>, element: &Element) -> Option<Ends> {
     let mut inner = reading.child(element);
     let (from, to): (Dynamic<Arc<str>>, Dynamic<Arc<str>>) = (inner.dynamic("from")?, inner.dynamic("to")?);
+    let wrong = [from.fixed(), to.fixed()].into_iter().flatten().filter_map(|end| address(end).err());
+    let wrong: Vec<_> = wrong.collect();
+    if !wrong.is_empty() {
+        for why in wrong {
+            inner.trouble(&element.place, why);
+        }
+        return None;
+    }
     if let (Some(first), Some(last)) = (from.fixed(), to.fixed())
         && let Err(why) = Range::between(first, last)
     {
         return inner.refuse(why);
     }
     Some((from, to))
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    let parsed = text.trim().parse::<IpAddr>().map(|ip| ip.to_canonical());
+    parsed.map_err(|_| format!("`{text}` is not an address such as 192.0.2.7"))
 }
 
 impl Policy for IpFilter {

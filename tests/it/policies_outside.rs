@@ -108,6 +108,20 @@ async fn answers_are_kept_as_they_pass() {
 }
 
 #[tokio::test]
+async fn the_answer_of_a_side_call_can_be_the_callers() {
+    let policy = r#"<policies><inbound><base />
+<send-request mode="new" response-variable-name="auth" timeout="10"><set-url>vendor://auth/check</set-url></send-request>
+<choose><when condition="@(context.Variables.GetValueOrDefault<IResponse>("auth")?.StatusCode != 200)">
+<return-response response-variable-name="auth" /></when></choose></inbound></policies>"#;
+    let auth = Vendor::always(Reply::text(403, "text/plain", "not you").header("x-why", "no scope")).await;
+    let svc = Vendor::always(Reply::text(200, "text/plain", "fine")).await;
+    let world = World::builder().config(&orders(policy)).vendor("auth", auth).vendor("svc", svc).start().await;
+    let answer = world.send(&Call::get("/orders/1").key(KEY)).await.expect_whole(403);
+    assert_eq!((answer.text().as_str(), answer.header("x-why")), ("not you", Some("no scope")));
+    assert_eq!(world.vendor("svc").count(), 0);
+}
+
+#[tokio::test]
 async fn a_kept_answer_counts_as_a_call() {
     let config = orders(CACHED).replace("path: /orders", "path: /orders\n    limits: { requests_per_minute: 3 }");
     let fine = Vendor::always(Reply::text(200, "text/plain", "fine")).await;

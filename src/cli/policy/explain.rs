@@ -40,7 +40,7 @@ fn of_file(file: &std::path::Path) -> Result<(World, Documents), Failure> {
     let name = file.display().to_string();
     let document = Document::read(&name, &super::read(file)?).map_err(|problems| super::refused(&problems))?;
     let world = World::open();
-    let document = world.complete(&document).map_err(|problems| super::refused(&problems))?;
+    let (world, document) = world.fitting(&document).map_err(|problems| super::refused(&problems))?;
     let documents = vec![(Scope::Api, document)];
     Ok((world.with_names_of(documents.iter().map(|(_, document)| document)), documents))
 }

@@ -95,3 +95,13 @@ fn files_are_read_as_windows_writes_them() {
     let nothing = super::read(&file).expect_err("no document");
     assert!(nothing.to_string().contains("the file is empty"), "{nothing}");
 }
+
+#[test]
+fn what_nobody_gave_stands_for_what_its_place_asks_for() {
+    let document = r#"<policies><inbound><choose><when condition="@({{is-on}})"><set-variable name="a" value="{{a}}" /></when>
+        <otherwise><ip-filter action="forbid"><address-range from="{{from}}" to="{{to}}" /></ip-filter></otherwise></choose>
+        <set-backend-service base-url="{{service}}/v1" /></inbound></policies>"#;
+    let case = case("expect: { status: 200 }\n");
+    let played = try_out::play("p.xml", document, &case, OnUnsupported::Refuse);
+    played.unwrap_or_else(|failure| panic!("{failure}"));
+}

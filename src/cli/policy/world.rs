@@ -96,8 +96,10 @@ impl World {
                     break;
                 }
                 let other = world.clone().with_value(&name, text);
-                let (now, document) = other.troubles(document)?;
-                if now < wrong {
+                // A text may break the code around it: `//` begins a comment.
+                if let Ok((now, document)) = other.troubles(document)
+                    && now < wrong
+                {
                     (wrong, complete, world) = (now, document, other);
                 }
             }
