@@ -5,7 +5,8 @@
 
 use super::{
     lexicon::{
-        AGENTS, ASKING_NOUNS, Ask, BINDING, CLAUSES, DENYING, EMPTY, FUTURE, MEASURES, OWNERS, PAST, STATES, SUMS,
+        AGENTS, ASKING_NOUNS, Ask, BINDING, CLAUSES, DENYING, EMPTY, FUTURE, HAPPENING, MEASURES, OWNERS, PAST, STATES,
+        SUMS,
     },
     stem::stem,
     synonyms::synonyms,
@@ -76,6 +77,7 @@ impl Form {
         form.items = items(&rest);
         form.price();
         form.measure();
+        form.happening();
         form.noun();
         form.agent();
         form.differ();
@@ -97,6 +99,28 @@ impl Form {
             self.ask = Ask::What;
             (*noun).clone_into(&mut self.items[0].name);
         }
+    }
+
+    /// `The closing time of` asks at what time it closes, `the start date of` when it starts.
+    fn happening(&mut self) {
+        if !matches!(self.ask, Ask::What | Ask::Give | Ask::None) {
+            return;
+        }
+        let named = |at: usize, name: &str| self.items.get(at).is_some_and(|item| item.name == name);
+        let timed = (0..self.items.len()).find_map(|at| {
+            let (verb, ask) = HAPPENING.iter().find(|(verb, _)| named(at, verb))?;
+            let plain = *ask == Ask::When;
+            (plain || named(at + 1, "time")).then_some((at, 1 + usize::from(!plain), *verb, *ask))
+        });
+        let Some((at, taken, verb, ask)) = timed.filter(|found| self.items.len() > found.1) else { return };
+        (self.ask, self.tense) = (ask, Tense::Untold);
+        self.items.drain(at..at + taken);
+        let verb = verb.trim_end_matches(" date");
+        for item in self.items.iter_mut().filter(|item| item.role == "of") {
+            item.role.clear();
+        }
+        // As in `what time does it close`: behind what closes.
+        self.items.push(Item::word(verb));
     }
 
     /// `What is the reason for` asks why; `the deadline` asks when but says of what, too.

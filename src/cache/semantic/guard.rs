@@ -297,6 +297,27 @@ mod tests {
     }
 
     #[test]
+    fn happenings_and_counts_are_asked_for_in_several_ways() {
+        for (one, other) in [
+            ("What is the closing time of the zoo?", "What time does the zoo close?"),
+            ("What is the start date of the sale?", "When does the sale start?"),
+            ("A week has how many days?", "How many days does a week have?"),
+            ("How do I reset my password?", "How do I reset a password?"),
+            ("I have no idea how to bake bread, any help appreciated", "How do I bake bread?"),
+        ] {
+            assert!(served(one, other, Mode::Strict) && served(other, one, Mode::Strict), "{one} / {other}");
+        }
+        for (one, other) in [
+            ("What is the closing time of the zoo?", "What is the opening time of the zoo?"),
+            ("What is the arrival time of the train?", "What is the departure time of the train?"),
+            ("What is the closing time of the zoo?", "When was the zoo closed?"),
+            ("A team has how many players?", "A player has how many teams?"),
+        ] {
+            assert!(!served(one, other, Mode::Balanced) && !served(other, one, Mode::Balanced), "{one} / {other}");
+        }
+    }
+
+    #[test]
     fn what_one_side_alone_says_is_refused() {
         for (one, other) in [
             ("How do I pay?", "How do I get paid?"),

@@ -164,6 +164,14 @@ pub(super) const ASKING_NOUNS: &[(&str, Ask)] = &[
     ("count", Ask::HowMany),
     ("tutorial", Ask::How),
 ];
+/// `Time` after these asks at what time they happen; these dates when.
+pub(super) const HAPPENING: &[(&str, Ask)] = &[
+    ("close", Ask::Time),
+    ("depart", Ask::Time),
+    ("arrive", Ask::Time),
+    ("begin", Ask::Time),
+    ("begin date", Ask::When),
+];
 /// Words of a state that ask like an auxiliary, and after which.
 pub(super) const STATES: &[(&str, &[Ask], Ask)] = &[
     ("available", &[Ask::Is], Ask::Exists),

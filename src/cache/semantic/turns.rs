@@ -12,11 +12,25 @@ use super::{
 
 /// The question that the tokens ask, what kind it is, and how many of its first tokens say so.
 pub(super) fn question(tokens: Vec<Token>) -> (Vec<Token>, Ask, usize) {
-    let mut all = asked_first(turned(versus(remedied(told(without_manners(tokens))))));
+    let mut all = asked_first(counted_first(turned(versus(remedied(told(without_manners(tokens)))))));
     let (ask, taken) = asked(&all);
     infinitives(&mut all[taken..]);
     verb_first(&mut all, ask, taken);
     (all, ask, taken)
+}
+
+/// `A team has how many players?` asks how many it has.
+fn counted_first(tokens: Vec<Token>) -> Vec<Token> {
+    let word = |word: &str| Token { kind: Kind::Word, text: word.to_owned(), name: false };
+    let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.contains(&token.text.as_str()));
+    let found = (2..tokens.len()).find(|at| is(*at, &["how"]) && is(at + 1, &["many", "much"]));
+    let Some(at) = found.filter(|at| is(at - 1, &["has", "have", "contains", "contain"])) else { return tokens };
+    if asked(&tokens).1 > 0 || tokens[..at].iter().any(|token| token.kind == Kind::Pause) {
+        return tokens;
+    }
+    let end = tokens.len() - tokens.iter().rev().take_while(|token| token.kind == Kind::Pause).count();
+    let (owner, counted) = (&tokens[..at - 1], &tokens[at..end]);
+    [counted, &[word("does")], owner, &[word("have")]].concat()
 }
 
 /// `My card was declined, why?`, `On which port does it run?`: the asking word first.
