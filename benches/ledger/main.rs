@@ -31,19 +31,23 @@ const WARMING: u32 = 2_000;
 /// What is announced and settled is let go after so many rounds, as the drainer does.
 const RELEASE_EVERY: u32 = 1_000;
 
+/// What a request costs beside this, about; without it, two threads do nothing but wait for each other.
+const PROXYING: Duration = Duration::from_micros(25);
+
 fn main() -> Result<(), AnyError> {
-    println!("| threads | sync | requests/s | median us | p99 us | p99.9 us |\n| --- | --- | --- | --- | --- | --- |");
+    println!("| threads | sync | work between | requests/s | median us | p99 us | p99.9 us |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
     for (label, sync) in [("off", Sync::Off), ("10 ms", Sync::Interval(Duration::from_millis(10)))] {
-        for threads in [1, 2] {
+        for (threads, between) in [(1, Duration::ZERO), (2, Duration::ZERO), (2, PROXYING)] {
             let folder = tempfile::tempdir()?;
-            println!("{}", measured(folder.path(), threads, label, sync)?);
+            println!("{}", measured(folder.path(), threads, (label, sync), between)?);
         }
     }
     Ok(())
 }
 
 /// One line of the table.
-fn measured(folder: &Path, threads: u32, label: &str, sync: Sync) -> Result<String, AnyError> {
+fn measured(folder: &Path, threads: u32, (label, sync): (&str, Sync), between: Duration) -> Result<String, AnyError> {
     let options = Options { sync, ..Options::new(1) };
     let (journal, _) = Journal::open(Arc::new(Files::lock(folder)?), &options, 0)?;
     let journal = Arc::new(journal);
@@ -56,7 +60,7 @@ fn measured(folder: &Path, threads: u32, label: &str, sync: Sync) -> Result<Stri
             let requests = Requests::new(number, clock.now());
             thread::spawn(move || {
                 barrier.wait();
-                worker(&requests, &limits, &journal)
+                worker(&requests, &limits, &journal, between)
             })
         })
         .collect();
@@ -70,11 +74,17 @@ fn measured(folder: &Path, threads: u32, label: &str, sync: Sync) -> Result<Stri
     times.sort_unstable();
     let at = |per_mille: usize| micros(times[(times.len() - 1) * per_mille / 1000]);
     let rate = f64::from(threads * ROUNDS) / took.as_secs_f64();
-    Ok(format!("| {threads} | {label} | {rate:.0} | {:.2} | {:.2} | {:.2} |", at(500), at(990), at(999)))
+    let other = between.as_micros();
+    Ok(format!("| {threads} | {label} | {other} us | {rate:.0} | {:.2} | {:.2} | {:.2} |", at(500), at(990), at(999)))
 }
 
 /// How long each round took, and all of them.
-fn worker(requests: &Requests, limits: &Limits, journal: &Journal) -> Result<(Vec<Duration>, Duration), AnyError> {
+fn worker(
+    requests: &Requests,
+    limits: &Limits,
+    journal: &Journal,
+    between: Duration,
+) -> Result<(Vec<Duration>, Duration), AnyError> {
     let mut times = Vec::with_capacity(ROUNDS as usize);
     let mut begun = Instant::now();
     for round in 0..WARMING + ROUNDS {
@@ -85,6 +95,10 @@ fn worker(requests: &Requests, limits: &Limits, journal: &Journal) -> Result<(Ve
         let sequence = requests.run(round, limits, journal)?;
         if round >= WARMING {
             times.push(at.elapsed());
+        }
+        let measured = Instant::now();
+        while measured.elapsed() < between {
+            std::hint::spin_loop();
         }
         if round % RELEASE_EVERY == 0 {
             journal.release(sequence.saturating_sub(u64::from(RELEASE_EVERY)));

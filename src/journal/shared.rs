@@ -9,6 +9,9 @@ use tokio::sync::{Notify, watch};
 
 use super::{Disk, Sync, writer::Writer};
 
+/// How often one who writes looks whether the lock is free, before it sleeps: some 20 us.
+const LOOKS: u32 = 400;
+
 /// How far records are on the disk itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Durable {
@@ -41,10 +44,22 @@ impl Shared {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock for one who writes a record: another one's record takes microseconds, sleeping and being woken tens of
+    /// them.
+    fn soon(&self) -> MutexGuard<'_, Writer> {
+        for _ in 0..LOOKS {
+            if let Ok(writer) = self.writer.try_lock() {
+                return writer;
+            }
+            std::hint::spin_loop();
+        }
+        self.lock()
+    }
+
     /// Runs `write` and wakes whoever has something to do because of it. Waking costs a system call, so it happens
     /// only for those that sleep: the reader and the syncing thread stay awake for a while after each record.
     pub fn write<T>(&self, write: impl FnOnce(&mut Writer) -> T) -> T {
-        let mut writer = self.lock();
+        let mut writer = self.soon();
         let written = write(&mut writer);
         let wants_room = writer.wants_spare() || writer.is_faulty();
         drop(writer);
